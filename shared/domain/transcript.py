@@ -1,0 +1,72 @@
+"""What was said, and when. Times are seconds from the start of the recording."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One spoken word; `text` carries its punctuation and no surrounding space."""
+
+    text: str
+    start_seconds: float
+    end_seconds: float
+    probability: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A run of words the recogniser (or a subtitle cue) gave as one.
+
+    `suspect` names why the text may not be trusted ("repetition", "low_confidence"), else None.
+    """
+
+    text: str
+    start_seconds: float
+    end_seconds: float
+    suspect: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """Words and segments in time order. Both empty means: no speech."""
+
+    language: str
+    words: tuple[Word, ...]
+    segments: tuple[Segment, ...]
+
+    @property
+    def full_text(self) -> str:
+        """The segments' texts, joined by single spaces."""
+        return " ".join(segment.text for segment in self.segments)
+
+    def shifted(self, offset_seconds: float) -> Transcript:
+        """The same transcript, `offset_seconds` later."""
+        return Transcript(
+            self.language,
+            tuple(
+                Word(
+                    w.text,
+                    w.start_seconds + offset_seconds,
+                    w.end_seconds + offset_seconds,
+                    w.probability,
+                )
+                for w in self.words
+            ),
+            tuple(
+                Segment(
+                    s.text,
+                    s.start_seconds + offset_seconds,
+                    s.end_seconds + offset_seconds,
+                    s.suspect,
+                )
+                for s in self.segments
+            ),
+        )
+
+
+def words_between(words: Sequence[Word], start_seconds: float, end_seconds: float) -> list[Word]:
+    """The words whose middle lies in [start, end)."""
+    return [w for w in words if start_seconds <= (w.start_seconds + w.end_seconds) / 2 < end_seconds]

@@ -1,0 +1,91 @@
+"""Every error the project raises on purpose; anything else is a bug or the outside world."""
+
+from __future__ import annotations
+
+
+class VideoMomentsError(Exception):
+    """Base of all errors raised on purpose."""
+
+
+class Reject(VideoMomentsError):
+    """Permanent: trying again cannot help. Recorded on the stage run and acknowledged.
+
+    `code` is a stable snake_case word (docs/errors.md lists them all), `message` one readable
+    sentence saying what was wrong and what to do.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class SourceGone(Reject):
+    """The source object no longer exists; the pipeline ends `source_gone`."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__("source_gone", f"The source {url} no longer exists. Upload it again.")
+
+
+class SourceSuperseded(Reject):
+    """The source object was overwritten since the pipeline began; it ends `superseded`."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            "superseded", f"The source {url} was overwritten. The newer version has its own run."
+        )
+
+
+class MalformedMessage(VideoMomentsError):
+    """A body that is no message of ours nor a storage event. Refused with 400, then dead-lettered."""
+
+
+class LeaseBusy(VideoMomentsError):
+    """Another worker holds a live lease on this stage run: refuse, never acknowledge."""
+
+
+class LeaseLost(VideoMomentsError):
+    """Our lease was taken over before we finished: nothing of ours may be committed."""
+
+
+class StorageError(VideoMomentsError):
+    """Base of what an object store answers. Not a `Reject` of itself: most of it is transient."""
+
+    def __init__(self, url: str, message: str) -> None:
+        super().__init__(f"{url}: {message}")
+        self.url = url
+
+
+class ObjectMissing(StorageError):
+    """No object of this name (or not at this generation any more)."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, "no such object")
+
+
+class ObjectChanged(StorageError):
+    """The object's generation is no longer the one that was pinned."""
+
+    def __init__(self, url: str, expected: str, found: str | None = None) -> None:
+        super().__init__(url, f"generation is {found or 'another'}, expected {expected}")
+        self.expected = expected
+        self.found = found
+
+
+class ObjectExists(StorageError):
+    """An only-if-absent upload found an object already there."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, "exists already")
+
+
+class StorageUnavailable(StorageError):
+    """The store could not be reached or kept failing after retries: transient."""
+
+
+class MediaError(VideoMomentsError):
+    """A media child failed without saying that the input is to blame: transient."""
+
+
+class SettingsError(VideoMomentsError):
+    """A setting is missing or wrong; the message names it and the remedy."""

@@ -1,0 +1,189 @@
+"""Every message contract and its topic.
+
+Messages carry ids and references, never content. Unknown fields are ignored, so that an older
+consumer understands a newer producer; a breaking change is a new topic. Facts are named in the
+past tense, commands are requests.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+PipelineType = Literal["full", "moments_only", "clips_only"]
+
+
+class Frozen(BaseModel):
+    """Immutable, tolerant of unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Options(Frozen):
+    """What one run was asked for; None means the deployment's setting at admission."""
+
+    min_moment_length_seconds: float | None = Field(default=None, gt=0)
+    max_moment_length_seconds: float | None = Field(default=None, gt=0)
+    min_moments: int | None = Field(default=None, ge=0)
+    max_moments: int | None = Field(default=None, ge=1)
+    padding_left_seconds: float | None = Field(default=None, ge=0)
+    padding_right_seconds: float | None = Field(default=None, ge=0)
+    prompt: str | None = None
+    model: str | None = None
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> Options:
+        for low, high in (
+            ("min_moment_length_seconds", "max_moment_length_seconds"),
+            ("min_moments", "max_moments"),
+        ):
+            below, above = getattr(self, low), getattr(self, high)
+            if below is not None and above is not None and below > above:
+                raise ValueError(f"{low} ({below}) is above {high} ({above})")
+        return self
+
+
+class Message(Frozen):
+    """Base of all contracts. `subject` is what one stage run is about, unique in its pipeline."""
+
+    topic: ClassVar[str]
+    schema_version: int = 1
+
+    @property
+    def subject(self) -> str:
+        """What the stage run is about."""
+        raise TypeError(f"{type(self).__name__} has no subject")
+
+
+class PipelineMessage(Message):
+    """A message inside a running pipeline, named by `pipeline_history.identifier`."""
+
+    pipeline: str
+
+
+class VideoUploaded(Message):
+    """A source object is complete. Without `pipeline`: a drop, which begins a pipeline."""
+
+    topic: ClassVar[str] = "video-uploaded"
+    source_url: str
+    generation: str | None = None
+    pipeline: str | None = None
+    options: Options = Options()
+
+    @property
+    def subject(self) -> str:
+        """The source."""
+        return self.source_url
+
+
+class PipelineRequested(Message):
+    """Run (again) for a known video or for an object by URL.
+
+    The same request twice is one run; another `request_id` makes it another run.
+    """
+
+    topic: ClassVar[str] = "pipeline-requested"
+    source_url: str | None = None
+    video: str | None = None
+    pipeline_type: PipelineType = "full"
+    options: Options = Options()
+    request_id: str | None = None
+    pipeline: str | None = None
+
+    @model_validator(mode="after")
+    def _names_one_source(self) -> PipelineRequested:
+        if (self.source_url is None) == (self.video is None):
+            raise ValueError("name either source_url or video")
+        return self
+
+    @property
+    def subject(self) -> str:
+        """The source or the video."""
+        return self.source_url or self.video or ""
+
+
+class VideoProbed(PipelineMessage):
+    """The video's row holds its facts."""
+
+    topic: ClassVar[str] = "video-probed"
+    video: str
+    generation: str
+
+    @property
+    def subject(self) -> str:
+        """The video."""
+        return self.video
+
+
+class AudioSliced(PipelineMessage):
+    """One slice of the audio is an object of its own; times are those of the recording."""
+
+    topic: ClassVar[str] = "audio-sliced"
+    video: str
+    slice_url: str
+    slice_generation: str
+    index: int = Field(ge=0)
+    count: int = Field(ge=1)
+    start_seconds: float = Field(ge=0)
+    end_seconds: float = Field(gt=0)
+
+    @property
+    def subject(self) -> str:
+        """The video and the slice's number."""
+        return f"{self.video}/{self.index:05d}"
+
+
+class VideoTranscribed(PipelineMessage):
+    """The transcript's row is there, or there is nothing to transcribe (`has_speech` False)."""
+
+    topic: ClassVar[str] = "video-transcribed"
+    video: str
+    has_speech: bool
+
+    @property
+    def subject(self) -> str:
+        """The video."""
+        return self.video
+
+
+class MomentFound(PipelineMessage):
+    """A root moment's row is there."""
+
+    topic: ClassVar[str] = "moment-found"
+    video: str
+    moment: str
+
+    @property
+    def subject(self) -> str:
+        """The moment."""
+        return self.moment
+
+
+class ClipCut(PipelineMessage):
+    """A clip's file and row are there. A clip is named by its moment."""
+
+    topic: ClassVar[str] = "clip-cut"
+    video: str
+    moment: str
+    clip_url: str
+    clip_generation: str
+
+    @property
+    def subject(self) -> str:
+        """The moment the clip shows."""
+        return self.moment
+
+
+class SweepRequested(Message):
+    """Once a minute: look for what was forgotten."""
+
+    topic: ClassVar[str] = "sweep-requested"
+
+    @property
+    def subject(self) -> str:
+        """There is only one sweep."""
+        return "sweep"
+
+
+DEAD_LETTER_TOPIC = "dead-letters"

@@ -1,0 +1,79 @@
+"""The one protocol every object store is spoken to through.
+
+URLs name objects: gs://bucket/name, s3://bucket/name, file:///root/bucket/name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from io import RawIOBase
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectStat:
+    """`generation` is opaque and changes with every overwrite (a version or ETag on S3)."""
+
+    url: str
+    size_bytes: int
+    generation: str
+    content_type: str | None
+    updated_at: datetime
+
+
+class Storage(Protocol):
+    """An object store. Every method may raise `StorageUnavailable` after its own retries."""
+
+    def stat(self, url: str) -> ObjectStat:
+        """Raises `ObjectMissing`."""
+        ...
+
+    def open(self, url: str, *, generation: str | None = None) -> RawIOBase:
+        """A seekable reader that fetches ranges as they are read, never the whole object.
+
+        Pinned to `generation` (by default the one found now): raises `ObjectMissing` or
+        `ObjectChanged`, at opening or at a later read, and never returns another version's bytes.
+        """
+        ...
+
+    def download(self, url: str, path: Path, *, generation: str | None = None) -> ObjectStat:
+        """Write the object to `path` whole or not at all. Raises as `open`."""
+        ...
+
+    def upload(
+        self,
+        path: Path,
+        url: str,
+        *,
+        content_type: str | None = None,
+        only_if_absent: bool = False,
+    ) -> ObjectStat:
+        """Put the file there whole or not at all. Raises `ObjectExists` if `only_if_absent`."""
+        ...
+
+    def list(self, prefix_url: str) -> Iterator[ObjectStat]:
+        """Every object whose URL starts with `prefix_url`, in name order."""
+        ...
+
+    def copy(self, source_url: str, target_url: str) -> ObjectStat:
+        """Copy within one store. Raises `ObjectMissing`."""
+        ...
+
+    def delete(self, url: str) -> bool:
+        """False when there was nothing to delete."""
+        ...
+
+    def signed_read_url(self, url: str, *, expires_seconds: int) -> str:
+        """A URL by which anyone may read the object until it expires."""
+        ...
+
+    def signed_upload_url(self, url: str, *, content_type: str, expires_seconds: int) -> str:
+        """A URL to which anyone may PUT the object, with that content type, until it expires."""
+        ...
+
+    def local_path(self, url: str) -> Path | None:
+        """The object as a file of this machine, where the store has such; else None."""
+        ...
