@@ -1,0 +1,83 @@
+"""Identifiers and object names, built nowhere else.
+
+Identifiers are derived, never random: the same source, configuration or span always has the same
+one, so that an attempt repeated cannot make a thing twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+
+_MAX_SLUG = 48
+
+
+def digest(*parts: str) -> str:
+    """SHA-256 over the parts, each prefixed by its length: 64 hexadecimal characters."""
+    state = hashlib.sha256()
+    for part in parts:
+        encoded = part.encode("utf-8", "surrogatepass")
+        state.update(len(encoded).to_bytes(8, "big"))
+        state.update(encoded)
+    return state.hexdigest()
+
+
+def digest_of(values: Mapping[str, object]) -> str:
+    """SHA-256 over canonical JSON: sorted keys, no spaces, no NaN."""
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return digest(text)
+
+
+def slug(text: str) -> str:
+    """Letters a-z, digits and hyphens, at most 48 of them; `video` where nothing is left."""
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    words = re.sub(r"[^a-z0-9]+", "-", ascii_text.lower()).strip("-")
+    return words[:_MAX_SLUG].strip("-") or "video"
+
+
+def video_identifier(source_url: str, generation: str, stem: str) -> str:
+    """Readable and unique for (bucket, object, generation)."""
+    return f"{slug(stem)}-{digest(source_url, generation)[:10]}"
+
+
+def moment_identifier(video: str, config_hash: str, start: float, end: float) -> str:
+    """16 hexadecimal characters for (video, config, span to the millisecond)."""
+    return digest(video, config_hash, f"{start:.3f}", f"{end:.3f}")[:16]
+
+
+def pipeline_identifier(video: str, request: Mapping[str, object]) -> str:
+    """The same for the same request for the same video."""
+    return f"pipeline:{video}:{digest_of(request)[:12]}"
+
+
+def clip_folder(derived_url: str, video: str, moment: str) -> str:
+    """All attempts at one clip lie here; the row names the one that counts."""
+    return f"{derived_url}/clips/{video}/{moment}/"
+
+
+def clip_url(derived_url: str, video: str, moment: str, attempt: str, suffix: str) -> str:
+    """Each attempt has a name of its own, so that an overtaken one cannot overwrite the winner."""
+    return f"{clip_folder(derived_url, video, moment)}{attempt}.{suffix}"
+
+
+def thumbnail_folder(derived_url: str, video: str, subject: str) -> str:
+    """All attempts at one thumbnail; `subject` is the moment, or `video`."""
+    return f"{derived_url}/thumbnails/{video}/{subject}/"
+
+
+def thumbnail_url(derived_url: str, video: str, subject: str, attempt: str) -> str:
+    """One attempt at the thumbnail of the video or of a moment's clip."""
+    return f"{thumbnail_folder(derived_url, video, subject)}{attempt}.jpg"
+
+
+def temporary_folder(derived_url: str, pipeline: str) -> str:
+    """Everything in here is deleted when the run ends."""
+    return f"{derived_url}/tmp/{pipeline.replace(':', '/')}/"
+
+
+def slice_url(derived_url: str, pipeline: str, attempt: str, index: int) -> str:
+    """One slice of the run's audio."""
+    return f"{temporary_folder(derived_url, pipeline)}audio/{attempt}/{index:05d}.wav"
