@@ -6,6 +6,11 @@ from pathlib import Path
 from typing import Protocol
 
 from shared.domain.transcript import Transcript
+from shared.errors import SettingsError
+
+
+class ModelUnavailable(SettingsError):
+    """A recogniser's model is not at hand and could not be fetched; the message says why."""
 
 
 class SpeechEngine(Protocol):

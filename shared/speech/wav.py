@@ -1,0 +1,42 @@
+"""Reading a slice of audio: 16 kHz mono 16-bit PCM in a WAV file, as `split_audio` writes it."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.errors import Reject
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SAMPLE_RATE_HZ = 16_000
+
+
+def read_samples(path: Path) -> NDArray[np.int16]:
+    """The samples, shape (count,). Raises Reject("slice_unreadable") for any other kind of file."""
+    import numpy as np
+
+    try:
+        with wave.open(str(path), "rb") as wav:
+            form = (wav.getframerate(), wav.getnchannels(), wav.getsampwidth())
+            data = wav.readframes(wav.getnframes())
+    except (wave.Error, EOFError) as error:
+        raise Reject("slice_unreadable", _complaint(path, str(error))) from error
+    if form != (SAMPLE_RATE_HZ, 1, 2):
+        found = f"it has {form[0]} Hz, {form[1]} channels, {8 * form[2]} bits"
+        raise Reject("slice_unreadable", _complaint(path, found))
+    return np.frombuffer(data[: len(data) // 2 * 2], dtype="<i2").astype(np.int16, copy=False)
+
+
+def as_floats(samples: NDArray[np.int16]) -> NDArray[np.float32]:
+    """The same samples in -1..1."""
+    import numpy as np
+
+    return samples.astype(np.float32) / np.float32(32768)
+
+
+def _complaint(path: Path, found: str) -> str:
+    return f"{path.name} is no 16 kHz mono 16-bit WAV file: {found}. Slice the audio again."
