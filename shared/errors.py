@@ -40,6 +40,10 @@ class MalformedMessage(VideoMomentsError):
     """A body that is no message of ours nor a storage event. Refused with 400, then dead-lettered."""
 
 
+class PublishFailed(VideoMomentsError):
+    """The broker did not take every message: transient, publish all of them again."""
+
+
 class LeaseBusy(VideoMomentsError):
     """Another worker holds a live lease on this stage run: refuse, never acknowledge."""
 

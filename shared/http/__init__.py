@@ -1,0 +1,1 @@
+"""The HTTP edge: what a request is, who sent it, and what it is answered."""

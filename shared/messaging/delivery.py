@@ -1,0 +1,97 @@
+"""What reaches a stage, and what it answers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import ClassVar, Protocol
+
+from pydantic import Field
+
+from shared.messages import DEAD_LETTER_TOPIC, Message
+
+
+class Outcome(Enum):
+    """How a delivery ended. BUSY and RETRY are refused, all others acknowledged."""
+
+    DONE = "done"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+    IGNORED = "ignored"
+    BUSY = "busy"
+    RETRY = "retry"
+
+    @property
+    def acknowledged(self) -> bool:
+        """False when the broker must deliver again."""
+        return self not in (Outcome.BUSY, Outcome.RETRY)
+
+
+SEVERITY = (
+    Outcome.IGNORED,
+    Outcome.DUPLICATE,
+    Outcome.DONE,
+    Outcome.REJECTED,
+    Outcome.BUSY,
+    Outcome.RETRY,
+)
+
+
+def worst(outcomes: list[Outcome]) -> Outcome:
+    """The outcome a batch is answered with; a batch of nothing is IGNORED."""
+    return max(outcomes, key=SEVERITY.index, default=Outcome.IGNORED)
+
+
+class DeadLetter(Message):
+    """A message nobody could handle, as the dead-letter topic hands it over.
+
+    Unlike every other message it is not a contract: anything at all may have died, so `text` is
+    the body as it came (undecodable bytes replaced) and nothing of it is trusted.
+    """
+
+    topic: ClassVar[str] = DEAD_LETTER_TOPIC
+    text: str
+    attributes: Mapping[str, str] = Field(default_factory=dict)
+    message_id: str | None = None
+    source_subscription: str | None = None
+    delivery_count: int | None = None
+
+    @property
+    def subject(self) -> str:
+        """The broker's message id, or the body's digest where there is none."""
+        return self.message_id or hashlib.sha256(self.text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One message on its way in.
+
+    `message_id` and `delivery_attempt` are the broker's, for logs only: never keys of
+    idempotency. `trace` is a W3C traceparent.
+    """
+
+    message: Message
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    message_id: str | None = None
+    delivery_attempt: int | None = None
+    trace: str | None = None
+    subscription: str | None = None
+    ordering_key: str | None = None
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """An event that is rightly delivered and needs nothing done, such as an object's deletion."""
+
+    reason: str
+    message_id: str | None = None
+
+
+class Handler(Protocol):
+    """What a delivery is handed to: a stage, wrapped by the runtime."""
+
+    def __call__(self, delivery: Delivery) -> Outcome:
+        """Handle one delivery; raising counts as RETRY."""
+        ...

@@ -1,0 +1,38 @@
+"""From a message contract to what goes out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from shared.messages import Message
+from shared.messaging import trace
+from shared.messaging.protocol import Outgoing
+
+STAGE_ATTRIBUTE = "stage"
+TOPIC_ATTRIBUTE = "topic"
+
+
+def outgoing(
+    message: Message, *, stage: str | None = None, ordering_key: str | None = None
+) -> Outgoing:
+    """The message as JSON, with the attributes every message of ours carries.
+
+    With `stage`, only that stage handles it: the topic's other consumers acknowledge it unread.
+    """
+    attributes = {
+        TOPIC_ATTRIBUTE: message.topic,
+        "schema_version": str(message.schema_version),
+        "content-type": "application/json",
+    }
+    if stage is not None:
+        attributes[STAGE_ATTRIBUTE] = stage
+    body = message.model_dump_json(exclude_none=True).encode()
+    return with_trace(Outgoing(message.topic, body, attributes, ordering_key))
+
+
+def with_trace(message: Outgoing) -> Outgoing:
+    """The message with the running span's traceparent, unless it has one or nothing runs."""
+    span = trace.current()
+    if span is None or "traceparent" in message.attributes:
+        return message
+    return replace(message, attributes={**message.attributes, "traceparent": str(span)})
