@@ -61,7 +61,11 @@ def find_model(model: str, *, allow_download: bool, download_root: Path | None =
 
 
 def _is_path(model: str) -> bool:
-    return Path(model).expanduser().is_dir() or model.startswith(("/", "./", "../", "~", ".\\"))
+    """Whether a folder is meant. A folder that happens to be called "base" is not, if no model."""
+    if model.startswith(("/", "./", "../", "~", ".\\")):
+        return True
+    folder = Path(model)
+    return (folder / "model.bin").is_file() or (len(folder.parts) > 1 and folder.is_dir())
 
 
 def _checked_folder(folder: Path) -> Path:
