@@ -1,0 +1,1 @@
+"""One file per function; `main.py` lists them in the order data flows through them."""

@@ -81,3 +81,8 @@ def temporary_folder(derived_url: str, pipeline: str) -> str:
 def slice_url(derived_url: str, pipeline: str, attempt: str, index: int) -> str:
     """One slice of the run's audio."""
     return f"{temporary_folder(derived_url, pipeline)}audio/{attempt}/{index:05d}.wav"
+
+
+def plan_name(*parts: str) -> str:
+    """8 characters by which an object's name says what it was made from."""
+    return digest(*parts)[:8]

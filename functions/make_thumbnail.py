@@ -1,0 +1,102 @@
+"""video-probed, clip-cut → a picture of the video, of the clip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.db.models import Clip, Moment, Thumbnail
+from shared.domain.names import plan_name, thumbnail_url
+from shared.errors import Reject
+from shared.media.frames import make_thumbnail as picture_of
+from shared.media.probe import probe
+from shared.media.source import MediaInput, open_input
+from shared.messages import ClipCut, VideoProbed
+from shared.pipeline.job import Job
+from shared.pipeline.source import existing, limits, open_source
+from shared.pipeline.stage import Resources, stage
+
+
+@stage(
+    consumes=[VideoProbed, ClipCut],
+    required=False,
+    resources=Resources(timeout_seconds=120, cpu=1, memory_mib=1024),
+)
+def make_thumbnail(message: VideoProbed | ClipCut, job: Job) -> None:
+    """The best of the keyframes, once for the video and once for each clip."""
+    if isinstance(message, ClipCut):
+        clip_id = _clip_id(job, message)
+        owner, subject = {"clip_id": clip_id}, message.moment
+        plan = plan_name(message.clip_url, message.clip_generation)
+    else:
+        owner, subject = {"video_id": job.video.id}, "video"
+        plan = plan_name(job.video.cloud_url, message.generation)
+    before = _existing_url(job, owner)
+    if before is not None and existing(job, before, plan) is not None:
+        with job.finish():
+            return
+    path = _picture(job, message)
+    if path is None:
+        with job.finish(skipped="There is no picture in it."):
+            return
+    url = thumbnail_url(
+        job.context.derived_url, job.video.identifier, subject, f"{plan}-{job.attempt_name}"
+    )
+    stat = job.store(path, url, content_type="image/jpeg")
+    if before is not None:
+        job.replace(before)
+    values = {"cloud_url": stat.url, "file_size_kb": max(1, round(stat.size_bytes / 1024))}
+    (column,) = owner
+    with job.finish() as done:
+        done.session.execute(
+            insert(Thumbnail)
+            .values(**owner, **values)
+            .on_conflict_do_update(
+                index_elements=[column],
+                index_where=getattr(Thumbnail, column).is_not(None),
+                set_=values,
+            )
+        )
+
+
+def _clip_id(job: Job, message: ClipCut) -> int:
+    with job.read() as session:
+        found = session.execute(
+            select(Clip.id).join(Moment).where(Moment.identifier == message.moment)
+        ).scalar_one_or_none()
+    if found is None:
+        raise Reject("unknown_clip", f"The clip of moment {message.moment} was deleted.")
+    return found
+
+
+def _existing_url(job: Job, owner: dict[str, int]) -> str | None:
+    with job.read() as session:
+        return session.execute(
+            select(Thumbnail.cloud_url).filter_by(**owner)
+        ).scalar_one_or_none()
+
+
+def _picture(job: Job, message: VideoProbed | ClipCut) -> Path | None:
+    if isinstance(message, VideoProbed):
+        with open_source(job) as source:
+            return _best(job, source)
+    with open_input(
+        job.storage,
+        message.clip_url,
+        generation=message.clip_generation,
+        workdir=job.workdir,
+    ) as source:
+        return _best(job, source)
+
+
+def _best(job: Job, source: MediaInput) -> Path | None:
+    info = probe(source, limits=limits(job), deadline_seconds=job.remaining_seconds)
+    return picture_of(
+        source,
+        info,
+        workdir=job.workdir,
+        limits=limits(job),
+        deadline_seconds=job.remaining_seconds,
+    )

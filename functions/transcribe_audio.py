@@ -1,0 +1,62 @@
+"""audio-sliced → the slice's words; the last one in joins the transcript."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from shared.db.transcripts import from_json, to_json, transcript_row
+from shared.domain.joining import SliceTranscript, join
+from shared.domain.transcript import Transcript
+from shared.messages import AudioSliced, VideoTranscribed
+from shared.pipeline.finishing import Done
+from shared.pipeline.job import Job
+from shared.pipeline.stage import Resources, stage
+
+
+@stage(
+    consumes=[AudioSliced],
+    emits=[VideoTranscribed],
+    pipeline_types=["full", "moments_only"],
+    resources=Resources(timeout_seconds=540, cpu=4, memory_mib=4096, image="speech"),
+)
+def transcribe_audio(message: AudioSliced, job: Job) -> None:
+    """Hear one slice. Its words wait in the ledger until all slices are heard."""
+    path = job.workdir / "slice.wav"
+    stat = job.storage.download(message.slice_url, path, generation=message.slice_generation)
+    job.add_metric("bytes_read", stat.size_bytes)
+    job.add_metric("media_seconds", message.end_seconds - message.start_seconds)
+    engine = job.context.speech()
+    began = time.monotonic()
+    heard = engine.transcribe(
+        path, language=job.settings.language, deadline_seconds=job.remaining_seconds
+    )
+    seconds = time.monotonic() - began
+    with job.finish() as done:
+        done.result = {
+            "start_seconds": message.start_seconds,
+            "end_seconds": message.end_seconds,
+            "processing_seconds": seconds,
+            "transcript": to_json(heard),
+        }
+        if done.is_last_sibling() and done.pipeline.error_stage is None:
+            _join(job, done, service=engine.name)
+
+
+def _join(job: Job, done: Done, *, service: str) -> None:
+    parts = done.sibling_results()
+    whole = join([_slice(part) for part in parts])
+    seconds = sum(part["processing_seconds"] for part in parts)
+    done.add(transcript_row(job.video.id, whole, service=service, seconds=seconds))
+    done.emit(
+        VideoTranscribed(
+            pipeline=job.pipeline.identifier,
+            video=job.video.identifier,
+            has_speech=bool(whole.words),
+        )
+    )
+
+
+def _slice(part: dict[str, Any]) -> SliceTranscript:
+    heard: Transcript = from_json(part["transcript"])
+    return SliceTranscript(part["start_seconds"], part["end_seconds"], heard)

@@ -1,0 +1,90 @@
+"""Transcripts between the domain, their row and JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.db import models
+from shared.domain.transcript import Segment, Transcript, Word
+
+Json = dict[str, Any]
+
+
+def to_json(transcript: Transcript) -> Json:
+    """Language, words and segments as the two arrays of the transcripts table."""
+    return {
+        "language": transcript.language,
+        "words": [_word_json(word) for word in transcript.words],
+        "segments": [_segment_json(segment) for segment in transcript.segments],
+    }
+
+
+def from_json(stored: Json) -> Transcript:
+    """The inverse of `to_json`."""
+    return Transcript(
+        stored["language"],
+        tuple(
+            Word(word["word"], word["start"], word["end"], word.get("probability"))
+            for word in stored["words"]
+        ),
+        tuple(
+            Segment(segment["text"], segment["start"], segment["end"], segment.get("suspect"))
+            for segment in stored["segments"]
+        ),
+    )
+
+
+def transcript_row(
+    video_id: int, transcript: Transcript, *, service: str, seconds: float
+) -> models.Transcript:
+    """A new row. Text is stripped of what PostgreSQL cannot hold (NUL, lone surrogates)."""
+    stored = to_json(transcript)
+    return models.Transcript(
+        video_id=video_id,
+        full_text=storable(transcript.full_text),
+        word_timestamps=stored["words"],
+        segment_timestamps=stored["segments"],
+        language=transcript.language[:10],
+        number_of_words=len(transcript.words),
+        number_of_segments=len(transcript.segments),
+        transcription_service=service[:50],
+        processing_time_seconds=round(seconds, 3),
+    )
+
+
+def from_row(row: models.Transcript) -> Transcript:
+    """The transcript a row holds."""
+    return from_json(
+        {
+            "language": row.language or "und",
+            "words": row.word_timestamps,
+            "segments": row.segment_timestamps,
+        }
+    )
+
+
+def storable(text: str) -> str:
+    """The text without NUL and lone surrogates."""
+    return text.replace("\x00", "").encode("utf-8", "ignore").decode()
+
+
+def _word_json(word: Word) -> Json:
+    stored: Json = {
+        "word": storable(word.text),
+        "start": round(word.start_seconds, 3),
+        "end": round(word.end_seconds, 3),
+    }
+    if word.probability is not None:
+        stored["probability"] = round(word.probability, 3)
+    return stored
+
+
+def _segment_json(segment: Segment) -> Json:
+    stored: Json = {
+        "text": storable(segment.text),
+        "start": round(segment.start_seconds, 3),
+        "end": round(segment.end_seconds, 3),
+    }
+    if segment.suspect is not None:
+        stored["suspect"] = segment.suspect
+    return stored

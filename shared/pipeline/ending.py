@@ -1,0 +1,132 @@
+"""How a pipeline ends: decided under its row's lock, from its stage runs alone."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from shared.db.models import PipelineHistory, StageRun
+from shared.pipeline.clock import Clock
+
+UNFINISHED = ("queued", "running")
+ENDS_PIPELINE = ("superseded", "source_gone")
+RETRYABLE_STATUSES = ("failed", "partial")
+
+
+def lock_pipeline(session: Session, pipeline_id: int) -> PipelineHistory | None:
+    """The pipeline's row, locked; None when it was deleted. Always locked before a stage run."""
+    return session.execute(
+        select(PipelineHistory)
+        .where(PipelineHistory.id == pipeline_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).scalar_one_or_none()
+
+
+def doom(
+    session: Session, pipeline: PipelineHistory, stage: str, message: str, clock: Clock
+) -> None:
+    """The run cannot succeed any more: what is still queued is not begun."""
+    if pipeline.error_stage is not None:
+        return
+    pipeline.error_stage = stage
+    pipeline.error_message = message
+    session.flush()
+    session.execute(
+        update(StageRun)
+        .where(StageRun.pipeline_id == pipeline.id, StageRun.status == "queued")
+        .values(
+            status="skipped",
+            error_code="pipeline_failed",
+            error_message=f"Not begun, because {stage} failed.",
+            completed_at=clock.now(),
+            updated_at=clock.now(),
+        )
+    )
+
+
+def end_if_done(session: Session, pipeline: PipelineHistory, clock: Clock) -> bool:
+    """Set the final status once no stage run is unfinished. True when the pipeline has ended."""
+    if pipeline.status != "running":
+        return False
+    session.flush()
+    unfinished = session.execute(
+        select(func.count())
+        .select_from(StageRun)
+        .where(StageRun.pipeline_id == pipeline.id, StageRun.status.in_(UNFINISHED))
+    ).scalar_one()
+    if unfinished:
+        return False
+    status = _final_status(session, pipeline)
+    session.execute(
+        update(PipelineHistory)
+        .where(PipelineHistory.id == pipeline.id)
+        .values(
+            status=status,
+            completed_at=clock.now(),
+            duration_seconds=func.extract("epoch", clock.now() - PipelineHistory.started_at),
+            error_stage=pipeline.error_stage,
+            error_message=pipeline.error_message,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    session.expire(pipeline)
+    return True
+
+
+def _final_status(session: Session, pipeline: PipelineHistory) -> str:
+    failures = session.execute(
+        select(StageRun.stage, StageRun.error_code, StageRun.error_message)
+        .where(StageRun.pipeline_id == pipeline.id, StageRun.status == "failed")
+        .order_by(StageRun.id)
+    ).all()
+    for code in ENDS_PIPELINE:
+        if any(failure.error_code == code for failure in failures):
+            return code
+    if pipeline.error_stage is not None:
+        return "failed"
+    if not failures:
+        return "completed"
+    first = failures[0]
+    pipeline.error_stage = first.stage
+    pipeline.error_message = (
+        first.error_message
+        if len(failures) == 1
+        else f"{first.error_message} (and {len(failures) - 1} more failed)"
+    )
+    return "partial"
+
+
+def reopen(session: Session, pipeline: PipelineHistory, clock: Clock) -> int:
+    """Queue again what failed, and what was not begun because of it. Returns how many runs.
+
+    What was completed stays. The caller holds the pipeline's lock and publishes afterwards.
+    """
+    changed = session.execute(
+        update(StageRun)
+        .where(
+            StageRun.pipeline_id == pipeline.id,
+            (StageRun.status == "failed")
+            | ((StageRun.status == "skipped") & (StageRun.error_code == "pipeline_failed")),
+        )
+        .values(
+            status="queued",
+            attempt=0,
+            error_code=None,
+            error_message=None,
+            completed_at=None,
+            available_at=clock.now(),
+            queued_at=clock.now(),
+            updated_at=clock.now(),
+        )
+        .returning(StageRun.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    if changed:
+        pipeline.status = "running"
+        pipeline.completed_at = None
+        pipeline.duration_seconds = None
+        pipeline.error_stage = None
+        pipeline.error_message = None
+        session.flush()
+    return len(changed)

@@ -1,0 +1,241 @@
+"""The fenced end of a stage run: results, what is emitted and the pipeline's state, all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from shared.db.models import PipelineHistory, StageRun
+from shared.errors import LeaseLost
+from shared.messages import Message
+from shared.messaging.outgoing import outgoing
+from shared.messaging.protocol import Outgoing
+from shared.pipeline.claims import Claim, queue
+from shared.pipeline.clock import Clock
+from shared.pipeline.ending import ENDS_PIPELINE, UNFINISHED, doom, end_if_done, lock_pipeline
+from shared.pipeline.stage import Stage
+from shared.pipeline.topology import Topology
+
+
+@dataclass(slots=True)
+class Done:
+    """What a stage hands in. The pipeline's row is locked while this is open: be short."""
+
+    session: Session
+    pipeline: PipelineHistory
+    stage: Stage
+    run: Claim
+    topology: Topology
+    result: Any = None
+    emitted: list[Message] = field(default_factory=list)
+
+    def add(self, row: object) -> None:
+        """Insert a row."""
+        self.session.add(row)
+
+    def emit(self, message: Message) -> None:
+        """Queue the message for its consumers. Raises TypeError if the stage never declared it."""
+        if type(message) not in self.stage.emits:
+            raise TypeError(f"{self.stage.name} does not declare {type(message).__name__}")
+        self.emitted.append(message)
+
+    def is_last_sibling(self) -> bool:
+        """True when every other run of this stage in this pipeline has ended: the fan-in.
+
+        Right only because the pipeline is locked: two last siblings cannot both, or neither,
+        see themselves as last.
+        """
+        others = self.session.execute(
+            select(func.count())
+            .select_from(StageRun)
+            .where(
+                StageRun.pipeline_id == self.run.pipeline.id,
+                StageRun.stage == self.stage.name,
+                StageRun.id != self.run.run_id,
+                StageRun.status.in_(UNFINISHED),
+            )
+        ).scalar_one()
+        return bool(others == 0)
+
+    def sibling_results(self) -> list[Any]:
+        """What the completed runs of this stage left as `result`, this one's included."""
+        results = self.session.execute(
+            select(StageRun.result).where(
+                StageRun.pipeline_id == self.run.pipeline.id,
+                StageRun.stage == self.stage.name,
+                StageRun.id != self.run.run_id,
+                StageRun.status == "completed",
+            )
+        ).scalars()
+        return [result for result in [*results, self.result] if result is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What there is to do after the commit."""
+
+    outgoing: tuple[Outgoing, ...]
+    pipeline_ended: bool
+
+
+def begin_finish(session: Session, stage: Stage, run: Claim, topology: Topology) -> Done:
+    """Lock the pipeline and check the fence; the caller writes, and `complete` closes the run.
+
+    Raises `LeaseLost` when the run is no longer ours: nothing may be committed.
+    """
+    return Done(session, _fenced(session, run), stage, run, topology)
+
+
+def _fenced(session: Session, run: Claim) -> PipelineHistory:
+    pipeline = lock_pipeline(session, run.pipeline.id)
+    if pipeline is None:
+        raise LeaseLost("the pipeline was deleted")
+    held = session.execute(
+        select(StageRun.id)
+        .where(
+            StageRun.id == run.run_id,
+            StageRun.lease_token == run.token,
+            StageRun.status == "running",
+        )
+        .with_for_update()
+    ).one_or_none()
+    if held is None:
+        raise LeaseLost("another worker took this stage run over")
+    return pipeline
+
+
+def complete(
+    done: Done, *, clock: Clock, metrics: Mapping[str, float], skipped: str | None = None
+) -> Ended:
+    """Close the run, queue what it emitted, end the pipeline if nothing is left to do."""
+    session, pipeline = done.session, done.pipeline
+    _close(
+        session,
+        done.run,
+        clock,
+        status="skipped" if skipped else "completed",
+        error_code="nothing_to_do" if skipped else None,
+        error_message=skipped,
+        result=done.result,
+        metrics=dict(metrics),
+    )
+    doomed = pipeline.error_stage is not None
+    sent: list[Outgoing] = []
+    for message in done.emitted:
+        consumers = done.topology.consumers(type(message), pipeline.pipeline_type)
+        for consumer in consumers:
+            queue(
+                session,
+                pipeline.id,
+                consumer,
+                message,
+                parent_id=done.run.run_id,
+                clock=clock,
+                doomed=doomed,
+            )
+        if consumers and not doomed:
+            sent.append(outgoing(message))
+    return Ended(tuple(sent), end_if_done(session, pipeline, clock))
+
+
+def fail(
+    session: Session,
+    stage: Stage,
+    run: Claim,
+    *,
+    code: str,
+    message: str,
+    clock: Clock,
+    metrics: Mapping[str, float],
+) -> Ended:
+    """Close the run as failed for good. Raises `LeaseLost`."""
+    pipeline = _fenced(session, run)
+    _close(
+        session,
+        run,
+        clock,
+        status="failed",
+        error_code=code,
+        error_message=message,
+        metrics=dict(metrics),
+    )
+    if stage.required or code in ENDS_PIPELINE:
+        doom(session, pipeline, stage.name, message, clock)
+    return Ended((), end_if_done(session, pipeline, clock))
+
+
+def fail_exhausted(
+    session: Session, stage: Stage, pipeline_id: int, run_id: int, max_attempts: int, clock: Clock
+) -> bool:
+    """Fail a run that has no attempt left and no live lease. True when the pipeline ended so."""
+    pipeline = lock_pipeline(session, pipeline_id)
+    if pipeline is None:
+        return False
+    run = session.execute(
+        select(StageRun)
+        .where(
+            StageRun.id == run_id,
+            StageRun.attempt >= max_attempts,
+            (StageRun.status == "queued")
+            | ((StageRun.status == "running") & (StageRun.lease_expires_at <= clock.now())),
+        )
+        .with_for_update()
+    ).scalar_one_or_none()
+    if run is None:
+        return False
+    last = f" The last error: {run.error_message}" if run.error_message else ""
+    message = f"Gave up after {run.attempt} attempts.{last}"
+    session.execute(
+        update(StageRun)
+        .where(StageRun.id == run_id)
+        .values(
+            status="failed",
+            lease_token=None,
+            lease_owner=None,
+            lease_expires_at=None,
+            error_code="attempts_exhausted",
+            error_message=message,
+            completed_at=clock.now(),
+            updated_at=clock.now(),
+        )
+        .execution_options(synchronize_session=False)
+    )
+    if stage.required:
+        doom(session, pipeline, stage.name, message, clock)
+    return end_if_done(session, pipeline, clock)
+
+
+def _close(session: Session, run: Claim, clock: Clock, **values: Any) -> None:
+    session.flush()
+    session.execute(
+        update(StageRun)
+        .where(StageRun.id == run.run_id)
+        .values(
+            lease_token=None,
+            lease_owner=None,
+            lease_expires_at=None,
+            completed_at=clock.now(),
+            updated_at=clock.now(),
+            **values,
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def pending_children(session: Session, run_id: int, topology: Topology) -> list[Outgoing]:
+    """What a finished run emitted and nobody has taken up: perhaps it was never published."""
+    rows = session.execute(
+        select(StageRun.stage, StageRun.topic, StageRun.message)
+        .where(StageRun.parent_id == run_id, StageRun.status == "queued")
+        .order_by(StageRun.id)
+    ).all()
+    return [again(topology, row.stage, row.topic, row.message) for row in rows]
+
+
+def again(topology: Topology, stage: str, topic: str, message: Mapping[str, Any]) -> Outgoing:
+    """A queued run's message once more, for that stage alone."""
+    return outgoing(topology.messages[topic].model_validate(message), stage=stage)

@@ -1,0 +1,53 @@
+"""Keeps a lease alive from a thread of its own while the work goes on."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+
+import structlog
+
+from shared.pipeline.claims import Claim, renew
+from shared.pipeline.context import Context
+
+_log = structlog.get_logger(__name__)
+
+
+class Heartbeat:
+    """A context: renews the lease until it is left. `lost` is set once another has the run."""
+
+    def __init__(self, context: Context, run: Claim) -> None:
+        self._context = context
+        self._run = run
+        self._stop = threading.Event()
+        self.lost = threading.Event()
+        self._thread = threading.Thread(
+            target=self._beat, name=f"heartbeat-{run.run_id}", daemon=True
+        )
+
+    def __enter__(self) -> Heartbeat:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        policy = self._context.policy
+        while not self._stop.wait(policy.heartbeat_seconds):
+            try:
+                with self._context.session() as session, session.begin():
+                    ours = renew(session, self._run, policy=policy, clock=self._context.clock)
+            except Exception as error:
+                # The database may be back before the lease ends; the fence decides at the finish.
+                _log.warning("heartbeat failed", error=str(error))
+                continue
+            if not ours:
+                self.lost.set()
+                return

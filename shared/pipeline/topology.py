@@ -1,0 +1,113 @@
+"""Who consumes what: derived from the stages' declarations, and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from shared.errors import VideoMomentsError
+from shared.messages import DEAD_LETTER_TOPIC, Message
+from shared.pipeline.stage import Function, Stage
+
+MAX_DELIVERY_ATTEMPTS = 20
+ACK_DEADLINE_MARGIN_SECONDS = 60
+MAX_ACK_DEADLINE_SECONDS = 600
+
+
+class TopologyError(VideoMomentsError):
+    """The declarations do not fit together; nothing may start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One function's claim on one topic."""
+
+    topic: str
+    function: str
+    ack_deadline_seconds: int
+
+    @property
+    def name(self) -> str:
+        """`topic.function`, as the broker knows it."""
+        return f"{self.topic}.{self.function}"
+
+
+class Topology:
+    """All functions, checked: every emitted message has a consumer, no name stands twice."""
+
+    def __init__(self, functions: Sequence[Function]) -> None:
+        """Raises `TopologyError` naming every misfit."""
+        self.functions = tuple(functions)
+        problems = list(self._problems())
+        if problems:
+            raise TopologyError("; ".join(problems))
+
+    def _problems(self) -> Iterator[str]:
+        names = [function.name for function in self.functions]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            yield f"{name} is declared {names.count(name)} times"
+        consumed = {message for function in self.functions for message in function.consumes}
+        for function in self.functions:
+            if not function.consumes:
+                yield f"{function.name} consumes nothing"
+            if len(set(function.consumes)) < len(function.consumes):
+                yield f"{function.name} consumes a message twice"
+            for message in function.emits:
+                if message not in consumed:
+                    yield f"{function.name} emits {message.__name__}, which nobody consumes"
+            limit = MAX_ACK_DEADLINE_SECONDS - ACK_DEADLINE_MARGIN_SECONDS
+            if function.resources.timeout_seconds > limit:
+                yield f"{function.name} may take longer than {limit} s"
+        topics: dict[str, type[Message]] = {}
+        for message in consumed:
+            other = topics.setdefault(message.topic, message)
+            if other is not message:
+                yield f"{message.topic} carries {message.__name__} and {other.__name__}"
+
+    def __getitem__(self, name: str) -> Function:
+        """The function of that name. Raises `TopologyError`."""
+        for function in self.functions:
+            if function.name == name:
+                return function
+        known = ", ".join(function.name for function in self.functions)
+        raise TopologyError(f"There is no function {name!r}. There are: {known}.")
+
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        """The functions that run under the ledger, in the order data flows through them."""
+        return tuple(f for f in self.functions if isinstance(f, Stage))
+
+    @cached_property
+    def messages(self) -> dict[str, type[Message]]:
+        """Every message by its topic, in the order of the functions that consume them."""
+        return {message.topic: message for f in self.functions for message in f.consumes}
+
+    @cached_property
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """One for each (topic, function)."""
+        return tuple(
+            Subscription(
+                message.topic,
+                function.name,
+                min(
+                    MAX_ACK_DEADLINE_SECONDS,
+                    function.resources.timeout_seconds + ACK_DEADLINE_MARGIN_SECONDS,
+                ),
+            )
+            for function in self.functions
+            for message in function.consumes
+        )
+
+    def consumers(self, message: type[Message], pipeline_type: str) -> list[Stage]:
+        """The stages which this message queues in a run of that type."""
+        return [
+            stage
+            for stage in self.stages
+            if message in stage.consumes and pipeline_type in stage.pipeline_types
+        ]
+
+    @property
+    def dead_letter_topic(self) -> str:
+        """Where undeliverable messages go."""
+        return DEAD_LETTER_TOPIC
