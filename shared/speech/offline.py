@@ -109,9 +109,11 @@ def _recognise(samples: NDArray[np.int16], span: TimeSpan, deadline: float) -> l
     try:
         if time.monotonic() >= deadline:
             raise TimeoutError(f"the deadline passed {span.start_seconds:.1f} s into the slice")
+        # The noise estimate outlives an utterance; without this, what came before changes words.
+        decoder.reinit_feat()
         decoder.start_utt()
         # A whole utterance at once: its mean is then taken from itself (fewer errors: a quarter
-        # of the words instead of a third), and nothing of the utterance before colours it.
+        # of the words instead of a third).
         decoder.process_raw(samples[begin:end].tobytes(), full_utt=True)
         decoder.end_utt()
         found = [(s.word, s.start_frame, s.end_frame, s.prob) for s in decoder.seg()]

@@ -104,7 +104,8 @@ class WhisperEngine:
         if info.duration_after_vad <= 0:
             return Transcript(code or UNDETERMINED, (), ())
         heard = list(_before(deadline, found))
-        return _transcript(heard, str(info.language), len(samples) / SAMPLE_RATE_HZ)
+        spoken = str(info.language) if heard else code or UNDETERMINED
+        return _transcript(heard, spoken, len(samples) / SAMPLE_RATE_HZ)
 
     def _ready(self) -> Any:
         folder = find_model(
