@@ -19,9 +19,7 @@ _log = structlog.get_logger(__name__)
 MAX_TEXT = 4000
 
 
-@task(
-    consumes=[DeadLetter], resources=Resources(timeout_seconds=60, memory_mib=512, concurrency=8)
-)
+@task(consumes=[DeadLetter], resources=Resources(timeout_seconds=60, memory_mib=512, concurrency=8))
 def record_failure(message: DeadLetter, context: Context) -> None:
     """Record what no function could read.
 
@@ -32,7 +30,10 @@ def record_failure(message: DeadLetter, context: Context) -> None:
     read = _read(message, context.topology)
     if isinstance(read, PipelineMessage):
         _log.warning(
-            "dead letter left to the sweep", stage=function, pipeline=read.pipeline, topic=read.topic
+            "dead letter left to the sweep",
+            stage=function,
+            pipeline=read.pipeline,
+            topic=read.topic,
         )
         return
     reason = (

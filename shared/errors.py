@@ -37,7 +37,7 @@ class SourceSuperseded(Reject):
 
 
 class MalformedMessage(VideoMomentsError):
-    """A body that is no message of ours nor a storage event. Refused with 400, then dead-lettered."""
+    """A body that is no message of ours nor a storage event: 400, then dead-lettered."""
 
 
 class PublishFailed(VideoMomentsError):

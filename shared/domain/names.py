@@ -75,7 +75,7 @@ def thumbnail_url(derived_url: str, video: str, subject: str, attempt: str) -> s
 
 def temporary_folder(derived_url: str, pipeline: str) -> str:
     """Everything in here is deleted when the run ends."""
-    return f"{derived_url}/tmp/{pipeline.replace(':', '/')}/"
+    return f"{derived_url}/temporary/{pipeline.replace(':', '/')}/"
 
 
 def slice_url(derived_url: str, pipeline: str, attempt: str, index: int) -> str:

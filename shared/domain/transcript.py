@@ -69,4 +69,6 @@ class Transcript:
 
 def words_between(words: Sequence[Word], start_seconds: float, end_seconds: float) -> list[Word]:
     """The words whose middle lies in [start, end)."""
-    return [w for w in words if start_seconds <= (w.start_seconds + w.end_seconds) / 2 < end_seconds]
+    return [
+        w for w in words if start_seconds <= (w.start_seconds + w.end_seconds) / 2 < end_seconds
+    ]

@@ -86,9 +86,8 @@ def register_video(session: Session, stat: ObjectStat) -> Video:
 
 
 def _source_url(context: Context, message: VideoUploaded | PipelineRequested) -> str:
-    if message.source_url is not None:
-        return message.source_url
-    assert isinstance(message, PipelineRequested)
+    if isinstance(message, VideoUploaded) or message.source_url is not None:
+        return message.source_url or ""
     with context.session() as session:
         url = session.execute(
             select(Video.cloud_url).where(Video.identifier == message.video)

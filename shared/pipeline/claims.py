@@ -5,9 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import CursorResult, Row, literal, select, update
+from sqlalchemy import CursorResult, Result, Row, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -211,10 +211,9 @@ def release(
     return rows_changed(result) == 1
 
 
-def rows_changed(result: Any) -> int:
+def rows_changed(result: Result[Any]) -> int:
     """How many rows a statement changed."""
-    assert isinstance(result, CursorResult)
-    return int(result.rowcount)
+    return cast("CursorResult[Any]", result).rowcount
 
 
 def record_orphan(

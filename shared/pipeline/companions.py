@@ -37,9 +37,7 @@ def find_captions(job: Job, source: MediaInput, info: MediaInfo) -> Captions | N
     return None
 
 
-def _candidates(
-    job: Job, source: MediaInput, info: MediaInfo
-) -> Iterator[tuple[str, Captions]]:
+def _candidates(job: Job, source: MediaInput, info: MediaInfo) -> Iterator[tuple[str, Captions]]:
     for suffix in SUFFIXES:
         captions = _beside(job, suffix)
         if captions is not None:

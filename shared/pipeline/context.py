@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +22,11 @@ from shared.storage.protocol import Storage
 
 
 def this_process() -> str:
-    """Names this process in leases: host and process id."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """Names this process in leases: host, process id, and a number no later process has."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_BORN}"
+
+
+_BORN = time.time_ns()
 
 
 @dataclass(slots=True)

@@ -140,9 +140,7 @@ class Job:
         with context.session() as session, session.begin():
             done = begin_finish(session, self.stage, self.run, context.topology)
             yield done
-            ended = complete(
-                done, clock=context.clock, metrics=self.figures(), skipped=skipped
-            )
+            ended = complete(done, clock=context.clock, metrics=self.figures(), skipped=skipped)
         self._stored.clear()
         self.ended = ended
         self.skipped = skipped
@@ -150,4 +148,3 @@ class Job:
     def figures(self) -> dict[str, float]:
         """The metrics, with the seconds spent."""
         return {**self.metrics, "seconds": round(time.monotonic() - self._began, 3)}
-

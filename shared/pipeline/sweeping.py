@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy.sql.expression import SQLCoreOperations
 
 from shared.db.models import PipelineHistory, StageRun
 from shared.messaging.protocol import Outgoing
@@ -13,7 +15,6 @@ from shared.pipeline.cleaning import clean_up, not_cleaned_up
 from shared.pipeline.context import Context
 from shared.pipeline.ending import UNFINISHED, end_if_done, lock_pipeline
 from shared.pipeline.finishing import again, fail_exhausted
-from shared.pipeline.stage import Stage
 
 _log = structlog.get_logger(__name__)
 BATCH = 500
@@ -30,14 +31,16 @@ class Swept:
     cleaned_up: int
 
 
-def sweep(context: Context, *, at_once: bool = False) -> Swept:
+def sweep(
+    context: Context, *, at_once: bool = False, dead_owners: Collection[str] | None = None
+) -> Swept:
     """Free expired leases, fail what has no attempt left, publish again what waits too long.
 
-    `at_once`: for a process that knows itself to be alone with the ledger; every lease is free
-    and everything queued is published, however young. An attempt its user interrupted is not
-    counted.
+    `at_once`: for a process whose own topics begin empty: everything queued is published, however
+    young. `dead_owners`: processes known to be gone, whose leases are free before they expire;
+    attempts that ended so are not counted.
     """
-    freed = _free_leases(context, at_once=at_once)
+    freed = _free_leases(context) + _free_dead(context, dead_owners or ())
     exhausted = _fail_exhausted(context)
     published = _publish_queued(context, at_once=at_once)
     ended = _end_forgotten(context)
@@ -57,30 +60,36 @@ def sweep(context: Context, *, at_once: bool = False) -> Swept:
     return swept
 
 
-def _free_leases(context: Context, *, at_once: bool) -> int:
+def _free_leases(context: Context) -> int:
+    expired = StageRun.lease_expires_at <= context.clock.now()
+    return _free(context, expired, StageRun.attempt)
+
+
+def _free_dead(context: Context, owners: Collection[str]) -> int:
+    if not owners:
+        return 0
+    return _free(context, StageRun.lease_owner.in_(owners), func.greatest(StageRun.attempt - 1, 0))
+
+
+def _free(context: Context, which: ColumnElement[bool], attempt: SQLCoreOperations[int]) -> int:
     clock = context.clock
-    expired = StageRun.status == "running"
-    if not at_once:
-        expired &= StageRun.lease_expires_at <= clock.now()
+    # Due at once, so that the same sweep publishes it.
+    due = clock.after(-context.policy.republish_seconds)
+    rows = select(StageRun.id).where(StageRun.status == "running", which)
     with context.session() as session, session.begin():
         freed = session.execute(
             update(StageRun)
-            .where(
-                StageRun.id.in_(
-                    select(StageRun.id).where(expired).with_for_update(skip_locked=True)
-                )
-            )
+            .where(StageRun.id.in_(rows.with_for_update(skip_locked=True)))
             .values(
                 status="queued",
-                attempt=func.greatest(StageRun.attempt - 1, 0) if at_once else StageRun.attempt,
+                attempt=attempt,
                 lease_token=None,
                 lease_owner=None,
                 lease_expires_at=None,
                 error_code="lease_expired",
                 error_message="The worker was not heard of any more.",
-                # Due at once, so that the same sweep publishes it.
-                available_at=clock.after(-context.policy.republish_seconds),
-                queued_at=clock.after(-context.policy.republish_seconds),
+                available_at=due,
+                queued_at=due,
                 published_at=None,
                 updated_at=clock.now(),
             )
@@ -101,8 +110,7 @@ def _fail_exhausted(context: Context) -> int:
             )
         ).all()
     for row in rows:
-        stage = context.topology[row.stage]
-        assert isinstance(stage, Stage)
+        stage = context.topology.stage(row.stage)
         with context.session() as session, session.begin():
             ended = fail_exhausted(session, stage, row.pipeline_id, row.id, limit, context.clock)
         if ended:

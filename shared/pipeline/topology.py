@@ -73,6 +73,13 @@ class Topology:
         known = ", ".join(function.name for function in self.functions)
         raise TopologyError(f"There is no function {name!r}. There are: {known}.")
 
+    def stage(self, name: str) -> Stage:
+        """The stage of that name. Raises `TopologyError`."""
+        found = self[name]
+        if not isinstance(found, Stage):
+            raise TopologyError(f"{name} is no stage of a pipeline.")
+        return found
+
     @cached_property
     def stages(self) -> tuple[Stage, ...]:
         """The functions that run under the ledger, in the order data flows through them."""

@@ -1,0 +1,108 @@
+"""From settings to ports: the one place where adapters are chosen."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+import structlog
+from shared.db.engine import make_engine
+from shared.storage.router import StorageRouter
+from sqlalchemy import Engine
+
+from shared.errors import SettingsError
+from shared.messaging.protocol import Publisher
+from shared.messaging.pubsub import PubSubPublisher
+from shared.pipeline.context import Context
+from shared.pipeline.topology import Topology
+from shared.settings import PREFIX, Settings
+from shared.speech.choose import Choice, choose_engine
+from shared.speech.protocol import SpeechEngine
+
+_log = structlog.get_logger(__name__)
+
+
+class Speech:
+    """The speech engine, chosen at the first slice and kept for the life of the process."""
+
+    def __init__(self, settings: Settings, on_notice: Callable[[str], None] | None = None) -> None:
+        self._settings = settings
+        self._on_notice = on_notice or (lambda notice: _log.warning("speech", notice=notice))
+        self._lock = threading.Lock()
+
+    def __call__(self) -> SpeechEngine:
+        """The engine, ready. Raises `SettingsError`."""
+        with self._lock:
+            return self._choice.engine
+
+    @cached_property
+    def _choice(self) -> Choice:
+        settings = self._settings
+        choice = choose_engine(
+            engine=settings.speech_engine,
+            model=settings.whisper_model,
+            allow_download=settings.whisper_download,
+        )
+        if choice.notice is not None:
+            self._on_notice(choice.notice)
+        return choice
+
+
+def engine_from(settings: Settings) -> Engine:
+    """The database of these settings. Raises `SettingsError` when none is named."""
+    url = settings.database_url.get_secret_value() if settings.database_url else None
+    if url is None and settings.cloud_sql_instance is None:
+        raise SettingsError(f"Set {PREFIX}DATABASE_URL or {PREFIX}CLOUD_SQL_INSTANCE.")
+    return make_engine(
+        url,
+        cloud_sql_instance=settings.cloud_sql_instance,
+        iam_user=settings.cloud_sql_user,
+        database=settings.cloud_sql_database,
+        private_ip=settings.cloud_sql_private_ip,
+        pool_size=settings.database_pool_size,
+    )
+
+
+def storage_from(settings: Settings) -> StorageRouter:
+    """The object stores of these settings; each is connected to when first used."""
+    return StorageRouter(
+        folder_root=settings.folder_root,
+        gcs_endpoint=settings.gcs_endpoint,
+        gcs_project=settings.project,
+        s3_endpoint=settings.s3_endpoint,
+        s3_region=settings.s3_region,
+    )
+
+
+def publisher_from(settings: Settings) -> Publisher:
+    """Pub/Sub. Raises `SettingsError` without a project."""
+    if settings.project is None:
+        raise SettingsError(f"Set {PREFIX}PROJECT to the Google Cloud project of the topics.")
+    return PubSubPublisher(settings.project)
+
+
+def make_context(
+    settings: Settings,
+    topology: Topology,
+    *,
+    engine: Engine | None = None,
+    publisher: Publisher | None = None,
+    speech: Callable[[], SpeechEngine] | None = None,
+    work_root: Path | None = None,
+) -> Context:
+    """All ports of one process. Raises `SettingsError` naming what is missing."""
+    if settings.upload_url is None or settings.derived_url is None:
+        raise SettingsError(f"Set {PREFIX}UPLOAD_URL and {PREFIX}DERIVED_URL.")
+    return Context(
+        engine=engine or engine_from(settings),
+        storage=storage_from(settings),
+        publisher=publisher or publisher_from(settings),
+        topology=topology,
+        settings=settings,
+        speech=speech or Speech(settings),
+        upload_url=settings.upload_url,
+        derived_url=settings.derived_url,
+        work_root=work_root,
+    )
