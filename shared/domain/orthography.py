@@ -1,4 +1,6 @@
-"""How scripts write words and sentences: spacing, sentence marks, abbreviations, word characters."""
+"""How scripts write: spacing, sentence marks, abbreviations, word characters."""
+
+# ruff: noqa: RUF001 - the marks and letters of other scripts are what this file is about
 
 from __future__ import annotations
 
@@ -13,12 +15,13 @@ CLAUSE_MARKS = frozenset(",;:，、；：،؛፣፤၊—–")
 
 _CLOSERS = "\"'”’»›)]}」』】》〉）］｣"
 _DOTS = frozenset(".．…‥")
-_TITLES = frozenset(
-    "mr mrs ms dr prof st sr jr vs no fig vol gen col capt sgt rev hon mt inc ltd co approx dept est "
-    "hr fr nr bzw ca usw str sra dra sta dña ud uds mme mlle pág núm dott sig ing dhr mevr г гг им ул".split()
-)
+_ABBREVIATIONS = """
+mr mrs ms dr prof st sr jr vs no fig vol gen col capt sgt rev hon mt inc ltd co approx dept est
+hr fr nr bzw ca usw str sra dra sta dña ud uds mme mlle pág núm dott sig ing dhr mevr г гг им ул
+"""
+_ABBREVIATED = frozenset(_ABBREVIATIONS.split())
 
-# Scripts written without spaces between words: Han, kana, bopomofo, Thai, Lao, Tibetan, Myanmar, Khmer.
+# Scripts without spaces between words: Thai, Lao, Tibetan, Myanmar, Khmer, kana, bopomofo, Han.
 _UNSPACED = (
     (0x0E00, 0x0EFF),
     (0x0F00, 0x0FFF),
@@ -67,7 +70,7 @@ def _touching(before: str, after: str) -> bool:
 
 
 def ends_sentence(text: str, following: str, *, pause_seconds: float, language: str) -> bool:
-    """Whether the word `text`, followed by `following` after a pause, ends a sentence by its mark."""
+    """Whether `text`, with `following` after a pause, ends a sentence by its mark."""
     bare = text.rstrip(_CLOSERS)
     if language == "el" and bare[-1:] in {";", "\u037e"}:
         return True
@@ -85,7 +88,7 @@ def _dot_ends(bare: str, begins: str, pause_seconds: float) -> bool:
     stem = bare.rstrip("".join(_DOTS))
     if bare.endswith(("..", "…", "‥")):
         return begins.isupper() or pause_seconds >= 0.3
-    if stem.casefold() in _TITLES:
+    if stem.casefold() in _ABBREVIATED:
         return pause_seconds >= 0.8
     initial = len(stem) == 1 and stem.isalpha() and stem.isupper() and stem != "I"
     if initial or "." in stem or (stem.isdigit() and len(stem) <= 2):

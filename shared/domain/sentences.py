@@ -21,7 +21,7 @@ _UNMARKED_WORDS = 40
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """`first_word` and `last_word` (both included) index the transcript's words; numbered from 0."""
+    """`first_word` and `last_word`, both included, index the words; numbers begin at 0."""
 
     number: int
     text: str
@@ -77,7 +77,7 @@ def split_sentences(
 def split_run(
     words: Sequence[Word], first: int, last: int, max_seconds: float, max_words: int
 ) -> list[tuple[int, int]]:
-    """Words `first`..`last` in runs within both limits, split at the widest gaps near the middle."""
+    """Words `first`..`last` in runs within both limits, split at wide gaps near the middle."""
     done: list[tuple[int, int]] = []
     waiting = [(first, last)]
     while waiting:
@@ -90,9 +90,7 @@ def split_run(
         cut = max(
             range(a, b),
             key=lambda i: (
-                words[i + 1].start_seconds
-                - words[i].end_seconds
-                - 0.3 * abs(i - middle) / reach
+                words[i + 1].start_seconds - words[i].end_seconds - 0.3 * abs(i - middle) / reach
             ),
         )
         waiting += [(cut + 1, b), (a, cut)]

@@ -1,0 +1,68 @@
+"""What the choice of moments rests on: sentences, topics, salience and the gaps between words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from shared.domain.cohesion import Topics, find_topics
+from shared.domain.features import sentence_features
+from shared.domain.gaps import Floats, Integers, WordGaps, word_gaps
+from shared.domain.salience import sentence_salience
+from shared.domain.sentences import Sentence, split_sentences
+from shared.domain.transcript import Transcript, Word
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """`pauses[i]`, 0..1, is the silence after sentence i; `sentence_of_word` is per word."""
+
+    words: Sequence[Word]
+    gaps: WordGaps
+    sentences: list[Sentence]
+    sentence_of_word: Integers
+    topics: Topics
+    salience: Floats
+    pauses: Floats
+
+
+def analyse(
+    transcript: Transcript,
+    words: Sequence[Word],
+    duration_seconds: float,
+    loudness: Sequence[float] | None,
+) -> Analysis:
+    """All that is known of a transcript with at least one word.
+
+    `loudness` is spread evenly over the recording, in any unit that grows with it.
+    """
+    sentences = split_sentences(transcript)
+    gaps = word_gaps(words, duration_seconds)
+    features = sentence_features([s.text for s in sentences])
+    ends = np.array([s.last_word + 1 for s in sentences])
+    # A pause of 2 s is as good as a longer one: it is music, applause or a change of speaker.
+    pauses = np.clip(gaps.right[ends] - gaps.left[ends], 0.0, 2.0) / 2.0
+    topics = find_topics(features, pauses)
+    loud = _loudness_of(sentences, loudness, duration_seconds)
+    salience = sentence_salience(sentences, features, topics, loud)
+    lengths = [s.last_word - s.first_word + 1 for s in sentences]
+    owner = np.repeat(np.arange(len(sentences)), lengths)
+    return Analysis(words, gaps, sentences, owner, topics, salience, pauses)
+
+
+def _loudness_of(
+    sentences: Sequence[Sentence], loudness: Sequence[float] | None, duration_seconds: float
+) -> Floats | None:
+    """The mean loudness of each sentence, or None where it is not known."""
+    if loudness is None or not len(loudness):
+        return None
+    values = np.nan_to_num(np.asarray(loudness, dtype=np.float64), nan=0.0, neginf=-120.0)
+    scale = len(values) / duration_seconds
+    means: list[float] = []
+    for sentence in sentences:
+        low = min(len(values) - 1, max(0, int(sentence.start_seconds * scale)))
+        high = max(low + 1, int(np.ceil(sentence.end_seconds * scale)))
+        means.append(float(values[low:high].mean()))
+    return np.array(means)

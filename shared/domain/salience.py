@@ -1,0 +1,88 @@
+"""How much each sentence matters, from 0 to 1, by its words, its topic and its delivery."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from shared.domain.cohesion import Topics
+from shared.domain.features import SentenceFeatures, tokens
+from shared.domain.gaps import Floats
+from shared.domain.sentences import Sentence
+
+_CENTRALITY, _DENSITY, _DELIVERY = 0.55, 0.3, 0.15
+_HOOKS = frozenset("?？؟!！")  # noqa: RUF001
+
+
+def ranks(values: Floats) -> Floats:
+    """Each value's place among all, 0..1, equal values alike; 0.5 where there is only one."""
+    if len(values) < 2:
+        return np.full(len(values), 0.5)
+    ordered = np.sort(values)
+    low = np.searchsorted(ordered, values, side="left")
+    high = np.searchsorted(ordered, values, side="right")
+    place: Floats = (low + high - 1) / 2 / (len(values) - 1)
+    return place
+
+
+def sentence_salience(
+    sentences: Sequence[Sentence],
+    features: SentenceFeatures,
+    topics: Topics,
+    loudness: Floats | None = None,
+) -> Floats:
+    """Salience per sentence, 0..1.
+
+    Likeness to the topic's centroid (Radev, Jing, Styś and Tam, "Centroid-based summarization
+    of multiple documents", 2004), content per second, and delivery: `loudness` (one value per
+    sentence, any unit) and a question or an exclamation.
+    """
+    seconds = np.array([max(0.5, s.end_seconds - s.start_seconds) for s in sentences])
+    density = ranks(features.mass() / np.maximum(seconds, 1.5))
+    hooks = np.array([0.75 if _HOOKS & set(s.text) else 0.25 for s in sentences])
+    delivery = hooks if loudness is None else 0.5 * hooks + 0.5 * ranks(loudness)
+    central = ranks(_centrality(features, topics))
+    salience: Floats = _CENTRALITY * central + _DENSITY * density + _DELIVERY * delivery
+    return salience
+
+
+def _centrality(features: SentenceFeatures, topics: Topics) -> Floats:
+    """Cosine of each sentence with the sum of its topic's sentences."""
+    central = np.zeros(len(features.ids))
+    for members in np.split(np.arange(len(central)), topics.first[1:]):
+        centroid = np.zeros(len(features.weights))
+        vectors = [(i, features.counts[i] * features.weights[features.ids[i]]) for i in members]
+        for i, vector in vectors:
+            centroid[features.ids[i]] += vector
+        length = float(np.linalg.norm(centroid))
+        for i, vector in vectors:
+            norm = length * float(np.linalg.norm(vector))
+            central[i] = float(vector @ centroid[features.ids[i]]) / norm if norm else 0.0
+    return central
+
+
+def topic_words(sentences: Sequence[Sentence], topics: Topics) -> list[dict[str, float]]:
+    """The weight of each topic's words: term frequency times inverse category frequency.
+
+    TF-ICF after Reed et al., "TF-ICF: A New Term Weighting Scheme for Clustering Dynamic Data
+    Streams", ICMLA 2006, with inverse sentence frequency where one topic is all there is.
+    """
+    each = [tokens(s.text) for s in sentences]
+    in_sentences = Counter(token for found in each for token in set(found))
+    per_topic: list[Counter[str]] = [Counter() for _ in topics.first]
+    for found, topic in zip(each, topics.of.tolist(), strict=True):
+        per_topic[topic].update(found)
+    in_topics = Counter(token for counts in per_topic for token in counts)
+    return [
+        {
+            token: float(
+                np.sqrt(times)
+                * (0.1 + np.log(len(per_topic) / in_topics[token]))
+                * np.log((1 + len(sentences)) / in_sentences[token])
+            )
+            for token, times in counts.items()
+        }
+        for counts in per_topic
+    ]

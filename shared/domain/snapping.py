@@ -1,0 +1,117 @@
+"""Moving a span's ends to where a cut harms no word and, where bounds allow, no sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from shared.domain.gaps import Floats, WordGaps, place, word_gaps
+from shared.domain.moments import Bounds
+from shared.domain.sentences import Sentence
+from shared.domain.spans import TimeSpan
+from shared.domain.transcript import Word
+
+_BROKEN_SENTENCE_SECONDS = 30.0
+"""How far an end may move to spare a sentence: longer than the longest sentence."""
+
+
+def snap(
+    span: TimeSpan,
+    words: Sequence[Word],
+    sentences: Sequence[Sentence],
+    *,
+    bounds: Bounds,
+    duration_seconds: float,
+) -> TimeSpan | None:
+    """The nearest span that cuts no word, begins and ends with a sentence, and keeps the bounds.
+
+    Of all pairs of gaps between words within the length bounds and 0..`duration_seconds`, the
+    one that moves both ends least; an end inside a sentence counts as 30 s further. At least
+    one word is inside. Snapping again changes nothing. None where no such span exists.
+    """
+    if duration_seconds <= 0 or bounds.max_length_seconds <= 0:
+        return None
+    if not words:
+        return _within(span, bounds, duration_seconds)
+    gaps = word_gaps(words, duration_seconds)
+    breaks = _sentence_breaks(sentences, len(words))
+    # Equal distances may round differently from the new place: settle on one of such a cycle.
+    seen: list[TimeSpan] = []
+    current: TimeSpan | None = span
+    while current is not None and current not in seen:
+        seen.append(current)
+        current = _nearest(current, gaps, breaks, bounds)
+    return None if current is None else min(seen[seen.index(current) :])
+
+
+def _nearest(
+    span: TimeSpan, gaps: WordGaps, breaks: tuple[Floats, Floats], bounds: Bounds
+) -> TimeSpan | None:
+    for share in (0.5, 1.0):
+        found = _nearest_pair(span, gaps, breaks, bounds, share)
+        if found is not None:
+            return found
+    return None
+
+
+def _nearest_pair(
+    span: TimeSpan,
+    gaps: WordGaps,
+    breaks: tuple[Floats, Floats],
+    bounds: Bounds,
+    share: float,
+) -> TimeSpan | None:
+    begins_inside, ends_inside = breaks
+    shortest, longest = bounds.min_length_seconds, bounds.max_length_seconds
+    starts = np.flatnonzero(gaps.is_open[:-1])
+    at = span.start_seconds
+    nearest = np.maximum(0.0, np.maximum(gaps.left[starts] - at, at - gaps.right[starts]))
+    nearest += begins_inside[starts]
+    best_cost, best = np.inf, None
+    for i in np.argsort(nearest, kind="stable"):
+        if nearest[i] > best_cost:
+            break
+        first = starts[i]
+        low = np.searchsorted(gaps.right, gaps.left[first] + shortest - 1e-6)
+        high = np.searchsorted(gaps.left, gaps.right[first] + longest + 1e-6)
+        lasts = np.arange(max(first + 1, low), high)
+        if not len(lasts):
+            continue
+        placed = place(
+            gaps, first, lasts, shortest_seconds=shortest, longest_seconds=longest, share=share
+        )
+        cost: Floats = np.abs(placed.start_seconds - at) + begins_inside[first]
+        cost = cost + np.abs(placed.end_seconds - span.end_seconds) + ends_inside[lasts]
+        cost = np.where(placed.fits, cost, np.inf)
+        j = int(np.argmin(cost))
+        if cost[j] < best_cost:
+            best_cost = float(cost[j])
+            best = TimeSpan(float(placed.start_seconds[j]), float(placed.end_seconds[j]))
+    return best
+
+
+def _sentence_breaks(sentences: Sequence[Sentence], word_count: int) -> tuple[Floats, Floats]:
+    """What beginning and ending at each gap costs, in seconds, shape (words + 1,) each."""
+    begins = np.full(word_count + 1, _BROKEN_SENTENCE_SECONDS)
+    ends = begins.copy()
+    for sentence in sentences:
+        begins[sentence.first_word] = 0.0
+        ends[sentence.last_word + 1] = 0.0
+    return begins, ends
+
+
+def _within(span: TimeSpan, bounds: Bounds, duration_seconds: float) -> TimeSpan | None:
+    """Without words anything may be cut: the span, moved and resized as little as needed."""
+    if duration_seconds < bounds.min_length_seconds:
+        return None
+    fits = bounds.min_length_seconds <= span.length_seconds <= bounds.max_length_seconds
+    if fits and span.end_seconds <= duration_seconds:
+        return span
+    length = min(
+        max(span.length_seconds, bounds.min_length_seconds),
+        bounds.max_length_seconds,
+        duration_seconds,
+    )
+    start = min(span.start_seconds, duration_seconds - length)
+    return TimeSpan(start, start + length)
