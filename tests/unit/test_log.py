@@ -5,41 +5,19 @@ from __future__ import annotations
 import io
 import json
 import logging
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import structlog
-from pydantic import BaseModel, ValidationError
-from sqlalchemy.exc import IntegrityError
 
 from shared import log
 from shared.messaging.trace import tracing
+from tests.unit.log_capture import logged, restored
 
-CANARY = "CANARY7f3a"
+__all__ = ["restored"]
+
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-
-
-@pytest.fixture(autouse=True)
-def _restored() -> Iterator[None]:
-    """Leave the process's logging as it was."""
-    root = logging.getLogger()
-    saved = (root.handlers[:], root.level, sys.excepthook, threading.excepthook)
-    yield
-    root.handlers[:], root.level, sys.excepthook, threading.excepthook = saved
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
-
-
-def logged(act: Callable[[], object], format_: log.Format = "json") -> str:
-    """What is written while `act` runs."""
-    stream = io.StringIO()
-    log.configure(format_, "DEBUG", "my-project", stream)
-    act()
-    return stream.getvalue()
 
 
 def record(act: Callable[[], object]) -> dict[str, Any]:
@@ -122,148 +100,3 @@ def test_console() -> None:
     assert "clip cut" in text
     assert "clips=3" in text
     assert "googleapis" not in text
-
-
-class Segment(BaseModel):
-    text: str
-    number: int = 0
-
-
-@dataclass
-class Word:
-    word: str
-
-
-SIGNED = [
-    f"https://storage.googleapis.com/b/o?X-Goog-Algorithm=A&X-Goog-Signature={CANARY}",
-    f"https://b.s3.amazonaws.com/o?X-Amz-Credential={CANARY}&X-Amz-Signature=abc",
-    f"https://b.s3.amazonaws.com/o?AWSAccessKeyId=x&Signature={CANARY}&Expires=1",
-    f"https://acc.blob.core.windows.net/o?se=1&sig={CANARY}",
-]
-TEXTS = {
-    "goog url": f"read {SIGNED[0]} now",
-    "amz url": SIGNED[1],
-    "old url": f'"{SIGNED[2]}"',
-    "azure url": SIGNED[3],
-    "bare signature": f"X-Amz-Signature={CANARY}",
-    "bearer": f"Authorization: Bearer {CANARY}",
-    "bearer lower": f"authorization=bearer {CANARY}abc",
-    "basic": f"Basic {CANARY}==",
-    "jwt": f"eyJhbGciOiJSUzI1NiJ9.eyJ{CANARY}.sig",
-    "database": f"postgresql+pg8000://me:{CANARY}@db:5432/x",
-    "database odd password": f"postgresql://me:a@b:{CANARY}/c@db/x",
-    "password": f"password={CANARY}",
-    "password in json": f'{{"db_password": "{CANARY}"}}',
-    "token repr": f"{{'access_token': '{CANARY}'}}",
-    "api key": f"AIza{CANARY}aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-    "private key": f"-----BEGIN PRIVATE KEY-----\n{CANARY}\n-----END PRIVATE KEY-----",
-    "transcript in json": f'{{"full_text": "so {CANARY} then"}}',
-    "transcript repr": f"Segment(number=1, text='it\\'s {CANARY} here')",
-    "words list": f"words=['a', '{CANARY}']",
-}
-FIELDS: dict[str, Any] = {
-    **{f"value {name}": {"note": text} for name, text in TEXTS.items()},
-    "secret key": {"client_secret": CANARY},
-    "token key": {"lease_token": CANARY},
-    "Authorization": {"headers": {"Authorization": CANARY}},
-    "nested text": {"result": {"segments": [{"start": 1.0, "text": CANARY}]}},
-    "words": {"words": [CANARY, CANARY]},
-    "quote": {"quote": CANARY},
-    "list of dicts": {"items": [{"a": ({"password": CANARY},)}]},
-    "model": {"segment": Segment(text=CANARY)},
-    "dataclass": {"found": [Word(CANARY)]},
-    "bytes": {"payload": CANARY.encode()},
-    "error as value": {"error": ValueError(SIGNED[0])},
-    "key with a url": {"urls": {SIGNED[0]: 1}},
-}
-
-
-@pytest.mark.parametrize("format_", ["json", "console"])
-@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
-def test_canary_in_text(text: str, format_: log.Format) -> None:
-    """A secret in a message is not logged: ours, the standard library's, nor an exception's."""
-
-    def act() -> None:
-        structlog.get_logger().info(f"did {text}")
-        structlog.get_logger().info("did %s", text)
-        logging.getLogger("google.auth").error("sent %s", text)
-        logging.getLogger("urllib3").error(f"sent {text}")
-        try:
-            try:
-                raise OSError(text)
-            except OSError as error:
-                raise RuntimeError("outer") from error
-        except RuntimeError:
-            structlog.get_logger().exception("failed")
-            logging.getLogger("gunicorn.error").exception("failed")
-
-    written = logged(act, format_)
-    assert CANARY not in written
-    assert written.count("did") == 2
-    assert "outer" in written
-
-
-@pytest.mark.parametrize("format_", ["json", "console"])
-@pytest.mark.parametrize("fields", FIELDS.values(), ids=FIELDS.keys())
-def test_canary_in_fields(fields: dict[str, Any], format_: log.Format) -> None:
-    """A secret or a spoken word in any field, however deep, is not logged."""
-
-    def act() -> None:
-        structlog.get_logger().info("did", **fields)
-        with log.bind(**fields):
-            structlog.get_logger().info("did")
-        logging.getLogger("x").warning("did %s", fields)
-        logging.getLogger("x").warning("did %(note)s", {"note": fields})
-
-    written = logged(act, format_)
-    assert CANARY not in written
-    assert written.count("did") == 4
-
-
-def test_canary_in_library_errors() -> None:
-    """What databases and validators quote of the data in their errors is not logged."""
-
-    def act() -> None:
-        statement = "INSERT INTO transcripts (full_text) VALUES (%s)"
-        try:
-            raise IntegrityError(statement, {"full_text": CANARY}, ValueError("duplicate"))
-        except IntegrityError:
-            structlog.get_logger().exception("failed")
-        try:
-            Segment.model_validate({"text": "x", "number": CANARY})
-        except ValidationError:
-            structlog.get_logger().exception("failed")
-        detail = {"D": f"Failing row contains (1, {CANARY}, null).", "R": "ExecConstraints"}
-        logging.getLogger("sqlalchemy").error("%s", detail)
-
-    written = logged(act)
-    assert CANARY not in written
-    assert len(written.splitlines()) == 3
-
-
-def test_uncaught() -> None:
-    """An error nobody caught is logged redacted, from a thread too."""
-
-    def fail() -> None:
-        raise RuntimeError(SIGNED[0])
-
-    def act() -> None:
-        thread = threading.Thread(target=fail)
-        thread.start()
-        thread.join()
-
-    found = record(act)
-    assert found["severity"] == "CRITICAL"
-    assert CANARY not in json.dumps(found)
-
-
-def test_numbers_stay() -> None:
-    """Counts of tokens and words are no secrets."""
-    found = record(lambda: structlog.get_logger().info("did", input_tokens=12, words=3))
-    assert (found["input_tokens"], found["words"]) == (12, 3)
-
-
-def test_plain_things_stay() -> None:
-    """What one needs to find an error is not redacted away."""
-    text = "cut gs://b/talks/a b.mp4 to https://h:8080/x?page=2 for p1 (HTTP 503) at 12:30:01"
-    assert record(lambda: structlog.get_logger().info(text))["message"] == text

@@ -1,0 +1,45 @@
+"""How Pub/Sub is reached: the real one, or the emulator named by PUBSUB_EMULATOR_HOST."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from google.pubsub_v1 import PublisherClient, SubscriberClient
+
+
+def publisher_client(emulator_host: str | None = None) -> PublisherClient:
+    """A new client with its own connection. `emulator_host` is read from the environment."""
+    from google.pubsub_v1 import PublisherClient
+    from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+
+    host = emulator_host or os.environ.get("PUBSUB_EMULATOR_HOST")
+    if not host:
+        return PublisherClient()
+    import grpc  # type: ignore[import-untyped]
+
+    return PublisherClient(transport=PublisherGrpcTransport(channel=grpc.insecure_channel(host)))
+
+
+def subscriber_client(emulator_host: str | None = None) -> SubscriberClient:
+    """A new client with its own connection. `emulator_host` is read from the environment."""
+    from google.pubsub_v1 import SubscriberClient
+    from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
+
+    host = emulator_host or os.environ.get("PUBSUB_EMULATOR_HOST")
+    if not host:
+        return SubscriberClient()
+    import grpc
+
+    return SubscriberClient(transport=SubscriberGrpcTransport(channel=grpc.insecure_channel(host)))
+
+
+def topic_path(project: str, topic: str) -> str:
+    """The topic's full name."""
+    return f"projects/{project}/topics/{topic}"
+
+
+def subscription_path(project: str, name: str) -> str:
+    """The subscription's full name."""
+    return f"projects/{project}/subscriptions/{name}"
