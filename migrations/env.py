@@ -1,0 +1,51 @@
+"""Runs the migrations: one upgrade at a time, never waiting long for a lock others hold."""
+
+from __future__ import annotations
+
+from alembic import context
+from sqlalchemy import Connection, text
+
+from shared.db.engine import make_engine
+from shared.db.models import Base
+from shared.settings import Settings
+
+UPGRADE_LOCK_KEY = 0x5649_4445_4F4D
+"""Advisory lock of this database that every upgrade holds; any number, as long as it stays."""
+
+
+def run_migrations(connection: Connection) -> None:
+    """Run what `context` was asked for in one transaction: all of it, or nothing."""
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        compare_type=True,
+        compare_server_default=True,
+    )
+    with context.begin_transaction():
+        # The second of two upgrades waits for the first; a migration does not queue behind
+        # readers, for whoever came after it would queue behind the migration.
+        connection.execute(text("SET LOCAL lock_timeout = '120s'"))
+        connection.execute(text("SET LOCAL statement_timeout = '120s'"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK_KEY})
+        connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+        connection.execute(text("SET LOCAL statement_timeout = '60s'"))
+        context.run_migrations()
+
+
+def run_with_own_connection() -> None:
+    """For the `alembic` command itself: the database the settings name."""
+    settings = Settings()
+    url = settings.database_url.get_secret_value() if settings.database_url else None
+    engine = make_engine(url, pool_size=1)
+    try:
+        with engine.begin() as connection:
+            run_migrations(connection)
+    finally:
+        engine.dispose()
+
+
+given: Connection | None = context.config.attributes.get("connection")
+if given is None:
+    run_with_own_connection()
+else:
+    run_migrations(given)

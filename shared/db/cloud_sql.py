@@ -1,0 +1,61 @@
+"""Cloud SQL through its connector, entered as an IAM user: no password, no allow-list."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Protocol
+
+from shared.db.connect import DbapiConnect, SessionLimits
+
+
+class CloudSqlConnector(Protocol):
+    """What is needed of `google.cloud.sql.connector.Connector`."""
+
+    def connect(self, instance_connection_string: str, driver: str, **kwargs: Any) -> Any:
+        """Open one connection and return it."""
+
+
+def cloud_sql_connect(
+    instance: str,
+    *,
+    iam_user: str,
+    db_name: str,
+    private_ip: bool,
+    limits: SessionLimits,
+    connector: CloudSqlConnector | None = None,
+) -> DbapiConnect:
+    """A function that opens one connection to `instance`, `project:region:instance`."""
+    ip_type = "PRIVATE" if private_ip else "PUBLIC"
+
+    def connect() -> Any:
+        return (connector or _process_connector()).connect(
+            instance,
+            "pg8000",
+            user=iam_user,
+            db=db_name,
+            enable_iam_auth=True,
+            ip_type=ip_type,
+            application_name=limits.application_name,
+            startup_params=limits.startup_parameters(),
+        )
+
+    return connect
+
+
+_connector: CloudSqlConnector | None = None
+_connector_lock = threading.Lock()
+
+
+def _process_connector() -> CloudSqlConnector:
+    """The connector of this process, made at the first connection.
+
+    Refreshed lazily: a background refresh stalls where a container's CPU is taken away between
+    requests, and its certificate is then found expired.
+    """
+    global _connector
+    with _connector_lock:
+        if _connector is None:
+            from google.cloud.sql.connector import Connector
+
+            _connector = Connector(refresh_strategy="lazy")
+        return _connector

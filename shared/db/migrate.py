@@ -1,0 +1,65 @@
+"""Bring a database to a version of the schema, from code: no alembic.ini is needed."""
+
+from __future__ import annotations
+
+import logging
+from importlib.resources import files
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine
+
+logger = logging.getLogger(__name__)
+
+
+def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Upgrade to `revision` in one transaction; waits for an upgrade already under way.
+
+    A database that a newer version of the project has upgraded is left as it is: by rule, old
+    code runs on the newer schema.
+    """
+    at = current(engine)
+    if at is not None and at not in _known_revisions():
+        logger.warning(
+            "The database is at revision %s, newer than this version's %s: left.", at, head()
+        )
+        return
+    with engine.begin() as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
+def downgrade(engine: Engine, revision: str) -> None:
+    """Downgrade to `revision` (`base` for an empty database). Rows of dropped tables are lost."""
+    with engine.begin() as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+
+
+def current(engine: Engine) -> str | None:
+    """The revision the database is at, or None for one that was never upgraded."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def head() -> str:
+    """The newest revision this version of the project knows."""
+    revision = ScriptDirectory.from_config(_config()).get_current_head()
+    if revision is None:
+        raise LookupError("The package `migrations` holds no migration: the installation is broken")
+    return revision
+
+
+def _known_revisions() -> set[str]:
+    return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
+def _config() -> Config:
+    config = Config()
+    # "%" begins an interpolation in alembic's configuration, and may be in a path.
+    config.set_main_option("script_location", str(files("migrations")).replace("%", "%%"))
+    return config
