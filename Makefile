@@ -1,0 +1,49 @@
+# `make run` and `make test` are the only set-up a fresh machine needs: Python >= 3.11, git, make.
+.POSIX:
+.SUFFIXES:
+.PHONY: help run test test-emulator lint bench docs clean setup setup-dev
+
+SHELL = /bin/sh
+SAMPLE = cli/sample/three-topics.mp4
+VIDEO ?=
+PYTHON ?=
+PYTEST_ARGS =
+
+# As given, whatever it contains: never expanded by make, and quoted by the shell.
+export RUN_VIDEO := $(value VIDEO)
+export PYTHON
+
+help: ## What there is to make
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | \
+	while IFS='|' read -r target meaning; do printf '%-20s %s\n' "$$target" "$$meaning"; done
+
+run: setup ## Find the moments of a video: make run VIDEO="my talk.mp4" (default: a sample)
+	@PATH="$$PWD/.venv/bin:$$PATH" .venv/bin/videomoments run -- "$${RUN_VIDEO:-$(SAMPLE)}"
+
+test: setup-dev ## All tests
+	@PATH="$$PWD/.venv/bin:$$PATH" .venv/bin/python -m pytest -n auto --maxprocesses 4 $(PYTEST_ARGS)
+
+test-emulator: setup-dev ## The tests on the official Pub/Sub emulator; fails where there is none
+	@PATH="$$PWD/.venv/bin:$$PATH" VIDEOMOMENTS_TEST_REQUIRE=emulator \
+		.venv/bin/python -m pytest -m emulator $(PYTEST_ARGS)
+
+lint: setup-dev ## Style, types, and who may import whom
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-cache
+
+bench: setup-dev ## Benchmarks: ours, the baseline, and the ratio
+	@PATH="$$PWD/.venv/bin:$$PATH" .venv/bin/python -m bench
+
+docs: setup ## Write the generated pages anew
+	.venv/bin/python -m cli.docs
+
+clean: ## Remove what make made; never your data
+	rm -rf .venv .cache dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+setup:
+	@.ci/setup
+
+setup-dev:
+	@.ci/setup --dev
