@@ -26,6 +26,14 @@ CACHE = ROOT / ".cache"
 UV = "uv==0.13.8"
 PIP_WHEEL = "pip-26.3-py3-none-any.whl"
 PIP_SHA256 = "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
+PIP_MANNERS = {
+    "PIP_QUIET": "2",
+    "PIP_NO_INPUT": "1",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "PIP_ROOT_USER_ACTION": "ignore",
+    "PIP_USER": "0",
+    "PIP_REQUIRE_VIRTUALENV": "0",
+}
 DEFAULT_INDEX = "https://index.example/simple"
 
 
@@ -77,7 +85,7 @@ def _set_up(dev: bool) -> None:
     if "UV_DEFAULT_INDEX" in environment:
         _sync_by_index(uv, groups, environment)
     else:
-        _call([uv, "sync", "--frozen", "--all-extras", *groups], environment)
+        _call([uv, "sync", "--quiet", "--frozen", "--all-extras", *groups], environment)
     lines = [f"{key}={value}" for key, value in (expected | {"dev": str(dev)}).items()]
     STAMP.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -85,15 +93,11 @@ def _set_up(dev: bool) -> None:
 def _sync_by_index(uv: str, groups: list[str], environment: dict[str, str]) -> None:
     """The same, from another index: the lock names its files by their address on PyPI."""
     wanted = CACHE / "requirements.txt"
-    _call(
-        [uv, "export", "--frozen", "--all-extras", "--no-emit-project", "--no-header", "-o"]
-        + [str(wanted), *groups],
-        environment,
-        stdout=subprocess.DEVNULL,
-    )
-    _call([uv, "venv", "--allow-existing"], environment)
-    _call([uv, "pip", "sync", "--require-hashes", str(wanted)], environment)
-    _call([uv, "pip", "install", "--no-deps", "--editable", str(ROOT)], environment)
+    what = ["--frozen", "--all-extras", "--no-emit-project", "--no-header", *groups]
+    _call([uv, "export", "--quiet", *what, "--output-file", str(wanted)], environment)
+    _call([uv, "venv", "--quiet", "--allow-existing"], environment)
+    _call([uv, "pip", "sync", "--quiet", "--require-hashes", str(wanted)], environment)
+    _call([uv, "pip", "install", "--quiet", "--no-deps", "--editable", str(ROOT)], environment)
 
 
 def _environment() -> dict[str, str]:
@@ -115,7 +119,6 @@ def _environment() -> dict[str, str]:
         "UV_PROJECT_ENVIRONMENT": str(VENV),
         "UV_PYTHON": sys.executable,
         "UV_PYTHON_DOWNLOADS": "never",
-        "UV_NO_PROGRESS": "1",
     }
     if not os.access(Path.home(), os.W_OK):
         environment.setdefault("UV_CACHE_DIR", str(CACHE / "uv-cache"))
@@ -148,9 +151,8 @@ def _find_uv(environment: dict[str, str]) -> str:
         try:
             pip = _find_pip(environment)
             _call(
-                [*pip, "install", "--quiet", "--no-input", "--disable-pip-version-check"]
-                + ["--only-binary", "uv", "--upgrade", "--target", str(target), UV],
-                os.environ | {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"},
+                [*pip, "install", "--only-binary", "uv", "--upgrade", "--target", str(target), UV],
+                os.environ | PIP_MANNERS,
             )
         except (OSError, subprocess.CalledProcessError) as error:
             if (fallback := shutil.which("uv")) is not None:
@@ -190,8 +192,8 @@ def _fetch(url: str) -> bytes:
     return content
 
 
-def _call(command: list[str], environment: dict[str, str], stdout: int | None = None) -> None:
-    subprocess.run(command, cwd=ROOT, env=environment, stdout=stdout, check=True)
+def _call(command: list[str], environment: dict[str, str]) -> None:
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
 
 
 def _say(text: str) -> None:
