@@ -92,6 +92,6 @@ class Ignored:
 class Handler(Protocol):
     """What a delivery is handed to: a stage, wrapped by the runtime."""
 
-    def __call__(self, delivery: Delivery) -> Outcome:
+    def __call__(self, delivery: Delivery, /) -> Outcome:
         """Handle one delivery; raising counts as RETRY."""
         ...
