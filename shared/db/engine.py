@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import URL, Engine, create_engine, event, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
@@ -72,6 +74,7 @@ def make_engine(
         pool_recycle=POOL_RECYCLE_SECONDS,
         pool_pre_ping=True,
     )
+    engine.dialect.do_ping = _ping  # type: ignore[method-assign]
     event.listen(engine, "handle_error", _recognise_ended_session)
     return engine
 
@@ -92,6 +95,23 @@ def check_server(engine: Engine) -> None:
             f"The database {where} is PostgreSQL {number // 10_000}; "
             f"{MINIMUM_SERVER_VERSION} or newer is needed."
         )
+
+
+def _ping(dbapi_connection: Any) -> bool:
+    """Ask the server for a sign of life, outside of any transaction.
+
+    The dialect's own ping opens one and leaves it open, so that whoever then wants autocommit
+    (CREATE DATABASE, VACUUM) is refused.
+    """
+    before = dbapi_connection.autocommit
+    dbapi_connection.autocommit = True
+    try:
+        cursor = dbapi_connection.cursor()
+        cursor.execute(";")
+        cursor.close()
+    finally:
+        dbapi_connection.autocommit = before
+    return True
 
 
 def _recognise_ended_session(context: ExceptionContext) -> None:

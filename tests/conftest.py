@@ -1,0 +1,132 @@
+"""What every test may ask for: a fresh, migrated database; and what every test must keep to."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from sqlalchemy import Engine
+
+from cli.postgres import EmbeddedPostgres
+from shared.db.engine import check_server, make_engine
+from tests.databases import DatabaseServer
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """A PostgreSQL for the tests: the embedded one, or that of VIDEOMOMENTS_TEST_DATABASE_URL.
+
+    The embedded server is shared by all pytest-xdist workers and kept for the next session.
+    """
+    given = os.environ.get("VIDEOMOMENTS_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    folder = Path(tempfile.gettempdir()) / f"videomoments-tests-{os.getuid()}"
+    with EmbeddedPostgres(folder, fsync=False) as postgres:
+        yield postgres.url()
+
+
+@pytest.fixture(scope="session")
+def database_server(server_url: str) -> Iterator[DatabaseServer]:
+    """Makes and drops databases; holds the template that has every migration."""
+    engine = make_engine(server_url, pool_size=2)
+    try:
+        check_server(engine)
+        server = DatabaseServer(engine, server_url)
+        server.drop_abandoned()
+        server.ensure_template()
+        yield server
+    finally:
+        engine.dispose()
+
+
+@pytest.fixture
+def database_url(database_server: DatabaseServer) -> Iterator[str]:
+    """The URL of a database of this test's own, migrated and empty.
+
+    Fails the test when it leaves a connection open.
+    """
+    name = database_server.create()
+    try:
+        yield database_server.url_of(name)
+        left_open = _still_open(database_server, name)
+    finally:
+        database_server.drop(name)
+    assert not left_open, f"connections left open at the end of the test: {left_open}"
+
+
+@pytest.fixture
+def empty_database_url(database_server: DatabaseServer) -> Iterator[str]:
+    """The URL of a database of this test's own without any table."""
+    name = database_server.create(empty=True)
+    try:
+        yield database_server.url_of(name)
+        left_open = _still_open(database_server, name)
+    finally:
+        database_server.drop(name)
+    assert not left_open, f"connections left open at the end of the test: {left_open}"
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An engine on `database_url`."""
+    engine = make_engine(database_url, pool_size=5)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@pytest.fixture
+def expected_errors() -> list[logging.LogRecord]:
+    """Ask for it where errors in the log are right; it holds them, to be checked."""
+    return []
+
+
+@pytest.fixture(autouse=True)
+def no_unexpected_errors(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test fails when something was logged as an error, unless it asks for `expected_errors`."""
+    expected = "expected_errors" in request.fixturenames
+    records = request.getfixturevalue("expected_errors") if expected else []
+    handler = _Collector(records)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["event"]),
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+    if records and not expected:
+        pytest.fail("logged as errors: " + "; ".join(record.getMessage() for record in records))
+
+
+class _Collector(logging.Handler):
+    def __init__(self, records: list[logging.LogRecord]) -> None:
+        super().__init__(logging.ERROR)
+        self._records = records
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._records.append(record)
+
+
+def _still_open(server: DatabaseServer, name: str) -> list[str]:
+    """Sessions of a database; one just closed is given a moment to be gone."""
+    deadline = time.monotonic() + 2
+    while (sessions := server.sessions(name)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return sessions
