@@ -95,9 +95,12 @@ def _sync_by_index(uv: str, groups: list[str], environment: dict[str, str]) -> N
     wanted = CACHE / "requirements.txt"
     what = ["--frozen", "--all-extras", "--no-emit-project", "--no-header", *groups]
     _call([uv, "export", "--quiet", *what, "--output-file", str(wanted)], environment)
-    _call([uv, "venv", "--quiet", "--allow-existing"], environment)
-    _call([uv, "pip", "sync", "--quiet", "--require-hashes", str(wanted)], environment)
-    _call([uv, "pip", "install", "--quiet", "--no-deps", "--editable", str(ROOT)], environment)
+    _call([uv, "venv", "--quiet", "--allow-existing", str(VENV)], environment)
+    # Named each time: left to UV_PYTHON, `uv pip` would change the interpreter we run on.
+    pip = [uv, "pip", "--quiet"]
+    into = ["--python", str(VENV / "bin/python")]
+    _call([*pip, "sync", *into, "--require-hashes", str(wanted)], environment)
+    _call([*pip, "install", *into, "--no-deps", "--editable", str(ROOT)], environment)
 
 
 def _environment() -> dict[str, str]:
