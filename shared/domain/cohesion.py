@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shared.domain.features import SentenceFeatures
+from shared.domain.features import SentenceFeatures, clustering
 from shared.domain.gaps import Floats, Integers
 
 MAX_TOPIC_SENTENCES = 120
-_SMOOTHING = 0.1
-_BOUNDARY_COST = 1.0
+_PRIOR_MASS = 2.0
+_BOUNDARY_COST = 0.5
 _PAUSE_GAIN = 0.5
 
 
@@ -30,13 +30,15 @@ class Topics:
 def find_topics(features: SentenceFeatures, pauses: Floats) -> Topics:
     """The most probable division into topics; `pauses[i]` is the silence after sentence i, 0..1.
 
-    Each topic is scored by how well its own word distribution foretells its words, each
-    boundary costs as much as saying where it is, and dynamic programming finds the division
+    Each topic is scored by how well its own word distribution, with the transcript's as prior,
+    foretells its words; each boundary has a price, and dynamic programming finds the division
     of least total cost: Utiyama and Isahara, "A Statistical Model for Domain-Independent Text
-    Segmentation", ACL 2001. Ours counts weighted features, and pauses make a boundary cheaper.
+    Segmentation", ACL 2001. Ours weighs features by rarity and by how they cluster; the price
+    grows with the square root of the sentences, as topics of longer talks are longer, and is
+    less after a pause.
     """
     number = len(features.ids)
-    price = _BOUNDARY_COST * np.log(max(2.0, float(features.mass().sum())))
+    price = _BOUNDARY_COST * np.sqrt(number)
     gain = price * _PAUSE_GAIN * np.append(0.0, pauses[:-1])[:number]
     best = np.concatenate(([0.0], np.full(number, np.inf)))
     back = np.zeros(number + 1, dtype=np.int64)
@@ -64,14 +66,27 @@ class _Segments:
     """
 
     def __init__(self, features: SentenceFeatures) -> None:
-        repeated = (features.frequency >= 2) & (features.weights > 0)
+        self._weights = features.weights * clustering(features)
+        repeated = self._weights > 0
         self._rename = np.where(repeated, np.cumsum(repeated) - 1, -1)
         self._features = features
         self._width = min(MAX_TOPIC_SENTENCES, max(1, len(features.ids)))
         self._size = max(1, int(repeated.sum()))
         self._counts = np.zeros((self._size, self._width))
+        self._prior = _PRIOR_MASS * self._shares()[:, None]
         self._likelihood = np.zeros(self._width)
         self._mass = np.zeros(self._width)
+
+    def _shares(self) -> Floats:
+        """Each repeated feature's share of the whole transcript's weighted content."""
+        total = np.full(self._size, 1e-9)
+        features = self._features
+        for ids, counts in zip(features.ids, features.counts, strict=True):
+            names = self._rename[ids]
+            kept = names >= 0
+            total[names[kept]] += (counts * self._weights[ids])[kept]
+        shares: Floats = total / total.sum()
+        return shares
 
     def ending_at(self, last: int) -> tuple[Integers, Floats]:
         """Starts of the segments that end with sentence `last`, and the cost of each."""
@@ -82,17 +97,17 @@ class _Segments:
         names = self._rename[features.ids[last]]
         kept = names >= 0
         names = names[kept]
-        added = (features.counts[last] * features.weights[features.ids[last]])[kept]
-        before = self._counts[names]
+        added = (features.counts[last] * self._weights[features.ids[last]])[kept]
+        before, prior = self._counts[names], self._prior[names]
         after = before + added[:, None]
-        grown = after * np.log(after + _SMOOTHING) - before * np.log(before + _SMOOTHING)
+        grown = after * np.log(after + prior) - before * np.log(before + prior)
         self._counts[names] = after
         self._likelihood += grown.sum(axis=0)
         self._mass += added.sum()
         starts = np.arange(max(0, last - self._width + 1), last + 1)
         slots = starts % self._width
         mass = self._mass[slots]
-        costs = mass * np.log(mass + _SMOOTHING * self._size) - self._likelihood[slots]
+        costs = mass * np.log(mass + _PRIOR_MASS) - self._likelihood[slots]
         return starts, costs
 
 

@@ -88,6 +88,28 @@ def sentence_features(texts: Sequence[str]) -> SentenceFeatures:
     return SentenceFeatures(ids, counts, _weights(frequency, len(texts)), frequency)
 
 
+def clustering(features: SentenceFeatures) -> Floats:
+    """How far each feature keeps together, 0 (as by chance, or only once) to 1, shape (features,).
+
+    Words that matter to a topic stand in clusters, others are spread as if by chance: Ortuño et
+    al., "Keyword detection in natural texts and DNA", Europhysics Letters 57, 2002. Here by the
+    geometric mean of the distances between sentences with the feature, against what chance
+    (exponential distances) gives.
+    """
+    number = len(features.ids)
+    last = np.full(len(features.weights), -1)
+    logs = np.zeros(len(features.weights))
+    for i, ids in enumerate(features.ids):
+        again = ids[last[ids] >= 0]
+        logs[again] += np.log(i - last[again])
+        last[ids] = i
+    distances = np.maximum(1, features.frequency - 1)
+    by_chance = number / np.maximum(1, features.frequency) * math.exp(-0.5772)
+    near = 1.0 - np.exp(logs / distances) / by_chance
+    kept: Floats = np.where(features.frequency >= 2, np.clip(near, 0.0, 1.0), 0.0)
+    return kept
+
+
 def _weights(frequency: Integers, number: int) -> Floats:
     total = math.log(number + 1)
     rarity = np.log((number + 1) / np.maximum(frequency, 1)) / total if number else frequency * 0.0

@@ -14,6 +14,9 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
 
+ROUNDING_SECONDS = 1e-9
+"""Lengths are differences of floats: none may equal a bound to the last bit."""
+
 LEAD_SECONDS = 0.1
 TAIL_SECONDS = 0.25
 """Room left before the first and after the last word, where the gap has it."""
@@ -95,5 +98,6 @@ def place(
     end = np.where(end - start < shortest_seconds, grown, end)
     length = end - start
     fits = (first < last) & gaps.is_open[first] & gaps.is_open[last] & (length > 0)
-    fits &= (length >= shortest_seconds) & (length <= longest_seconds)
+    fits &= length >= shortest_seconds - ROUNDING_SECONDS
+    fits &= length <= longest_seconds + ROUNDING_SECONDS
     return Placement(start, end, fits)

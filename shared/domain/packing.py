@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from shared.domain.gaps import WordGaps
+from shared.domain.gaps import ROUNDING_SECONDS, WordGaps
 from shared.domain.moments import Bounds
 from shared.domain.spans import TimeSpan
 
@@ -36,13 +36,13 @@ def _earliest(
     right = gaps.right[usable]
     shortest, longest = bounds.min_length_seconds, bounds.max_length_seconds
     for j in range(1, len(usable)):
-        low = int(np.searchsorted(right[:j], left[j] - longest))
+        low = int(np.searchsorted(right[:j], left[j] - longest - ROUNDING_SECONDS))
         # Earlier starts only end earlier: the first gap from which the span fits is the best.
         for i in range(low, j):
             span = _fitted(left[i], right[i], left[j], right[j], shortest, longest)
             if span is not None:
                 return span, int(usable[i]), int(usable[j])
-            if left[i] + shortest > right[j]:
+            if left[i] + shortest > right[j] + ROUNDING_SECONDS:
                 break
     return None
 
@@ -56,14 +56,13 @@ def _fitted(
     longest: float,
 ) -> TimeSpan | None:
     """The earliest end in its range for a start in its own, then the latest start; else None."""
-    if start_low > start_high:
+    if start_low > start_high or start_low + shortest > end_high + ROUNDING_SECONDS:
         return None
     end = max(end_low, start_low + shortest)
-    while end - start_low < shortest:
+    if end - start_low < shortest:
         end = float(np.nextafter(end, np.inf))
+    end = min(end, end_high)
     start = max(start_low, min(start_high, end - shortest))
-    while end - start < shortest:
-        start = float(np.nextafter(start, -np.inf))
-    if end > end_high or start < start_low or not 0 < end - start <= longest:
+    if not 0 < end - start <= longest + ROUNDING_SECONDS:
         return None
     return TimeSpan(float(start), float(end))
