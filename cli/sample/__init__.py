@@ -1,0 +1,1 @@
+"""A small narrated video of the project's own making, and the script that made it."""
