@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -93,11 +94,12 @@ def test_worst_of_a_batch(outcomes: tuple[Outcome, ...], status: int) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"garbage", b"[]", b"{}", b"\xff\xfe\x00", b"[" * 90_000])
-def test_malformed(body: bytes) -> None:
+def test_malformed(body: bytes, expected_errors: list[logging.LogRecord]) -> None:
     """What is no message is refused with a reason and reaches no handler; it never crashes."""
     response = call(never, data=body, content_type="application/json")
     assert response.status_code == 400
     assert "body" in json.loads(response.data)["error"]
+    assert len(expected_errors) == 1
 
 
 def test_malformed_is_logged_without_content() -> None:
@@ -169,7 +171,7 @@ def test_handler_error() -> None:
     assert (found["pipeline"], found["subject"]) == ("p1", "v1")
 
 
-def test_factory_error() -> None:
+def test_factory_error(expected_errors: list[logging.LogRecord]) -> None:
     """Where the handler cannot be made now, the message comes again and it is tried again."""
     made: list[int] = []
 
@@ -182,7 +184,7 @@ def test_factory_error() -> None:
     target = make_target("split_audio", (VideoProbed,), factory)
     statuses = [call(never, push_body(PROBED), target=target).status_code for _ in range(3)]
     assert statuses == [500, 204, 204]
-    assert len(made) == 2
+    assert (len(made), len(expected_errors)) == (2, 1)
 
 
 def test_handler_is_made_once() -> None:
@@ -238,8 +240,6 @@ def test_what_the_handler_sees() -> None:
 @pytest.fixture(autouse=True)
 def _logging_restored() -> Iterator[None]:
     """Leave structlog as it was."""
-    import logging
-
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield

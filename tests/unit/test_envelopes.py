@@ -143,6 +143,27 @@ def test_unwrapped_metadata() -> None:
     assert gcs.attributes["objectGeneration"] == GCS[1]
 
 
+def test_unwrapped_names_are_utf8() -> None:
+    """A server hands header bytes over as Latin-1; an object's name is read as what it is."""
+    headers = {
+        "X-Goog-Pubsub-Message-Id": "1",
+        "Eventtype": "OBJECT_FINALIZE",
+        "Bucketid": "b",
+        "Objectid": "talks/été 質問.mp4".encode().decode("latin-1"),
+    }
+    (found,) = decode(headers, b"", (VideoUploaded,))
+    assert isinstance(found, Delivery)
+    assert found.message == VideoUploaded(source_url="gs://b/talks/été 質問.mp4")
+
+
+def test_batched_cloud_events() -> None:
+    """Several CloudEvents in one request are as many deliveries."""
+    headers, body = event("eventarc_storage_finalized_structured")
+    headers = {**headers, "Content-Type": "application/cloudevents-batch+json"}
+    found = decode(headers, b"[" + body + b", " + body + b"]", (VideoUploaded,))
+    assert [item.message.subject for item in found if isinstance(item, Delivery)] == [GCS[0]] * 2
+
+
 def test_sqs_attempts() -> None:
     """Each SQS record keeps its own id and receive count."""
     found = deliveries("s3_through_sqs_batch", VideoUploaded)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from shared.errors import PublishFailed
+from shared.http.envelopes import decode
 from shared.http.intake import Intake
 from shared.messages import VideoProbed
-from shared.messaging.delivery import Delivery, Outcome
+from shared.messaging.delivery import DeadLetter, Delivery, Outcome
 from shared.messaging.memory import MemoryBroker
 from shared.messaging.outgoing import outgoing
 from shared.messaging.parcel import backoff_seconds
@@ -73,6 +76,35 @@ def test_backoff_is_bounded() -> None:
     assert max(spread) <= 1.2
 
 
+def test_order_survives_refusals() -> None:
+    """With many workers, a refused message still holds back the later ones of its key alone."""
+    taken: list[bytes] = []
+    refused: set[bytes] = set()
+
+    def endpoint(_: Mapping[str, str], body: bytes) -> Outcome:
+        (found,) = decode({}, body, (DeadLetter,))
+        assert isinstance(found, Delivery)
+        assert isinstance(found.message, DeadLetter)
+        text = found.message.text.encode()
+        if text.endswith(b"3") and text not in refused:
+            refused.add(text)
+            return Outcome.BUSY
+        time.sleep(0.002)
+        taken.append(text)
+        return Outcome.DONE
+
+    broker = MemoryBroker(workers=6)
+    broker.subscribe(replace(QUICK, ordered=True), endpoint)
+    sent = [(key, b"%s%d" % (key.encode(), n)) for n in range(20) for key in "ab"]
+    broker.publish([Outgoing("t", body, ordering_key=key) for key, body in sent])
+    assert broker.wait_idle(10)
+    for key in "ab":
+        mine = [body for body in taken if body.startswith(key.encode())]
+        assert mine == [body for name, body in sent if name == key]
+    assert len(refused) == 4
+    broker.close()
+
+
 def test_error_in_an_endpoint() -> None:
     """An endpoint that raises has refused; the worker lives on."""
     calls: list[int] = []
@@ -91,7 +123,7 @@ def test_error_in_an_endpoint() -> None:
     broker.close()
 
 
-def test_with_an_intake() -> None:
+def test_with_an_intake(expected_errors: list[logging.LogRecord]) -> None:
     """Contracts are decoded from real push bodies; what cannot be is dead-lettered."""
     seen: list[Delivery] = []
     dead: list[bytes] = []
@@ -114,6 +146,7 @@ def test_with_an_intake() -> None:
     assert broker.wait_idle(10)
     assert [item.message for item in seen] == [PROBED]
     assert (seen[0].delivery_attempt, len(dead)) == (1, 1)
+    assert len(expected_errors) == spec.max_delivery_attempts
     broker.close()
 
 
