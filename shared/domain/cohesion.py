@@ -11,7 +11,8 @@ from shared.domain.gaps import Floats, Integers
 
 MAX_TOPIC_SENTENCES = 120
 _PRIOR_MASS = 2.0
-_BOUNDARY_COST = 0.5
+_BOUNDARY_COST = 0.2
+_SHORT_COST = 4.0
 _PAUSE_GAIN = 0.5
 
 
@@ -45,7 +46,8 @@ def find_topics(features: SentenceFeatures, pauses: Floats) -> Topics:
     segments = _Segments(features)
     for last in range(number):
         starts, costs = segments.ending_at(last)
-        totals = best[starts] + costs + price - gain[starts]
+        short = price * _SHORT_COST / (last + 1 - starts)
+        totals = best[starts] + costs + price + short - gain[starts]
         choice = int(np.argmin(totals))
         best[last + 1], back[last + 1] = totals[choice], starts[choice]
     firsts: list[int] = []

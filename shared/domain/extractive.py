@@ -124,9 +124,17 @@ def _scores(qualities: Floats) -> list[int]:
 def _moment(
     analysis: Analysis, choice: _Choice, score: int, weights: Sequence[Mapping[str, float]]
 ) -> Moment:
-    texts = [w.text for w in analysis.words[choice.first_word : choice.stop_word]]
     first = int(analysis.sentence_of_word[choice.first_word])
     last = int(analysis.sentence_of_word[choice.stop_word - 1])
+    texts = [
+        [
+            w.text
+            for w in analysis.words[
+                max(s.first_word, choice.first_word) : min(s.last_word + 1, choice.stop_word)
+            ]
+        ]
+        for s in analysis.sentences[first : last + 1]
+    ]
     telling: dict[str, float] = {}
     for topic in range(analysis.topics.of[first], analysis.topics.of[last] + 1):
         for token, weight in weights[topic].items():

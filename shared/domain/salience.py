@@ -12,7 +12,8 @@ from shared.domain.features import SentenceFeatures, tokens
 from shared.domain.gaps import Floats
 from shared.domain.sentences import Sentence
 
-_CENTRALITY, _DENSITY, _DELIVERY = 0.55, 0.3, 0.15
+_CENTRALITY, _DENSITY, _HOOK = 0.55, 0.35, 0.1
+_LOUDNESS = 0.25
 _HOOKS = frozenset("?？؟!！")  # noqa: RUF001
 
 
@@ -42,9 +43,10 @@ def sentence_salience(
     seconds = np.array([max(0.5, s.end_seconds - s.start_seconds) for s in sentences])
     density = ranks(features.mass() / np.maximum(seconds, 1.5))
     hooks = np.array([0.75 if _HOOKS & set(s.text) else 0.25 for s in sentences])
-    delivery = hooks if loudness is None else 0.5 * hooks + 0.5 * ranks(loudness)
     central = ranks(_centrality(features, topics))
-    salience: Floats = _CENTRALITY * central + _DENSITY * density + _DELIVERY * delivery
+    salience: Floats = _CENTRALITY * central + _DENSITY * density + _HOOK * hooks
+    if loudness is not None:
+        salience = (1 - _LOUDNESS) * salience + _LOUDNESS * ranks(loudness)
     return salience
 
 

@@ -123,6 +123,10 @@ def _pause_threshold(pauses: Floats) -> float:
 
 def _ends_by_mark(words: Sequence[Word], pauses: Floats, language: str) -> Booleans:
     following = [w.text for w in words[1:]] + [""]
+    after_marks = [b for w, b in zip(words, following, strict=True) if w.text[-1:] in ".!?"]
+    if sum(after[:1].islower() for after in after_marks) * 2 > len(after_marks):
+        # Marks without capitals: a small letter says nothing about the mark before it.
+        following = [after.upper() for after in following]
     return np.array(
         [
             ends_sentence(w.text, after, pause_seconds=float(pause), language=language)

@@ -20,19 +20,20 @@ allora quindi ma poi então ну и а вот えーと えっと あの まあ 
 _FILLERS = frozenset(_FILLER_WORDS.split())
 
 
-def title_of(words: Sequence[str], weights: Mapping[str, float]) -> str:
-    """The most telling clause of `words` (with punctuation), about 60 characters, never empty.
+def title_of(sentences: Sequence[Sequence[str]], weights: Mapping[str, float]) -> str:
+    """The most telling clause of the sentences' words, about 60 characters, never empty.
 
     `weights` says how much each token (see `features.tokens`) tells. Cut only between words,
     without fillers at the start or a comma at the end, the first letter a capital.
     """
-    spoken = [w.strip() for w in words if any(map(is_word_character, w))]
-    if not spoken:
-        return _shortened(join_words(list(words))) or "…"
-    value = [sum(weights.get(t, 0.0) for t in tokens(w)) for w in spoken]
-    found = [_best_phrase(spoken, value, *clause) for clause in _clauses(spoken)]
-    best = max(found, key=lambda f: f[0])
-    return _polished(best[1])
+    found: list[tuple[float, list[str]]] = []
+    for words in sentences:
+        spoken = [w.strip() for w in words if any(map(is_word_character, w))]
+        value = [sum(weights.get(t, 0.0) for t in tokens(w)) for w in spoken]
+        found += [_best_phrase(spoken, value, *clause) for clause in _clauses(spoken)]
+    if not found:
+        return _shortened(join_words([w for words in sentences for w in words])) or "…"
+    return _polished(max(found, key=lambda f: f[0])[1])
 
 
 def _clauses(words: Sequence[str]) -> list[tuple[int, int]]:
