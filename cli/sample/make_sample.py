@@ -114,7 +114,7 @@ def command(topics: Sequence[Topic], lengths: Sequence[float], work: Path) -> li
     speech, text = str(work / "speech.wav"), str(work / "cues.srt")
     inputs = ["-i", speech, "-i", text, "-filter_complex", graph]
     maps = ["-map", "[v]", "-map", "0:a", "-map", "1:s"]
-    video = ["-c:v", "libx264", "-preset", "veryslow", "-crf", "24", "-tune", "stillimage"]
+    video = ["-c:v", "libx264", "-preset", "veryslow", "-crf", "26", "-tune", "stillimage"]
     keyframes = ["-g", str(FRAME_RATE * KEYFRAME_SECONDS), "-sc_threshold", "0", "-bf", "2"]
     sound = ["-c:a", "aac", "-b:a", "32k", "-ar", "22050", "-metadata:s:a:0", "language=eng"]
     track = ["-c:s", "mov_text", "-metadata:s:s:0", "language=eng"]
@@ -128,7 +128,7 @@ def slide(number: int, topic: Topic, seconds: float, work: Path) -> str:
     first, second = topic.colours
     background = (
         f"gradients=s={WIDTH}x{HEIGHT}:r={FRAME_RATE}:d={seconds}:c0={first}:c1={second}"
-        f":x0=0:y0=0:x1={WIDTH}:y1={HEIGHT}:nb_colors=2:speed=0.00001"
+        f":x0=0:y0=0:x1={WIDTH}:y1={HEIGHT}:nb_colors=2:speed=0.00001:seed={number}"
     )
     texts = [
         (str(number), 22, 92, 0.7),
