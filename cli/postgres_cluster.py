@@ -84,8 +84,7 @@ class Cluster:
             command = process.cmdline()
         except psutil.Error:
             return None
-        alive = process.status() != psutil.STATUS_ZOMBIE
-        return process if alive and str(self.data) in command else None
+        return process if str(self.data) in command and _is_alive(process) else None
 
     def stop(self) -> None:
         """Stop the server: at once and cleanly, or by force when it takes too long."""
@@ -174,8 +173,17 @@ def _first_line_as_number(path: Path) -> int | None:
 
 
 def _outlives(process: psutil.Process, seconds: float) -> bool:
+    """Whether it still runs after `seconds`. A zombie does not: its reaper may be slow."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not _is_alive(process):
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _is_alive(process: psutil.Process) -> bool:
     try:
-        process.wait(seconds)
-    except psutil.TimeoutExpired:
-        return True
-    return False
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

@@ -27,7 +27,7 @@ def run_migrations(connection: Connection) -> None:
         connection.execute(text("SET LOCAL lock_timeout = '120s'"))
         connection.execute(text("SET LOCAL statement_timeout = '120s'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK_KEY})
-        connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+        connection.execute(text("SET LOCAL lock_timeout = '3s'"))
         connection.execute(text("SET LOCAL statement_timeout = '60s'"))
         context.run_migrations()
 

@@ -85,6 +85,16 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
+def empty_database_engine(empty_database_url: str) -> Iterator[Engine]:
+    """An engine on `empty_database_url`."""
+    engine = make_engine(empty_database_url, pool_size=5)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@pytest.fixture
 def expected_errors() -> list[logging.LogRecord]:
     """Ask for it where errors in the log are right; it holds them, to be checked."""
     return []

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+import threading
 from importlib.resources import files
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 logger = logging.getLogger(__name__)
+
+_one_at_a_time = threading.Lock()
+"""`alembic.context` is one per process. Between processes, env.py's advisory lock does the same."""
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
@@ -26,18 +30,14 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
             "The database is at revision %s, newer than this version's %s: left.", at, head()
         )
         return
-    with engine.begin() as connection:
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+    with _one_at_a_time, engine.begin() as connection:
+        command.upgrade(_config(connection), revision)
 
 
 def downgrade(engine: Engine, revision: str) -> None:
     """Downgrade to `revision` (`base` for an empty database). Rows of dropped tables are lost."""
-    with engine.begin() as connection:
-        config = _config()
-        config.attributes["connection"] = connection
-        command.downgrade(config, revision)
+    with _one_at_a_time, engine.begin() as connection:
+        command.downgrade(_config(connection), revision)
 
 
 def current(engine: Engine) -> str | None:
@@ -58,8 +58,9 @@ def _known_revisions() -> set[str]:
     return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
-def _config() -> Config:
+def _config(connection: Connection | None = None) -> Config:
     config = Config()
+    config.attributes["connection"] = connection
     # "%" begins an interpolation in alembic's configuration, and may be in a path.
     config.set_main_option("script_location", str(files("migrations")).replace("%", "%%"))
     return config

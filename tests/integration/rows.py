@@ -1,0 +1,116 @@
+"""Rows for tests of the schema."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from shared.db.models import (
+    Base,
+    Clip,
+    GenerationConfig,
+    Moment,
+    PipelineHistory,
+    Prompt,
+    StageRun,
+    Thumbnail,
+    Transcript,
+    Video,
+)
+
+
+def count_rows(session: Session) -> dict[str, int]:
+    """Rows by table."""
+    return {
+        table.name: session.execute(select(func.count()).select_from(table)).scalar_one()
+        for table in Base.metadata.sorted_tables
+    }
+
+
+def add_config(session: Session) -> GenerationConfig:
+    """A config and its prompt."""
+    prompt = Prompt(user_prompt="u", system_prompt="s", prompt_hash="p" * 64)
+    session.add(prompt)
+    session.flush()
+    config = GenerationConfig(
+        prompt_id=prompt.id, model="m", operation_type="generation", config_hash="c" * 64
+    )
+    session.add(config)
+    session.flush()
+    return config
+
+
+def add_video(session: Session) -> Video:
+    """A video that nothing is known of."""
+    video = Video(identifier=uuid.uuid4().hex, cloud_url="file:///b/v.mp4")
+    session.add(video)
+    session.flush()
+    return video
+
+
+def new_moment(video_id: int, **values: object) -> Moment:
+    """A root moment, unless `values` say otherwise; not added to a session."""
+    identifier = uuid.uuid4().hex[:16]
+    base = {"identifier": identifier, "start_time": 1.0, "end_time": 2.0, "title": "A moment"}
+    return Moment(**{**base, "video_id": video_id, **values})
+
+
+def new_stage_run(pipeline_id: int | None, subject: str) -> StageRun:
+    """A queued run; not added to a session."""
+    return StageRun(
+        pipeline_id=pipeline_id,
+        stage="probe_video",
+        subject=subject,
+        topic="t",
+        message={},
+        status="queued",
+    )
+
+
+def add_whole_video(session: Session, config: GenerationConfig) -> Video:
+    """A video with a transcript, a moment refined once, a clip, thumbnails and a pipeline."""
+    video = add_video(session)
+    session.add(
+        Transcript(video_id=video.id, full_text="", word_timestamps=[], segment_timestamps=[])
+    )
+    root = new_moment(video.id, generation_config_id=config.id)
+    session.add(root)
+    pipeline = PipelineHistory(
+        identifier=f"pipeline:{video.identifier}",
+        video_id=video.id,
+        generation_config_id=config.id,
+        pipeline_type="full",
+        status="running",
+        started_at=datetime.now(UTC),
+    )
+    session.add(pipeline)
+    session.flush()
+    clip = Clip(
+        moment_id=root.id,
+        video_id=video.id,
+        cloud_url="file:///b/c.mp4",
+        start_time=0.0,
+        end_time=3.0,
+        padding_left=1.0,
+        padding_right=1.0,
+    )
+    refined = new_moment(
+        video.id, generation_config_id=config.id, is_refined=True, parent_id=root.id
+    )
+    first = new_stage_run(pipeline.id, "first")
+    session.add_all([clip, refined, first])
+    session.flush()
+    second = new_stage_run(pipeline.id, "second")
+    second.parent_id = first.id
+    session.add_all(
+        [
+            second,
+            Thumbnail(video_id=video.id, cloud_url="file:///b/v.jpg"),
+            Thumbnail(clip_id=clip.id, cloud_url="file:///b/c.jpg"),
+        ]
+    )
+    session.commit()
+    return video
