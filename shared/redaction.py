@@ -14,6 +14,8 @@ from pydantic import BaseModel
 
 REDACTED = "[redacted]"
 _MAX_DEPTH = 8
+# Enough for any stack trace; bounds what the rules may cost on text nobody vouches for.
+_MAX_CHARACTERS = 32_768
 
 _SECRET_KEY = re.compile(
     r"secret|token|passw|passphrase|api_?key|authorization|credential|cookie|private_?key|signature"
@@ -30,41 +32,50 @@ _SIGNATURES = (
     "x-goog-signature|x-amz-signature|signature|sig|x-amz-security-token|x-goog-credential"
     "|x-amz-credential|awsaccesskeyid|googleaccessid|upload_id|access_token|id_token|api_key"
 )
-_QUOTED = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
+# A text may be cut before its closing mark.
+_QUOTED = r"""(?:"(?:[^"\\]|\\.)*(?:"|\\?\Z)|'(?:[^'\\]|\\.)*(?:'|\\?\Z))"""
 
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), replacement)
     for pattern, replacement in (
         (r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", REDACTED),
         # The whole query of a signed URL: its parts together are the permission.
-        (rf"""(\w+://[^\s?"'<>]*)\?[^\s"'<>]*?\b(?:{_SIGNATURES})=[^\s"'<>]*""", rf"\1?{REDACTED}"),
+        (
+            rf"""(\b\w{{1,20}}://[^\s?"'<>]*)\?[^\s"'<>]*?\b(?:{_SIGNATURES})=[^\s"'<>]*""",
+            rf"\1?{REDACTED}",
+        ),
         (rf"""\b({_SIGNATURES})=[^\s&"'<>,;)]+""", rf"\1={REDACTED}"),
-        (r"""(\b[a-z][a-z0-9+.-]*://[^\s:/@"'<>]*):[^\s"'<>]*@""", rf"\1:{REDACTED}@"),
+        (r"""(\b[a-z][a-z0-9+.-]{0,30}://[^\s:/@"'<>]*):[^\s"'<>]*@""", rf"\1:{REDACTED}@"),
         (r"\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}", rf"\1 {REDACTED}"),
         (r"\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*", REDACTED),
         (r"\b(?:AIza[\w-]{30,}|ya29\.[\w.-]+|sk-[\w-]{16,}|AKIA[A-Z0-9]{16})", REDACTED),
         (
-            rf"""(\b["']?[\w-]*(?:secret|token|passw(?:or)?d|api_?key|authorization|private_?key)"""
-            rf"""["']?\s*[=:]\s*)(?!{re.escape(REDACTED)}|(?:bearer|basic)\s)"""
+            rf"""(\b["']?[\w-]{{0,40}}(?:secret|token|passw(?:or)?d|api_?key|authorization"""
+            rf"""|private_?key)["']?\s*[=:]\s*)(?!{re.escape(REDACTED)}|(?:bearer|basic)\s)"""
             rf"""({_QUOTED}|[^\s,;&)}}\]"']+)""",
             rf"\1{REDACTED}",
         ),
         # Values inside what other libraries say of a row, a statement or a field.
         (rf"""(["']?\b(?:{_TEXT_NAMES})\b["']?\s*[=:]\s*)({_QUOTED})""", rf"\1{REDACTED}"),
-        (rf"""(["']?\b(?:{_TEXT_NAMES})\b["']?\s*[=:]\s*)\[[^\]]*\]""", rf"\1{REDACTED}"),
-        (r"(\binput_value=).*?(, input_type=)", rf"\1{REDACTED}\2"),
-        (r"(\[parameters: ).*?(\]\s*(?:\n|$|\(Background))", rf"\1{REDACTED}\2"),
-        (r"(Failing row contains \().*?(\)\.?(?:['\"\n]|$))", rf"\1{REDACTED}\2"),
+        (rf"""(["']?\b(?:{_TEXT_NAMES})\b["']?\s*[=:]\s*)\[[^\]]*(?:\]|\Z)""", rf"\1{REDACTED}"),
+        (r"(\binput_value=).*?(, input_type=|\Z)", rf"\1{REDACTED}\2"),
+        (r"(\[parameters: ).*?(\]\s*(?:\n|$|\(Background)|\Z)", rf"\1{REDACTED}\2"),
+        (r"(Failing row contains \().*?(\)\.?(?:['\"\n]|$)|\Z)", rf"\1{REDACTED}\2"),
         (r"(\bKey \([^)]*\)=\().*?(\) (?:already|is not|is still))", rf"\1{REDACTED}\2"),
     )
 )
 
 
 def redact_text(text: str) -> str:
-    """The text without anything that looks like a secret or like what somebody said."""
+    """The text without anything that looks like a secret or like what somebody said.
+
+    Of a very long text only the beginning is kept.
+    """
+    cut = len(text) - _MAX_CHARACTERS
+    text = text[:_MAX_CHARACTERS]
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
-    return text
+    return f"{text} [{cut} characters cut]" if cut > 0 else text
 
 
 def redact(value: Any, key: str = "", depth: int = 0) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import IntegrityError
 
 from shared import log
+from shared.redaction import redact_text
 from tests.unit.log_capture import logged, restored
 
 __all__ = ["restored"]
@@ -164,3 +166,31 @@ def test_plain_things_stay() -> None:
     """What one needs to find an error is not redacted away."""
     text = "cut gs://b/talks/a b.mp4 to https://h:8080/x?page=2 for p1 (HTTP 503) at 12:30:01"
     assert json.loads(logged(lambda: structlog.get_logger().info(text)))["message"] == text
+
+
+def test_signed_url_loses_its_whole_query() -> None:
+    """Of a signed URL the object stays readable and nothing of the permission does."""
+    found = [redact_text(f"read {url} now") for url in SIGNED]
+    assert found[0] == "read https://storage.googleapis.com/b/o?[redacted] now"
+    assert all(text.endswith("/o?[redacted] now") for text in found)
+
+
+@pytest.mark.parametrize("opening", ["text='", 'full_text: "', "words=['a', ", "input_value='"])
+def test_cut_text(opening: str) -> None:
+    """What was said stays out of the log even where its closing quote was cut off."""
+    assert CANARY not in redact_text(f"failed on {opening}so {CANARY} and")
+    assert CANARY not in redact_text(f"failed on {opening}" + f"so {CANARY} " * 10_000)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["a", "a-", "a:", "https://", "key=", "words=[", "[parameters: ", "input_value=", "'\\"],
+)
+def test_hostile_text_is_quick(piece: str) -> None:
+    """No text, however made, holds up the process that logs it."""
+    text = "https://" + piece * 100_000
+    started = time.perf_counter()
+    written = redact_text(text)
+    assert time.perf_counter() - started < 1.0
+    assert len(written) < 80_000
+    assert "characters cut" in written
