@@ -15,7 +15,7 @@ from pydantic import BaseModel
 REDACTED = "[redacted]"
 _MAX_DEPTH = 8
 # Enough for any stack trace; bounds what the rules may cost on text nobody vouches for.
-_MAX_CHARACTERS = 32_768
+_MAX_CHARACTERS = 16_384
 
 _SECRET_KEY = re.compile(
     r"secret|token|passw|passphrase|api_?key|authorization|credential|cookie|private_?key|signature"

@@ -191,6 +191,6 @@ def test_hostile_text_is_quick(piece: str) -> None:
     text = "https://" + piece * 100_000
     started = time.perf_counter()
     written = redact_text(text)
-    assert time.perf_counter() - started < 1.0
-    assert len(written) < 80_000
+    assert time.perf_counter() - started < 2.0
+    assert len(written) < 60_000
     assert "characters cut" in written
