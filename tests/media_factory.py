@@ -213,8 +213,11 @@ def make_audio(
     codec = codec or _AUDIO_BY_SUFFIX[path.suffix]
     arguments = ["-f", "lavfi", "-i", tone(seconds, rise=tone_rise, silent=silent)]
     if cover_art:
-        card = picture(1, size=(320, 320), rate=1)
-        arguments += ["-f", "lavfi", "-i", card, "-map", "0", "-map", "1", "-frames:v", "1"]
+        card = _made(
+            _cache() / "cover.png",
+            ["-f", "lavfi", "-i", picture(1, size=(320, 320), rate=1), "-frames:v", "1"],
+        )
+        arguments += ["-i", str(card), "-map", "0", "-map", "1"]
         arguments += ["-c:v", "mjpeg", "-disposition:v", "attached_pic"]
     arguments += ["-c:a", _AUDIO_ENCODERS.get(codec, codec)]
     return _made(path, [*arguments, *extra])

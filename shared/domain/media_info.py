@@ -42,7 +42,11 @@ class SubtitleStream:
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
-    """`duration_seconds` is checked against the packets, not the header's claim alone."""
+    """`duration_seconds` is checked against the packets, not the header's claim alone.
+
+    All times are on the recording's timeline: 0 where its first picture or sound is presented,
+    which the file itself may call `origin_seconds` (transport streams begin anywhere).
+    """
 
     container: str
     duration_seconds: float
@@ -50,6 +54,7 @@ class MediaInfo:
     audio: AudioStream | None
     subtitles: tuple[SubtitleStream, ...] = ()
     has_cover_art: bool = False
+    origin_seconds: float = 0.0
 
     @property
     def resolution(self) -> str | None:

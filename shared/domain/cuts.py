@@ -1,0 +1,141 @@
+"""Planning a clip: how far padding may reach, where whole GOPs begin and end, what is written.
+
+Pure. Times are seconds on the recording's timeline, which begins at 0 where the first picture or
+sound of the chosen streams is presented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from shared.domain.media_info import AudioStream, MediaInfo, VideoStream
+from shared.domain.spans import TimeSpan
+
+CutMode = Literal["copy", "exact"]
+AudioTreatment = Literal["copy", "aac", "opus"]
+
+MAX_KEYFRAME_MOVE_SECONDS = 15.0
+"""Farther than this no edge of a clip is moved to reach a keyframe: it is re-encoded instead."""
+
+_EDGE_TOLERANCE_SECONDS = 0.001
+
+_BROWSER_PIXEL_FORMATS: dict[str, frozenset[str]] = {
+    "h264": frozenset({"yuv420p", "yuvj420p"}),
+    "av1": frozenset({"yuv420p", "yuvj420p", "yuv420p10le"}),
+    "vp8": frozenset({"yuv420p", "yuva420p"}),
+    "vp9": frozenset({"yuv420p", "yuvj420p", "yuva420p"}),
+}
+_MP4_AUDIO = frozenset({"aac", "mp3"})
+_WEBM_AUDIO = frozenset({"opus", "vorbis"})
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFormat:
+    """What a clip is written as. `encode_video` False copies it; `audio` None: there is none.
+
+    `name` is also the file's suffix; `muxer` is libavformat's name for it.
+    """
+
+    name: str
+    muxer: str
+    content_type: str
+    encode_video: bool
+    audio: AudioTreatment | None
+
+    @property
+    def copies_all(self) -> bool:
+        """True when no stream is re-encoded."""
+        return not self.encode_video and self.audio in {None, "copy"}
+
+
+def padded_window(
+    span: TimeSpan, *, left_seconds: float, right_seconds: float, duration_seconds: float
+) -> TimeSpan:
+    """`span` with its padding, clamped to 0…`duration_seconds`.
+
+    Raises ValueError when nothing of it lies inside the recording.
+    """
+    return TimeSpan(
+        max(0.0, span.start_seconds - left_seconds),
+        min(duration_seconds, span.end_seconds + right_seconds),
+    )
+
+
+def choose_output(info: MediaInfo, mode: CutMode) -> OutputFormat:
+    """The format that browsers play with the least re-encoding.
+
+    Exact mode re-encodes the whole picture: joining a re-encoded head to copied GOPs needs two sets
+    of decoder parameters in one track, on which browsers stumble, and clips are short.
+    Raises ValueError when there is neither picture nor sound.
+    """
+    if info.video is None:
+        return _audio_output(info.audio)
+    encode = mode == "exact" or not plays_in_browsers(info.video)
+    if encode or info.video.codec == "h264":
+        return _mp4(encode, info.audio)
+    webm_audio = info.audio is not None and info.audio.codec in _WEBM_AUDIO
+    if info.video.codec == "av1" and not webm_audio:
+        return _mp4(encode, info.audio)
+    return OutputFormat("webm", "webm", "video/webm", encode, _treatment(info.audio, "opus"))
+
+
+def plays_in_browsers(video: VideoStream) -> bool:
+    """True when current browsers decode it: H.264, VP8, VP9 at 8 bit 4:2:0, AV1 at 8 or 10."""
+    return video.pixel_format in _BROWSER_PIXEL_FORMATS.get(video.codec, frozenset())
+
+
+def _mp4(encode: bool, audio: AudioStream | None) -> OutputFormat:
+    return OutputFormat("mp4", "mp4", "video/mp4", encode, _treatment(audio, "aac"))
+
+
+def _treatment(audio: AudioStream | None, family: Literal["aac", "opus"]) -> AudioTreatment | None:
+    if audio is None:
+        return None
+    playable = _MP4_AUDIO if family == "aac" else _WEBM_AUDIO
+    return "copy" if audio.codec in playable else family
+
+
+def _audio_output(audio: AudioStream | None) -> OutputFormat:
+    if audio is None:
+        raise ValueError("there is neither picture nor sound to cut from")
+    if audio.codec == "mp3":
+        return OutputFormat("mp3", "mp3", "audio/mpeg", False, "copy")
+    if audio.codec in _WEBM_AUDIO:
+        return OutputFormat("webm", "webm", "audio/webm", False, "copy")
+    return OutputFormat("m4a", "ipod", "audio/mp4", False, _treatment(audio, "aac"))
+
+
+def keyframe_span(
+    keyframes: Sequence[float], window: TimeSpan, end_of_stream_seconds: float
+) -> TimeSpan | None:
+    """The whole GOPs that hold `window`: from the last keyframe at or before its start to the
+    first at or after its end, or to the end of the stream. None without a keyframe before it.
+    """
+    before = [k for k in keyframes if k <= window.start_seconds + _EDGE_TOLERANCE_SECONDS]
+    if not before:
+        return None
+    after = [k for k in keyframes if k >= window.end_seconds - _EDGE_TOLERANCE_SECONDS]
+    end = min(after, default=max(end_of_stream_seconds, window.end_seconds))
+    return TimeSpan(max(0.0, max(before)), end)
+
+
+def max_head_move_seconds(window: TimeSpan) -> float:
+    """How much earlier than `window` a copied clip may begin."""
+    return min(MAX_KEYFRAME_MOVE_SECONDS, window.length_seconds)
+
+
+def max_tail_move_seconds(window: TimeSpan, start_seconds: float) -> float:
+    """How much later than `window` a clip copied from `start_seconds` may end."""
+    head = max(0.0, window.start_seconds - start_seconds)
+    return max(0.0, min(MAX_KEYFRAME_MOVE_SECONDS, window.length_seconds - head))
+
+
+def is_acceptable_move(window: TimeSpan, used: TimeSpan) -> bool:
+    """False when whole GOPs would more than double the clip or move an edge too far."""
+    head = window.start_seconds - used.start_seconds
+    tail = used.end_seconds - window.end_seconds
+    return head <= max_head_move_seconds(window) and tail <= max_tail_move_seconds(
+        window, used.start_seconds
+    )

@@ -1,0 +1,80 @@
+"""What a media file holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.domain.media_info import AudioStream, MediaInfo, SubtitleStream, VideoStream
+from shared.domain.spans import TimeSpan
+from shared.errors import Reject
+from shared.media.runner import Limits, run_operation
+from shared.media.source import MediaInput
+
+
+def probe(
+    source: MediaInput,
+    *,
+    limits: Limits,
+    deadline_seconds: float,
+    max_duration_seconds: float | None = None,
+) -> MediaInfo:
+    """Demux the file in a child and decode its first picture.
+
+    `duration_seconds` is where the last packet ends, whatever the header claims. A file of a cover
+    picture alone, or whose only streams hold nothing, is rejected.
+
+    Raises Reject (`empty_file`, `not_media`, `no_streams`, `damaged_media`, `encrypted_media`,
+    `too_many_pixels`, `duration_lies`, `too_long`, `media_too_costly`) and MediaError.
+    """
+    request = {"location": source.location}
+    facts = run_operation("probe", request, limits=limits, deadline_seconds=deadline_seconds)
+    info = info_from_facts(facts)
+    if info.video is None and info.audio is None:
+        raise Reject(
+            "no_streams", "The file holds neither picture nor sound. Upload a video or audio file."
+        )
+    if max_duration_seconds is not None and info.duration_seconds > max_duration_seconds:
+        raise Reject(
+            "too_long",
+            f"The recording lasts {info.duration_seconds:.0f} s; at most "
+            f"{max_duration_seconds:.0f} s are allowed. Cut it into parts.",
+        )
+    return info
+
+
+def info_from_facts(facts: dict[str, Any]) -> MediaInfo:
+    """The child's plain facts as the domain's type."""
+    video, audio = facts["video"], facts["audio"]
+    return MediaInfo(
+        container=facts["container"],
+        duration_seconds=facts["duration_seconds"],
+        video=VideoStream(**video) if video else None,
+        audio=AudioStream(**audio) if audio else None,
+        subtitles=tuple(SubtitleStream(**stream) for stream in facts["subtitles"]),
+        has_cover_art=facts["has_cover_art"],
+        origin_seconds=facts["origin_seconds"],
+    )
+
+
+def keyframe_times(
+    source: MediaInput,
+    info: MediaInfo,
+    *,
+    around: TimeSpan,
+    limits: Limits,
+    deadline_seconds: float,
+) -> list[float]:
+    """When the keyframes about `around` are presented, in seconds, ascending.
+
+    From the last at or before its start to the first at or after its end, as far as there are such;
+    at most `MAX_KEYFRAME_MOVE_SECONDS` past its end are read. [] without video.
+    """
+    if info.video is None:
+        return []
+    request = {
+        "location": source.location,
+        "start": around.start_seconds,
+        "end": around.end_seconds,
+    }
+    reply = run_operation("keyframes", request, limits=limits, deadline_seconds=deadline_seconds)
+    return [float(time) for time in reply["times"]]

@@ -1,0 +1,190 @@
+"""Inside the child: what a file holds, held against its packets rather than its header."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import av
+import av.error
+
+from shared.errors import Reject
+from shared.media.demux import Media, is_usable, open_media
+
+_TAIL_SECONDS = 3.0
+_LONGEST_LAST_PACKET_SECONDS = 60.0
+_LEAST_BITS_PER_SECOND = 50.0
+_PACKETS_TRIED_FOR_A_FRAME = 500
+_GUESSED_DURATION_FORMATS = {"mp3", "aac", "ac3", "eac3", "amr"}
+"""Formats without an index: libavformat guesses their duration from the bit rate."""
+
+_TEXT_CODECS = {"subrip", "srt", "webvtt", "mov_text", "ass", "ssa", "text"}
+
+
+def probe(request: dict[str, Any]) -> dict[str, Any]:
+    """The facts of a file as plain JSON (see `shared.media.probe`)."""
+    with open_media(request["location"]) as media:
+        frame = first_frame(media)
+        if media.video is not None and frame is None:
+            media.video = None
+        if not media.chosen and media.cover is None:
+            raise _nothing_usable(media)
+        _check_pixels(media, request["max_pixels"])
+        facts = facts_of(media, frame)
+    facts["duration_seconds"] = _true_duration(request["location"], facts)
+    return facts
+
+
+def _nothing_usable(media: Media) -> Reject:
+    if media.container.streams.video:
+        return Reject(
+            "damaged_media", "No picture of the file can be decoded. Export it again and upload it."
+        )
+    return Reject(
+        "no_streams", "The file holds neither picture nor sound. Upload a video or audio file."
+    )
+
+
+def _check_pixels(media: Media, max_pixels: int) -> None:
+    if media.video is not None and media.video.width * media.video.height > max_pixels:
+        raise Reject(
+            "too_many_pixels",
+            f"The picture of {media.video.width}x{media.video.height} is larger than is allowed. "
+            "Scale it down and upload it again.",
+        )
+
+
+def first_frame(media: Media) -> av.VideoFrame | None:
+    """The first picture that decodes; a decoder that never gives one counts as no picture."""
+    if media.video is None:
+        return None
+    for number, packet in enumerate(media.packets(media.video)):
+        if number > _PACKETS_TRIED_FOR_A_FRAME:
+            return None
+        try:
+            frames = media.video.decode(packet)
+        except av.error.FFmpegError:
+            continue
+        if frames:
+            return frames[0]
+    try:
+        return next(iter(media.video.decode(None)), None)
+    except av.error.FFmpegError:
+        return None
+
+
+def facts_of(media: Media, frame: av.VideoFrame | None) -> dict[str, Any]:
+    """The facts of an open file whose first picture is `frame`; its duration is not among them."""
+    return {
+        "container": _container_name(media),
+        "origin_seconds": media.origin,
+        "video": _video_facts(media, frame) if media.video is not None and frame else None,
+        "audio": _audio_facts(media) if media.audio is not None else None,
+        "subtitles": [
+            {"index": s.index, "codec": _codec(s), "language": language(s)}
+            for s in media.container.streams.subtitles
+            if is_usable(s) and _codec(s) in _TEXT_CODECS
+        ],
+        "has_cover_art": media.cover is not None,
+    }
+
+
+def _codec(stream: Any) -> str:
+    # A decoder's name may differ from the codec's (libdav1d, mp3float).
+    return str(stream.codec_context.codec.canonical_name)
+
+
+def language(stream: Any) -> str | None:
+    """The stream's language tag; None when it says "undetermined"."""
+    tag = stream.language
+    return None if tag in {None, "", "und"} else str(tag)
+
+
+def _container_name(media: Media) -> str:
+    names = media.container.format.name.split(",")
+    if "mp4" in names:
+        brand = media.container.metadata.get("major_brand", "")
+        return "mov" if brand.startswith("qt") else "mp4"
+    return names[0]
+
+
+def _video_facts(media: Media, frame: av.VideoFrame) -> dict[str, Any]:
+    stream = media.video
+    assert stream is not None  # noqa: S101 - the caller asked
+    rate = stream.average_rate or stream.guessed_rate
+    rotation = -frame.rotation % 360
+    upright = rotation % 180 == 0
+    return {
+        "index": stream.index,
+        "codec": _codec(stream),
+        "width": frame.width if upright else frame.height,
+        "height": frame.height if upright else frame.width,
+        "frame_rate": float(rate) if rate else None,
+        "pixel_format": stream.pix_fmt,
+        "rotation_degrees": rotation,
+        "start_seconds": max(0.0, media.time(stream.start_time or 0, stream)),
+    }
+
+
+def _audio_facts(media: Media) -> dict[str, Any]:
+    stream = media.audio
+    assert stream is not None  # noqa: S101 - the caller asked
+    start = 0.0 if stream.start_time is None else media.time(stream.start_time, stream)
+    return {
+        "index": stream.index,
+        "codec": _codec(stream),
+        "sample_rate_hz": stream.sample_rate,
+        "channels": stream.channels,
+        "start_seconds": max(0.0, start),
+        "language": language(stream),
+    }
+
+
+def _true_duration(location: str, facts: dict[str, Any]) -> float:
+    """Where the last packet ends: read near the claimed end, or end to end if none is there."""
+    if facts["video"] is None and facts["audio"] is None:
+        return 0.0
+    ends: dict[int, float] = {}
+    with open_media(location) as media:
+        claimed = (media.container.duration or 0) / 1e6
+        guessed = media.container.format.name in _GUESSED_DURATION_FORMATS
+        if claimed > 0 and not guessed and media.seek(claimed - _TAIL_SECONDS, media.chosen[0]):
+            ends = packet_ends(media)
+        size = media.container.size
+    if not ends:
+        with open_media(location) as media:
+            ends = packet_ends(media)
+    honest = [end for end in ends.values() if size * 8 >= end * _LEAST_BITS_PER_SECOND]
+    if not honest:
+        raise _lies(ends)
+    return max(honest)
+
+
+def _lies(ends: dict[int, float]) -> Reject:
+    if not ends:
+        return Reject(
+            "damaged_media", "The file holds no readable packet. Export it again and upload it."
+        )
+    return Reject(
+        "duration_lies",
+        f"The file claims to last {max(ends.values()):.0f} s, more than its size can hold. "
+        "Export it again and upload it.",
+    )
+
+
+def packet_ends(media: Media) -> dict[int, float]:
+    """Per stream index, where the last of the packets from here on ends."""
+    ends: dict[int, float] = {}
+    for packet in media.packets():
+        end = packet_end(media, packet)
+        if end > 0:
+            ends[packet.stream_index] = max(ends.get(packet.stream_index, 0.0), end)
+    return ends
+
+
+def packet_end(media: Media, packet: Any) -> float:
+    """When the packet's picture or sound is over; a claim to last ages is not heard."""
+    length = float((packet.duration or 0) * packet.time_base)
+    if not 0 < length <= _LONGEST_LAST_PACKET_SECONDS:
+        rate = getattr(packet.stream, "average_rate", None)
+        length = 1 / float(rate) if rate else 0.0
+    return media.presented(packet) + length

@@ -1,0 +1,34 @@
+"""Text tracks inside a media file."""
+
+from __future__ import annotations
+
+from shared.domain.media_info import MediaInfo, SubtitleStream
+from shared.errors import Reject
+from shared.media.arguments import text_arguments
+from shared.media.runner import Limits, stream_ffmpeg
+from shared.media.source import MediaInput
+
+_MAX_TEXT_BYTES = 32 * 1024**2
+
+
+def extract_text_track(
+    source: MediaInput,
+    info: MediaInfo,
+    stream: SubtitleStream,
+    *,
+    limits: Limits,
+    deadline_seconds: float,
+) -> str:
+    """The track as SRT text, its times on the recording's timeline. Reads the file end to end.
+
+    Raises Reject (`damaged_media`, `subtitles_too_large` past 32 MiB) and MediaError.
+    """
+    arguments = text_arguments(source.location, info, stream, limits)
+    with stream_ffmpeg(arguments, limits=limits, deadline_seconds=deadline_seconds) as stdout:
+        text = stdout.read(_MAX_TEXT_BYTES + 1)
+        if len(text) > _MAX_TEXT_BYTES:
+            raise Reject(
+                "subtitles_too_large",
+                "The file's text track is larger than 32 MiB. Remove it and upload the file again.",
+            )
+    return text.decode("utf-8", errors="replace")

@@ -1,0 +1,70 @@
+"""Inside the child: is an output what it should be? An exit code of 0 does not say so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import av.error
+
+from shared.media.demux import Media, open_media
+from shared.media.probing import facts_of, first_frame, packet_end
+
+_AUDIO_PACKETS_TRIED = 20
+
+
+def verify(request: dict[str, Any]) -> dict[str, Any]:
+    """The facts of a file of ours, with when each kind of stream begins and ends.
+
+    `video_decodes`: the first packet is a keyframe and gives a picture. `audio_decodes` likewise.
+    """
+    path = request["location"]
+    with open_media(path) as media:
+        frame = first_frame(media)
+        facts = facts_of(media, frame)
+    with open_media(path) as media:
+        audio_decodes = _sound_decodes(media)
+    with open_media(path) as media:
+        spans = _spans(media)
+        begins_with_keyframe = _begins_with_keyframe(path)
+    return {
+        **facts,
+        "spans": spans,
+        "video_decodes": frame is not None and begins_with_keyframe,
+        "audio_decodes": audio_decodes,
+    }
+
+
+def _sound_decodes(media: Media) -> bool:
+    if media.audio is None:
+        return False
+    for number, packet in enumerate(media.packets(media.audio)):
+        if number >= _AUDIO_PACKETS_TRIED:
+            return False
+        try:
+            if media.audio.decode(packet):
+                return True
+        except av.error.FFmpegError:
+            continue
+    try:
+        return bool(media.audio.decode(None))
+    except av.error.FFmpegError:
+        return False
+
+
+def _begins_with_keyframe(path: str) -> bool:
+    with open_media(path) as media:
+        if media.video is None:
+            return False
+        first = next(media.packets(media.video), None)
+        return first is not None and first.is_keyframe
+
+
+def _spans(media: Media) -> dict[str, list[float]]:
+    """Per kind ("video", "audio"), the first presentation and the last end, in file time."""
+    spans: dict[str, list[float]] = {}
+    for packet in media.packets():
+        begin = media.presented(packet) + media.origin
+        end = packet_end(media, packet) + media.origin
+        known = spans.setdefault(packet.stream.type, [begin, end])
+        known[0], known[1] = min(known[0], begin), max(known[1], end)
+    return spans
