@@ -1,0 +1,119 @@
+"""Puts files in their place below the root, whole and in order, and takes them away."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import RawIOBase
+from pathlib import Path
+
+from shared.errors import ObjectExists, Reject, StorageUnavailable
+from shared.storage.saving import pour
+
+_STALE_SECONDS = 24 * 3600
+_PLACING_ATTEMPTS = 100
+
+
+class FolderWriter:
+    """Writes below one root. What is being written lies in a hidden folder there till then."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._incoming = root / ".incoming"
+        self._lock = threading.Lock()
+        self._last_ns = 0
+        self._swept = False
+
+    def put(
+        self, source: RawIOBase, target: Path, url: str, *, only_if_absent: bool
+    ) -> os.stat_result:
+        """Write all of `source` to `target`. Raises `ObjectExists`, or `Reject` where a folder is.
+
+        Returns the status of the file written, even if another one took its place since.
+        """
+        with self._temporary() as temporary, temporary.open("xb") as file:
+            pour(source, file)
+            file.flush()
+            moment = self._next_ns()
+            os.utime(file.fileno(), ns=(moment, moment))
+            os.fsync(file.fileno())
+            status = os.fstat(file.fileno())
+            self._place(temporary, target, url, only_if_absent)
+        return status
+
+    def remove(self, path: Path, bucket: str) -> bool:
+        """Delete the file, and the folders of the bucket that are empty without it."""
+        try:
+            path.unlink()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return False
+        with suppress(OSError):  # the first one that is not empty ends it
+            for parent in path.parents:
+                if not parent.is_relative_to(self._root / bucket) or parent.parent == self._root:
+                    break
+                parent.rmdir()
+        return True
+
+    def _place(self, temporary: Path, target: Path, url: str, only_if_absent: bool) -> None:
+        for _ in range(_PLACING_ATTEMPTS):
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if only_if_absent:
+                    os.link(temporary, target)  # unlike a rename, fails where there is a file
+                else:
+                    temporary.replace(target)
+                return _sync_folder(target.parent)
+            except FileNotFoundError:
+                continue  # a delete took the empty folder away in between
+            except (FileExistsError, NotADirectoryError, IsADirectoryError):
+                if only_if_absent and target.is_file():
+                    raise ObjectExists(url) from None
+                raise _in_the_way(url) from None
+        raise StorageUnavailable(url, "its folder vanished again and again while it was written")
+
+    @contextmanager
+    def _temporary(self) -> Iterator[Path]:
+        self._incoming.mkdir(parents=True, exist_ok=True)
+        self._sweep_once()
+        path = self._incoming / secrets.token_hex(8)
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _sweep_once(self) -> None:
+        """Remove what processes that were killed left behind."""
+        with self._lock:
+            if self._swept:
+                return
+            self._swept = True
+        for left in self._incoming.iterdir():
+            with suppress(OSError):
+                if time.time() - left.stat().st_mtime > _STALE_SECONDS:
+                    left.unlink()
+
+    def _next_ns(self) -> int:
+        """Now, and later than any time given before, so that no two uploads look alike."""
+        with self._lock:
+            self._last_ns = max(time.time_ns(), self._last_ns + 1)
+            return self._last_ns
+
+
+def _in_the_way(url: str) -> Reject:
+    return Reject(
+        "object_name_taken",
+        f"{url}: a folder holds no object whose name, with a slash after it, begins another "
+        "object's name. Choose a name that differs before the slash.",
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

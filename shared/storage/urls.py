@@ -1,0 +1,99 @@
+"""Object URLs: taken apart, joined and checked, without touching any store.
+
+`gs://` and `s3://` URLs carry the name as it is, as in those ecosystems; `file://` URLs carry it
+percent-encoded, exactly as `Path.as_uri` does.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote, unquote_to_bytes
+
+from shared.errors import Reject
+
+MAX_NAME_BYTES = 1024
+_FILE = "file"
+
+
+class ObjectUrl(NamedTuple):
+    """The parts of an object's URL.
+
+    Where a bucket ends cannot be told from a `file://` URL alone: there `bucket` is empty and
+    `name` is the absolute path without its leading slash. `join_url` gives the URL back.
+    """
+
+    scheme: str
+    bucket: str
+    name: str
+
+
+def split_url(url: str) -> ObjectUrl:
+    """Take a URL apart. Raises `Reject` where it names no bucket."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or not scheme:
+        raise Reject("bad_object_url", f"{url!r} is no object URL. Write gs://bucket/name.")
+    if scheme == _FILE:
+        return ObjectUrl(_FILE, "", _file_path(url, rest)[1:])
+    bucket, _, name = rest.partition("/")
+    if not bucket:
+        raise Reject("bad_object_url", f"{url!r} names no bucket. Write {scheme}://bucket/name.")
+    return ObjectUrl(scheme, bucket, name)
+
+
+def join_url(scheme: str, bucket: str, name: str) -> str:
+    """The URL of the object of that name; the inverse of `split_url`."""
+    if scheme != _FILE:
+        return f"{scheme}://{bucket}/{name}"
+    path = f"{bucket}/{name}" if bucket else name
+    return f"file:///{quote(os.fsencode(path), safe='/')}"
+
+
+def folder_url(root: Path, bucket: str) -> str:
+    """The URL, without a trailing slash, of a bucket that is a folder under `root`."""
+    return join_url(_FILE, "", str(root.resolve() / bucket)[1:])
+
+
+def path_of(url: str) -> Path | None:
+    """The file that a `file://` URL points at, or None for another scheme.
+
+    Only a name that a file system cannot hold as it is lies elsewhere; `Storage.local_path` knows.
+    """
+    scheme, _, name = split_url(url)
+    return Path("/" + name) if scheme == _FILE else None
+
+
+def check_name(url: str, name: str) -> str:
+    """`name`, if an object may be called so. Raises `Reject` saying why not.
+
+    Limits: https://cloud.google.com/storage/docs/objects#naming and the S3 user guide, "Naming
+    Amazon S3 objects".
+    """
+    fault = _fault(url.partition("://")[0], name)
+    if fault:
+        raise Reject("bad_object_name", f"{url!r}: {fault}. Give the object another name.")
+    return name
+
+
+def _fault(scheme: str, name: str) -> str | None:
+    if not name:
+        return "the name is empty"
+    if "\0" in name:
+        return "the name contains a NUL"
+    try:
+        encoded = os.fsencode(name) if scheme == _FILE else name.encode()
+    except UnicodeEncodeError:
+        return "the name is no valid Unicode"
+    if len(encoded) > MAX_NAME_BYTES:
+        return f"the name has {len(encoded)} bytes, more than {MAX_NAME_BYTES}"
+    if scheme == "gs" and (name in (".", "..") or "\n" in name or "\r" in name):
+        return "Cloud Storage takes no line breaks in a name, nor '.' or '..' as one"
+    return None
+
+
+def _file_path(url: str, rest: str) -> str:
+    host, slash, path = rest.partition("/")
+    if host not in ("", "localhost") or not slash:
+        raise Reject("bad_object_url", f"{url!r} names no file here. Write file:///folder/name.")
+    return slash + os.fsdecode(unquote_to_bytes(path.encode("utf-8", "surrogateescape")))
