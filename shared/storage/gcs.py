@@ -91,8 +91,8 @@ class GcsStorage:
             self._refuse_existing(url)  # saves the upload, and not every server has preconditions
         blob = self._blob(url, chunk_size=self._chunk_bytes)
         # Tells our own object from another's if an answer was lost and the upload tried again.
-        blob.metadata = {_UPLOAD_MARK: uuid.uuid4().hex}
-        mark = dict(blob.metadata)
+        mark = uuid.uuid4().hex
+        blob.metadata = {_UPLOAD_MARK: mark}
         try:
             with translated(url):
                 blob.upload_from_filename(
@@ -105,9 +105,7 @@ class GcsStorage:
         except ObjectMissing:
             raise _bucket_missing(url) from None
         except PreconditionFailed:
-            blob = self._loaded(url)
-            if (blob.metadata or {}).get(_UPLOAD_MARK) != mark[_UPLOAD_MARK]:
-                raise ObjectExists(url) from None
+            blob = self._own_or_refuse(url, mark)
         if blob.size != path.stat().st_size:
             raise StorageUnavailable(url, f"{blob.size} bytes were stored, not all of {path.name}")
         return _stat_of(blob)
@@ -211,6 +209,16 @@ class GcsStorage:
         except ObjectMissing:
             return
         raise ObjectExists(url)
+
+    def _own_or_refuse(self, url: str, mark: str) -> Any:
+        """What is there, if this very upload made it before its answer was lost."""
+        try:
+            blob = self._loaded(url)
+        except ObjectMissing:
+            raise StorageUnavailable(url, "it came and went while it was uploaded") from None
+        if (blob.metadata or {}).get(_UPLOAD_MARK) != mark:
+            raise ObjectExists(url)
+        return blob
 
     def _signed(self, url: str, method: str, content_type: str | None, seconds: int) -> str:
         blob = self._blob(url)

@@ -28,8 +28,10 @@ class StorageRouter:
         s3_region: str | None = None,
     ) -> None:
         self._folder_root = folder_root
-        self._gcs = {"endpoint": gcs_endpoint, "project": gcs_project}
-        self._s3 = {"endpoint": s3_endpoint, "region": s3_region}
+        self._gcs_endpoint = gcs_endpoint
+        self._gcs_project = gcs_project
+        self._s3_endpoint = s3_endpoint
+        self._s3_region = s3_region
         self._makers: dict[str, Callable[[], Storage]] = {
             "file": self._make_folder,
             "gs": self._make_gcs,
@@ -124,13 +126,13 @@ class StorageRouter:
         _require("google.cloud.storage", "gs", "gcp")
         from shared.storage.gcs import GcsStorage
 
-        return GcsStorage(**self._gcs)
+        return GcsStorage(endpoint=self._gcs_endpoint, project=self._gcs_project)
 
     def _make_s3(self) -> Storage:
         _require("boto3", "s3", "aws")
         from shared.storage.s3 import S3Storage
 
-        return S3Storage(**self._s3)
+        return S3Storage(endpoint=self._s3_endpoint, region=self._s3_region)
 
 
 def _require(module: str, scheme: str, extra: str) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from shared.errors import ObjectChanged, ObjectExists, ObjectMissing
+from shared.errors import ObjectChanged, ObjectExists, ObjectMissing, StorageUnavailable
 from shared.storage import s3_listing, s3_uploads
 from shared.storage.content_types import content_type_of
 from shared.storage.protocol import ObjectStat
@@ -21,6 +23,8 @@ from shared.storage.s3_versions import Version, version_of
 from shared.storage.saving import pour, whole_file
 from shared.storage.urls import check_name, split_url
 
+# Tells our own object from another's if an answer was lost and the upload tried again.
+_UPLOAD_MARK = "videomoments-upload"
 _LARGEST_COPY_BYTES = 5 << 30  # of one request; larger objects are copied in parts
 
 
@@ -78,7 +82,8 @@ class S3Storage:
         if only_if_absent:
             self._refuse_existing(url)  # saves the upload, and not every store has conditions
         content_type = content_type or content_type_of(url) or "application/octet-stream"
-        headers = {"ContentType": content_type}
+        mark = uuid.uuid4().hex
+        headers: dict[str, Any] = {"ContentType": content_type, "Metadata": {_UPLOAD_MARK: mark}}
         if only_if_absent:
             headers["IfNoneMatch"] = "*"
         size = path.stat().st_size
@@ -86,7 +91,7 @@ class S3Storage:
             with translated(url):
                 answer = s3_uploads.put(self._client, path, _target(url), headers, self._part_bytes)
         except ObjectChanged:
-            raise ObjectExists(url) from None
+            return self._own_or_refuse(url, mark)
         except ObjectMissing:
             raise bucket_missing(url) from None
         return ObjectStat(url, size, version_of(answer).generation, content_type, _moment(answer))
@@ -107,11 +112,15 @@ class S3Storage:
         with translated(source_url):
             if stat.size_bytes > self._largest_copy_bytes:
                 self._client.copy(source, **_target(target_url))
-            else:
-                self._client.copy_object(
-                    CopySource=source, CopySourceIfMatch=version.etag, **_target(target_url)
-                )
-        return self.stat(target_url)
+                return self.stat(target_url)
+            answer = self._client.copy_object(
+                CopySource=source, CopySourceIfMatch=version.etag, **_target(target_url)
+            )
+        made = answer["CopyObjectResult"]
+        written = version_of({**made, "VersionId": answer.get("VersionId")})
+        return replace(
+            stat, url=target_url, generation=written.generation, updated_at=made["LastModified"]
+        )
 
     def delete(self, url: str) -> bool:
         """See `Storage`. Where there are versions, older ones are kept."""
@@ -145,19 +154,24 @@ class S3Storage:
     def _range_client(self) -> Any:
         return connect(self._endpoint, self._region, self._policy, attempts=1)
 
-    def _head(self, url: str) -> tuple[ObjectStat, Version]:
+    def _answer(self, url: str) -> Any:
         target = _target(url)
         with translated(url):
-            answer = self._client.head_object(**target)
-        version = version_of(answer)
-        stat = ObjectStat(
-            url=url,
-            size_bytes=answer["ContentLength"],
-            generation=version.generation,
-            content_type=answer.get("ContentType"),
-            updated_at=answer["LastModified"],
-        )
-        return stat, version
+            return self._client.head_object(**target)
+
+    def _head(self, url: str) -> tuple[ObjectStat, Version]:
+        answer = self._answer(url)
+        return _stat_of(url, answer), version_of(answer)
+
+    def _own_or_refuse(self, url: str, mark: str) -> ObjectStat:
+        """What is there, if this very upload made it before its answer was lost."""
+        try:
+            answer = self._answer(url)
+        except ObjectMissing:
+            raise StorageUnavailable(url, "another upload of it is under way") from None
+        if answer.get("Metadata", {}).get(_UPLOAD_MARK) != mark:
+            raise ObjectExists(url)
+        return _stat_of(url, answer)
 
     def _refuse_existing(self, url: str) -> None:
         try:
@@ -177,6 +191,16 @@ class S3Storage:
 def _target(url: str) -> dict[str, str]:
     _, bucket, name = split_url(url)
     return {"Bucket": bucket, "Key": check_name(url, name)}
+
+
+def _stat_of(url: str, answer: Any) -> ObjectStat:
+    return ObjectStat(
+        url=url,
+        size_bytes=answer["ContentLength"],
+        generation=version_of(answer).generation,
+        content_type=answer.get("ContentType"),
+        updated_at=answer["LastModified"],
+    )
 
 
 def _moment(answer: Any) -> datetime:
