@@ -9,7 +9,10 @@ from shared.domain.spans import TimeSpan
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Hard bounds on moments. Raises ValueError where a minimum is above its maximum."""
+    """Hard bounds on moments, lengths to within a nanosecond (floats round).
+
+    Raises ValueError where a minimum is above its maximum.
+    """
 
     min_length_seconds: float
     max_length_seconds: float

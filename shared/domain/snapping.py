@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from shared.domain.gaps import Floats, WordGaps, place, word_gaps
+from shared.domain.gaps import ROUNDING_SECONDS, Floats, WordGaps, place, word_gaps
 from shared.domain.moments import Bounds
 from shared.domain.sentences import Sentence
 from shared.domain.spans import TimeSpan
@@ -105,7 +106,9 @@ def _within(span: TimeSpan, bounds: Bounds, duration_seconds: float) -> TimeSpan
     """Without words anything may be cut: the span, moved and resized as little as needed."""
     if duration_seconds < bounds.min_length_seconds:
         return None
-    fits = bounds.min_length_seconds <= span.length_seconds <= bounds.max_length_seconds
+    shortest = bounds.min_length_seconds - ROUNDING_SECONDS
+    longest = bounds.max_length_seconds + ROUNDING_SECONDS
+    fits = shortest <= span.length_seconds <= longest
     if fits and span.end_seconds <= duration_seconds:
         return span
     length = min(
@@ -114,4 +117,9 @@ def _within(span: TimeSpan, bounds: Bounds, duration_seconds: float) -> TimeSpan
         duration_seconds,
     )
     start = min(span.start_seconds, duration_seconds - length)
-    return TimeSpan(start, start + length)
+    end = min(start + length, duration_seconds)
+    if end - start > bounds.max_length_seconds:
+        end = math.nextafter(end, 0.0)
+    if end - start < bounds.min_length_seconds:
+        start = math.nextafter(start, 0.0)
+    return TimeSpan(start, end)
