@@ -1,0 +1,1 @@
+"""The `videomoments` command, and the one-machine cloud behind it."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from shared.media.cut import CutResult
-from shared.media.cut import cut_clip as cut
-from shared.media.probe import probe
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
@@ -13,6 +10,9 @@ from shared.domain.cuts import padded_window
 from shared.domain.names import clip_url, plan_name
 from shared.domain.spans import TimeSpan
 from shared.errors import Reject
+from shared.media.cut import CutResult
+from shared.media.cut import cut_clip as cut
+from shared.media.probe import probe
 from shared.messages import ClipCut, MomentFound
 from shared.pipeline.job import Job
 from shared.pipeline.source import existing, limits, open_source

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shared.media.frames import make_thumbnail as picture_of
-from shared.media.probe import probe
-from shared.media.source import MediaInput, open_input
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.models import Clip, Moment, Thumbnail
 from shared.domain.names import plan_name, thumbnail_url
 from shared.errors import Reject
+from shared.media.frames import make_thumbnail as picture_of
+from shared.media.probe import probe
+from shared.media.source import MediaInput, open_input
 from shared.messages import ClipCut, VideoProbed
 from shared.pipeline.job import Job
 from shared.pipeline.source import existing, limits, open_source

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from shared.media.probe import probe
 from sqlalchemy import update
 
 from shared.db.models import Video
 from shared.domain.media_info import MediaInfo
 from shared.errors import Reject
+from shared.media.probe import probe
 from shared.messages import VideoProbed, VideoUploaded
 from shared.pipeline.job import Job
 from shared.pipeline.source import limits, open_source, pinned

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shared.media.audio import split_audio as split
-from shared.media.probe import probe
-from shared.media.source import MediaInput
 from sqlalchemy import select
 
 from shared.db.models import Transcript
@@ -14,6 +11,9 @@ from shared.db.transcripts import transcript_row
 from shared.domain.captions import Captions
 from shared.domain.media_info import MediaInfo
 from shared.domain.names import slice_url
+from shared.media.audio import split_audio as split
+from shared.media.probe import probe
+from shared.media.source import MediaInput
 from shared.messages import AudioSliced, VideoProbed, VideoTranscribed
 from shared.pipeline.companions import find_captions
 from shared.pipeline.job import Job

@@ -8,10 +8,9 @@ from functools import cached_property
 from pathlib import Path
 
 import structlog
-from shared.db.engine import make_engine
-from shared.storage.router import StorageRouter
 from sqlalchemy import Engine
 
+from shared.db.engine import make_engine
 from shared.errors import SettingsError
 from shared.messaging.protocol import Publisher
 from shared.messaging.pubsub import PubSubPublisher
@@ -20,6 +19,7 @@ from shared.pipeline.topology import Topology
 from shared.settings import PREFIX, Settings
 from shared.speech.choose import Choice, choose_engine
 from shared.speech.protocol import SpeechEngine
+from shared.storage.router import StorageRouter
 
 _log = structlog.get_logger(__name__)
 
@@ -59,7 +59,7 @@ def engine_from(settings: Settings) -> Engine:
         url,
         cloud_sql_instance=settings.cloud_sql_instance,
         iam_user=settings.cloud_sql_user,
-        database=settings.cloud_sql_database,
+        db_name=settings.cloud_sql_database,
         private_ip=settings.cloud_sql_private_ip,
         pool_size=settings.database_pool_size,
     )

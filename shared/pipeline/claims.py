@@ -122,7 +122,7 @@ def claim(
 
 def _locked_run(
     session: Session, pipeline_id: int, stage: Stage, message: Message, clock: Clock
-) -> Row[Any] | None:
+) -> Row[int, str, int, bool] | None:
     is_live = (StageRun.lease_expires_at > clock.now()).label("is_live")
     return session.execute(
         select(StageRun.id, StageRun.status, StageRun.attempt, is_live)
@@ -137,7 +137,7 @@ def _locked_run(
 
 def _new_run(
     session: Session, pipeline_id: int, stage: Stage, message: Message, clock: Clock
-) -> Row[Any] | None:
+) -> Row[int, str, int, bool] | None:
     """A message nobody queued, as a person may publish it: only a running pipeline takes it.
 
     The pipeline's lock keeps its end from being decided meanwhile.

@@ -15,6 +15,7 @@ from shared.media.source import MediaInput
 from shared.media.subtitles import extract_text_track
 from shared.pipeline.job import Job
 from shared.pipeline.source import limits
+from shared.speech.language import language_code
 from shared.speech.subtitles import MAX_FILE_BYTES, read_subtitles, why_unusable
 from shared.storage.urls import join_url, split_url
 
@@ -48,14 +49,13 @@ def _candidates(job: Job, source: MediaInput, info: MediaInfo) -> Iterator[tuple
                 source,
                 info,
                 track,
-                workdir=job.workdir,
                 limits=limits(job),
                 deadline_seconds=job.remaining_seconds,
             )
         except Reject as reject:
             _log.info("subtitles not used", origin="a text track", reason=reject.message)
             continue
-        language = track.language or job.settings.language or UNDETERMINED
+        language = language_code(track.language) or job.settings.language or UNDETERMINED
         yield "a text track", parse_captions(text.encode(), language=language)
 
 

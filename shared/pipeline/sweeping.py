@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from sqlalchemy import ColumnElement, exists, func, select, update
-from sqlalchemy.sql.expression import SQLCoreOperations
 
 from shared.db.models import PipelineHistory, StageRun
 from shared.messaging.protocol import Outgoing
@@ -71,7 +71,7 @@ def _free_dead(context: Context, owners: Collection[str]) -> int:
     return _free(context, StageRun.lease_owner.in_(owners), func.greatest(StageRun.attempt - 1, 0))
 
 
-def _free(context: Context, which: ColumnElement[bool], attempt: SQLCoreOperations[int]) -> int:
+def _free(context: Context, which: ColumnElement[bool], attempt: Any) -> int:
     clock = context.clock
     # Due at once, so that the same sweep publishes it.
     due = clock.after(-context.policy.republish_seconds)

@@ -1,0 +1,40 @@
+"""The database of a command: the one named by URL, else the embedded one of the data folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine
+
+from cli.home import Home
+from cli.postgres import EmbeddedPostgres
+from functions.wiring import engine_from
+from shared.db.engine import check_server, make_engine
+from shared.db.migrate import upgrade
+from shared.settings import Settings
+
+
+@contextmanager
+def database(settings: Settings, home: Home, *, migrate: bool = True) -> Iterator[Engine]:
+    """A checked and migrated database. Raises `SettingsError` when it cannot be had."""
+    if settings.database_url is not None or settings.cloud_sql_instance is not None:
+        engine = engine_from(settings)
+        with _ready(engine, migrate=migrate):
+            yield engine
+        return
+    with EmbeddedPostgres(home.postgres) as postgres:
+        engine = make_engine(postgres.url(), pool_size=settings.database_pool_size)
+        with _ready(engine, migrate=migrate):
+            yield engine
+
+
+@contextmanager
+def _ready(engine: Engine, *, migrate: bool) -> Iterator[None]:
+    try:
+        check_server(engine)
+        if migrate:
+            upgrade(engine)
+        yield
+    finally:
+        engine.dispose()

@@ -1,0 +1,124 @@
+"""Asks for runs and waits for their end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+
+from cli.drops import drop
+from functions.main import TOPOLOGY
+from shared.db.models import PipelineHistory, StageRun
+from shared.errors import Reject
+from shared.messages import Options, PipelineRequested, PipelineType
+from shared.messaging.outgoing import outgoing
+from shared.pipeline.admission import admit
+from shared.pipeline.claims import Ignored
+from shared.pipeline.context import Context
+from shared.pipeline.ending import RETRYABLE_STATUSES, lock_pipeline, reopen
+from shared.pipeline.finishing import again
+
+POLL_SECONDS = 0.1
+START = TOPOLOGY.stage("start_pipeline")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One file's run: its pipeline, or why there is none."""
+
+    path: Path
+    pipeline: str | None
+    refusal: Reject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageState:
+    """How far one stage of one pipeline is: how many of its runs are in each status."""
+
+    stage: str
+    counts: dict[str, int]
+
+
+def request_file(
+    context: Context, path: Path, pipeline_type: PipelineType, options: Options
+) -> Run:
+    """Drop the file and ask for its run; what an earlier run has done is not done again."""
+    stat = drop(context, path)
+    message = PipelineRequested(source_url=stat.url, pipeline_type=pipeline_type, options=options)
+    try:
+        admitted = admit(context, START, message)
+    except Reject as reject:
+        return Run(path, None, reject)
+    if isinstance(admitted, Ignored):
+        return Run(path, None, Reject("no_video", f"{path.name}: {admitted.reason}."))
+    if not isinstance(admitted, PipelineRequested) or admitted.pipeline is None:
+        raise TypeError("a request is admitted with its pipeline")
+    if not retry(context, admitted.pipeline):
+        context.publisher.publish([outgoing(admitted)])
+    return Run(path, admitted.pipeline)
+
+
+def retry(context: Context, identifier: str) -> bool:
+    """Queue again what failed in an ended pipeline. False when nothing did."""
+    with context.session() as session, session.begin():
+        found = session.execute(
+            select(PipelineHistory.id).where(PipelineHistory.identifier == identifier)
+        ).scalar_one()
+        pipeline = lock_pipeline(session, found)
+        if pipeline is None or pipeline.status not in RETRYABLE_STATUSES:
+            return False
+        if reopen(session, pipeline, context.clock) == 0:
+            return False
+        rows = session.execute(
+            select(StageRun.stage, StageRun.topic, StageRun.message).where(
+                StageRun.pipeline_id == found, StageRun.status == "queued"
+            )
+        ).all()
+        messages = [again(context.topology, row.stage, row.topic, row.message) for row in rows]
+    context.publisher.publish(messages)
+    return True
+
+
+def wait(
+    context: Context,
+    identifiers: list[str],
+    on_change: Callable[[str, str, list[StageState]], None],
+) -> None:
+    """Until every pipeline has ended. `on_change` gets a pipeline, its status and its stages."""
+    waiting = list(identifiers)
+    seen: dict[str, tuple[str, list[StageState]]] = {}
+    while waiting:
+        for identifier in list(waiting):
+            now = state(context, identifier)
+            if seen.get(identifier) != now:
+                seen[identifier] = now
+                on_change(identifier, *now)
+            if now[0] != "running":
+                waiting.remove(identifier)
+        if waiting:
+            time.sleep(POLL_SECONDS)
+
+
+def state(context: Context, identifier: str) -> tuple[str, list[StageState]]:
+    """The pipeline's status, and its stages in the order data flows through them."""
+    with context.session() as session:
+        pipeline_id, status = session.execute(
+            select(PipelineHistory.id, PipelineHistory.status).where(
+                PipelineHistory.identifier == identifier
+            )
+        ).one()
+        rows = session.execute(
+            select(StageRun.stage, StageRun.status).where(StageRun.pipeline_id == pipeline_id)
+        ).all()
+    counts: dict[str, dict[str, int]] = {}
+    for row in rows:
+        of_stage = counts.setdefault(row.stage, {})
+        of_stage[row.status] = of_stage.get(row.status, 0) + 1
+    return status, [
+        StageState(stage.name, counts[stage.name])
+        for stage in TOPOLOGY.stages
+        if stage.name in counts
+    ]

@@ -1,0 +1,97 @@
+"""`videomoments run`: files in, moments and clips out, on this machine alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from cli import results, tables
+from cli.copies import copy_results
+from cli.home import Home
+from cli.local import local_cloud
+from cli.progress import ProgressDisplay
+from cli.requests import Run, request_file, wait
+from shared import log
+from shared.messages import Options, PipelineType
+from shared.pipeline.context import Context
+from shared.settings import Settings
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What the command line asked for."""
+
+    files: list[Path]
+    home: Home
+    out: Path | None
+    pipeline_type: PipelineType
+    options: Options
+    as_json: bool
+
+
+def run(settings: Settings, request: RunRequest) -> int:
+    """Exit code 0 when every pipeline completed, else 1. Raises `SettingsError`."""
+    stderr = Console(stderr=True)
+    stderr.soft_wrap = True
+    request.home.root.mkdir(parents=True, exist_ok=True)
+    with request.home.log.open("a", encoding="utf-8") as stream:
+        log.configure("json", settings.log_level, settings.project, stream)
+
+        def say(text: str) -> None:
+            stderr.print(text, highlight=False, markup=False)
+
+        with local_cloud(settings, request.home, on_notice=say, on_wait=say) as cloud:
+            context = cloud.context
+            runs = [
+                request_file(context, path, request.pipeline_type, request.options)
+                for path in request.files
+            ]
+            _wait(context, stderr, runs)
+            found = _results(context, runs, request.pipeline_type)
+            if request.out is not None:
+                for one, pipeline in zip(runs, found, strict=True):
+                    copy_results(context, pipeline, request.out, one.path.stem)
+    return _report(stderr, request, runs, found)
+
+
+def _wait(context: Context, console: Console, runs: list[Run]) -> None:
+    names = {run.pipeline: run.path.name for run in runs if run.pipeline is not None}
+    with ProgressDisplay(console, names) as display:
+        wait(context, list(names), display.show)
+
+
+def _results(context: Context, runs: list[Run], pipeline_type: PipelineType) -> list[Json]:
+    with context.session() as session:
+        return [
+            results.pipeline_json(session, run.pipeline)
+            if run.pipeline is not None
+            else results.refused_json(
+                pipeline_type,
+                run.refusal.code if run.refusal else "",
+                run.refusal.message if run.refusal else "",
+            )
+            for run in runs
+        ]
+
+
+def _report(console: Console, request: RunRequest, runs: list[Run], found: list[Json]) -> int:
+    if request.as_json:
+        print(json.dumps({"pipelines": found}, ensure_ascii=False, indent=2))  # noqa: T201
+    else:
+        stdout = Console()
+        for run, pipeline in zip(runs, found, strict=True):
+            tables.show(stdout, run.path.name, pipeline)
+    reasons = [
+        reason
+        for run, pipeline in zip(runs, found, strict=True)
+        if (reason := tables.reason_line(run.path.name, pipeline)) is not None
+    ]
+    for reason in reasons:
+        console.print(reason, style="red", highlight=False, markup=False)
+    return 1 if reasons else 0

@@ -1,0 +1,63 @@
+"""Functions as targets of functions-framework. Wiring happens at the first delivery."""
+
+from __future__ import annotations
+
+from functools import cached_property, partial
+
+from functions.wiring import make_context
+from shared import log
+from shared.http.oidc import PushVerifier
+from shared.http.signing_keys import RemoteKeys
+from shared.http.target import Target, make_target
+from shared.messaging.delivery import Handler
+from shared.pipeline.runtime import Runtime
+from shared.pipeline.stage import Function
+from shared.pipeline.topology import Topology
+from shared.settings import Settings, load_settings
+
+
+class Process:
+    """What one serving process has: made when first needed, never at import."""
+
+    def __init__(self, topology: Topology) -> None:
+        self._topology = topology
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The environment's settings, and the logs as they say."""
+        settings = load_settings()
+        log.configure(settings.log_format, settings.log_level, settings.project)
+        return settings
+
+    @cached_property
+    def runtime(self) -> Runtime:
+        """The runtime on the production adapters."""
+        return Runtime(make_context(self.settings, self._topology))
+
+    def handler(self, function: Function) -> Handler:
+        """What the function's deliveries are handed to."""
+        return partial(self.runtime.handle, function)
+
+    def verifier(self) -> PushVerifier | None:
+        """Who may push; None where the settings leave that to the platform."""
+        settings = self.settings
+        if settings.oidc_audience is None or settings.oidc_service_account is None:
+            return None
+        keys = RemoteKeys(settings.oidc_certs_url) if settings.oidc_certs_url else RemoteKeys()
+        return PushVerifier(
+            settings.oidc_audience, frozenset({settings.oidc_service_account}), keys
+        )
+
+
+def targets(topology: Topology) -> dict[str, Target]:
+    """One target for each function, by its name."""
+    process = Process(topology)
+    return {
+        function.name: make_target(
+            function.name,
+            function.consumes,
+            partial(process.handler, function),
+            process.verifier,
+        )
+        for function in topology.functions
+    }
