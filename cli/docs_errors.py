@@ -1,0 +1,115 @@
+"""docs/errors.md: every code a stage run may fail or be skipped with, read off the source."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+PACKAGES = ("functions", "shared")
+RAISED_BY_NAME = {"Reject"}
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One place that gives a code. `message` is its template, None where it is made elsewhere."""
+
+    code: str
+    module: str
+    message: str | None
+
+
+def errors_page(root: Path, notice: str) -> str:
+    """Codes in alphabetical order, with the messages and the modules they come from."""
+    found: dict[str, list[Code]] = defaultdict(list)
+    for code in sorted(codes(root), key=lambda code: (code.code, code.module)):
+        found[code.code].append(code)
+    return "\n".join(
+        [
+            "# Error codes",
+            "",
+            notice,
+            "",
+            "A stage run that failed or was skipped carries one of these codes and its message "
+            "(`stage_runs.error_code`, `error_message`). Codes with a message are permanent: what "
+            "they tell of is not tried again. The others are the runtime's own.",
+            "",
+            "| code | message | given by |",
+            "| --- | --- | --- |",
+            *(_row(code, places) for code, places in found.items()),
+            "",
+        ]
+    )
+
+
+def codes(root: Path) -> Iterator[Code]:
+    """Every code in the packages' source, wherever it stands as a literal."""
+    for package in PACKAGES:
+        for path in sorted((root / package).rglob("*.py")):
+            module = ".".join(path.relative_to(root).with_suffix("").parts)
+            yield from codes_in(path.read_text(encoding="utf-8"), module)
+
+
+def codes_in(source: str, module: str) -> Iterator[Code]:
+    """Codes given to `Reject`, to a subclass's `super().__init__`, or as `error_code`."""
+    tree = ast.parse(source)
+    rejects = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and _rejects(node)]
+    inherited = {id(call) for node in rejects for call in ast.walk(node) if _is_super_init(call)}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        if _called(node) in RAISED_BY_NAME or id(node) in inherited:
+            yield from _rejected(node, module)
+        for keyword in node.keywords:
+            if keyword.arg == "error_code":
+                yield from (Code(text, module, None) for text in _literals(keyword.value))
+
+
+def _rejects(node: ast.ClassDef) -> bool:
+    return any(isinstance(base, ast.Name) and base.id in RAISED_BY_NAME for base in node.bases)
+
+
+def _is_super_init(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "__init__"
+    )
+
+
+def _called(node: ast.Call) -> str | None:
+    return node.func.id if isinstance(node.func, ast.Name) else None
+
+
+def _rejected(node: ast.Call, module: str) -> Iterator[Code]:
+    if not node.args:
+        return
+    message = _template(node.args[1]) if len(node.args) > 1 else None
+    yield from (Code(text, module, message) for text in _literals(node.args[0]))
+
+
+def _literals(node: ast.expr) -> Iterator[str]:
+    if isinstance(node, ast.IfExp):
+        yield from _literals(node.body)
+        yield from _literals(node.orelse)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+
+
+def _template(node: ast.expr) -> str | None:
+    """The message with … for what is filled in."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if not isinstance(node, ast.JoinedStr):
+        return None
+    parts = (str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+    return "".join(parts)
+
+
+def _row(code: str, places: list[Code]) -> str:
+    messages = dict.fromkeys(place.message for place in places if place.message)
+    modules = dict.fromkeys(f"`{place.module}`" for place in places)
+    said = "<br>".join(message.replace("|", "\\|") for message in messages) or "(by what happened)"
+    return f"| `{code}` | {said} | {', '.join(modules)} |"
