@@ -107,12 +107,12 @@ class EmbeddedPostgres:
         with open_lock(self.data_dir / "keeper.lock") as keeper:
             if not try_lock(keeper):
                 return
-        project = Path(__file__).resolve().parents[1]
+        importable = [str(Path(__file__).resolve().parents[1]), *filter(None, sys.path)]
         subprocess.run(
             [sys.executable, "-m", "cli.postgres_keeper", str(self.data_dir)],
             check=True,
             cwd="/",
-            env={**os.environ, "PYTHONPATH": str(project)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(importable)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

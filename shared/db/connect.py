@@ -117,11 +117,21 @@ def _open(target: Target, limits: SessionLimits, context: ssl.SSLContext | None)
         )
         # Wrapped in TLS, the object that reads is another one than `sock`.
         connection._usock.settimeout(limits.read_timeout_seconds)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             sock.close()
+        if isinstance(error, pg8000.dbapi.InterfaceError):
+            raise _said_by_the_server(error) from None
         raise
     return connection
+
+
+def _said_by_the_server(error: BaseException) -> BaseException:
+    """The server's own words, which pg8000 hides behind a failure to say goodbye to it."""
+    inner: BaseException | None = error
+    while inner is not None and not isinstance(inner, pg8000.dbapi.DatabaseError):
+        inner = inner.__cause__ or inner.__context__
+    return inner or error
 
 
 def _open_socket(target: Target, timeout_seconds: float) -> socket.socket:

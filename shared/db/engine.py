@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import URL, Engine, create_engine, event, text
-from sqlalchemy.engine import ExceptionContext
+from sqlalchemy import URL, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from shared.db.cloud_sql import CloudSqlConnector, cloud_sql_connect
 from shared.db.connect import SessionLimits, connector_for
+from shared.db.sessions import tolerate_ended_sessions
 from shared.db.url import parse_database_url
 from shared.errors import SettingsError
 
 MINIMUM_SERVER_VERSION = 15
 POOL_RECYCLE_SECONDS = 1800
 POOL_TIMEOUT_SECONDS = 30
-
-_SERVER_WENT_AWAY = ("57P01", "57P02", "57P03", "57P05", "25P03")
-"""SQLSTATEs with which the server ends a session; pg8000 gives them as ordinary errors."""
 
 
 def make_engine(
@@ -74,8 +69,7 @@ def make_engine(
         pool_recycle=POOL_RECYCLE_SECONDS,
         pool_pre_ping=True,
     )
-    engine.dialect.do_ping = _ping  # type: ignore[method-assign]
-    event.listen(engine, "handle_error", _recognise_ended_session)
+    tolerate_ended_sessions(engine)
     return engine
 
 
@@ -95,34 +89,6 @@ def check_server(engine: Engine) -> None:
             f"The database {where} is PostgreSQL {number // 10_000}; "
             f"{MINIMUM_SERVER_VERSION} or newer is needed."
         )
-
-
-def _ping(dbapi_connection: Any) -> bool:
-    """Ask the server for a sign of life, outside of any transaction.
-
-    The dialect's own ping opens one and leaves it open, so that whoever then wants autocommit
-    (CREATE DATABASE, VACUUM) is refused.
-    """
-    before = dbapi_connection.autocommit
-    dbapi_connection.autocommit = True
-    try:
-        cursor = dbapi_connection.cursor()
-        cursor.execute(";")
-        cursor.close()
-    finally:
-        dbapi_connection.autocommit = before
-    return True
-
-
-def _recognise_ended_session(context: ExceptionContext) -> None:
-    """Let a pooled connection whose session the server ended be replaced, not handed out."""
-    if _sqlstate(context.original_exception) in _SERVER_WENT_AWAY:
-        context.is_disconnect = True
-
-
-def _sqlstate(error: BaseException | None) -> str | None:
-    details = error.args[0] if error is not None and error.args else None
-    return details.get("C") if isinstance(details, dict) else None
 
 
 def _reason(error: BaseException) -> str:

@@ -1,0 +1,57 @@
+"""Sessions that end from the other side: restarts, fail-overs, time limits.
+
+What SQLAlchemy's dialect for pg8000 leaves open, set on one engine's own dialect.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import pg8000.dbapi
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import ExceptionContext
+
+_SERVER_WENT_AWAY = ("57P01", "57P02", "57P03", "57P05", "25P03")
+"""SQLSTATEs with which the server ends a session; pg8000 gives them as ordinary errors."""
+
+
+def tolerate_ended_sessions(engine: Engine) -> None:
+    """Have pooled connections whose session has ended replaced, without a word in the log."""
+    engine.dialect.do_ping = _ping  # type: ignore[method-assign]
+    engine.dialect.do_terminate = _terminate  # type: ignore[method-assign]
+    event.listen(engine, "handle_error", _recognise_ended_session)
+
+
+def _ping(dbapi_connection: Any) -> bool:
+    """Ask the server for a sign of life, outside of any transaction.
+
+    The dialect's own ping opens one and leaves it open, so that whoever then wants autocommit
+    (CREATE DATABASE, VACUUM) is refused.
+    """
+    before = dbapi_connection.autocommit
+    dbapi_connection.autocommit = True
+    try:
+        cursor = dbapi_connection.cursor()
+        cursor.execute(";")
+        cursor.close()
+    finally:
+        dbapi_connection.autocommit = before
+    return True
+
+
+def _terminate(dbapi_connection: Any) -> None:
+    """Close a connection that may be dead: that it cannot say goodbye is no error."""
+    with contextlib.suppress(pg8000.dbapi.Error, OSError):
+        dbapi_connection.close()
+
+
+def _recognise_ended_session(context: ExceptionContext) -> None:
+    """Let a pooled connection whose session the server ended be replaced, not handed out."""
+    if _sqlstate(context.original_exception) in _SERVER_WENT_AWAY:
+        context.is_disconnect = True
+
+
+def _sqlstate(error: BaseException | None) -> str | None:
+    details = error.args[0] if error is not None and error.args else None
+    return details.get("C") if isinstance(details, dict) else None
