@@ -7,7 +7,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from shared.domain.gaps import ROUNDING_SECONDS, Floats, WordGaps, place, word_gaps
+from shared.domain.gaps import (
+    ROUNDING_SECONDS,
+    Booleans,
+    Floats,
+    Placement,
+    WordGaps,
+    place,
+    word_gaps,
+)
 from shared.domain.moments import Bounds
 from shared.domain.sentences import Sentence
 from shared.domain.spans import TimeSpan
@@ -15,6 +23,8 @@ from shared.domain.transcript import Word
 
 _BROKEN_SENTENCE_SECONDS = 30.0
 """How far an end may move to spare a sentence: longer than the longest sentence."""
+_ELSEWHERE_SECONDS = 1000.0
+"""What it costs to leave the span for another: only where nothing nearer fits the bounds."""
 
 
 def snap(
@@ -28,8 +38,9 @@ def snap(
     """The nearest span that cuts no word, begins and ends with a sentence, and keeps the bounds.
 
     Of all pairs of gaps between words within the length bounds and 0..`duration_seconds`, the
-    one that moves both ends least; an end inside a sentence counts as 30 s further. At least
-    one word is inside. Snapping again changes nothing. None where no such span exists.
+    one that moves both ends least; an end inside a sentence counts as 30 s further, and half
+    of the span stays inside where it can. At least one word is inside.
+    Snapping again changes nothing. None where no such span exists.
     """
     if duration_seconds <= 0 or bounds.max_length_seconds <= 0:
         return None
@@ -84,12 +95,23 @@ def _nearest_pair(
         )
         cost: Floats = np.abs(placed.start_seconds - at) + begins_inside[first]
         cost = cost + np.abs(placed.end_seconds - span.end_seconds) + ends_inside[lasts]
+        cost = cost + _ELSEWHERE_SECONDS * _is_elsewhere(span, placed)
         cost = np.where(placed.fits, cost, np.inf)
         j = int(np.argmin(cost))
         if cost[j] < best_cost:
             best_cost = float(cost[j])
             best = TimeSpan(float(placed.start_seconds[j]), float(placed.end_seconds[j]))
     return best
+
+
+def _is_elsewhere(span: TimeSpan, placed: Placement) -> Booleans:
+    """Where a placement shares less than half of itself, or of the span, whichever is shorter."""
+    shared = np.minimum(placed.end_seconds, span.end_seconds) - np.maximum(
+        placed.start_seconds, span.start_seconds
+    )
+    shorter = np.minimum(placed.end_seconds - placed.start_seconds, span.length_seconds)
+    apart: Booleans = 2 * shared < shorter
+    return apart
 
 
 def _sentence_breaks(sentences: Sequence[Sentence], word_count: int) -> tuple[Floats, Floats]:
