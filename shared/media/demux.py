@@ -67,6 +67,8 @@ class Media:
         """The streams' packets in file order; damage ends them as the end of the file does."""
         try:
             for packet in self.container.demux(streams or tuple(self.chosen)):
+                if packet.has_sidedata("encryption_info"):
+                    raise _encrypted()
                 if packet.dts is not None or packet.pts is not None:
                     yield packet
         except (av.error.EOFError, av.error.InvalidDataError):
@@ -154,10 +156,14 @@ def _refuse_encrypted(streams: list[Any]) -> None:
     for stream in streams:
         context = stream.codec_context
         if context is not None and context.codec_tag in _ENCRYPTED_TAGS:
-            raise Reject(
-                "encrypted_media",
-                "The file is encrypted (DRM) and cannot be read. Upload an unprotected copy.",
-            )
+            raise _encrypted()
+
+
+def _encrypted() -> Reject:
+    return Reject(
+        "encrypted_media",
+        "The file is encrypted (DRM) and cannot be read. Upload an unprotected copy.",
+    )
 
 
 def _origin(container: InputContainer, *streams: Any) -> float:

@@ -99,10 +99,10 @@ def _next_keyframe(media: Media, stream: Any, seen: set[int]) -> av.VideoFrame |
 
 def _cover(media: Media) -> Iterator[av.VideoFrame]:
     assert media.cover is not None  # noqa: S101 - the caller asked
-    for packet in media.packets(media.cover):
-        yield from media.cover.decode(packet)
-        yield from media.cover.decode(None)
-        return
+    # An attached picture comes as the first packet, without a time.
+    packet = next(iter(media.container.demux(media.cover)), None)
+    if packet is not None:
+        yield from [*media.cover.decode(packet), *media.cover.decode(None)][:1]
 
 
 def _judged(frame: av.VideoFrame) -> _Candidate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import av
@@ -13,6 +14,8 @@ from shared.media.demux import Media, is_usable, open_media
 _TAIL_SECONDS = 3.0
 _LONGEST_LAST_PACKET_SECONDS = 60.0
 _LEAST_BITS_PER_SECOND = 50.0
+_LEAST_SECONDS_LEFT = 1.0
+_LEAST_SHARE_LEFT = 0.1
 _PACKETS_TRIED_FOR_A_FRAME = 500
 _GUESSED_DURATION_FORMATS = {"mp3", "aac", "ac3", "eac3", "amr"}
 """Formats without an index: libavformat guesses their duration from the bit rate."""
@@ -24,24 +27,17 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
     """The facts of a file as plain JSON (see `shared.media.probe`)."""
     with open_media(request["location"]) as media:
         frame = first_frame(media)
-        if media.video is not None and frame is None:
+        if frame is None:
             media.video = None
         if not media.chosen and media.cover is None:
-            raise _nothing_usable(media)
+            raise Reject(
+                "no_streams",
+                "The file holds neither picture nor sound. Upload a video or audio file.",
+            )
         _check_pixels(media, request["max_pixels"])
         facts = facts_of(media, frame)
     facts["duration_seconds"] = _true_duration(request["location"], facts)
     return facts
-
-
-def _nothing_usable(media: Media) -> Reject:
-    if media.container.streams.video:
-        return Reject(
-            "damaged_media", "No picture of the file can be decoded. Export it again and upload it."
-        )
-    return Reject(
-        "no_streams", "The file holds neither picture nor sound. Upload a video or audio file."
-    )
 
 
 def _check_pixels(media: Media, max_pixels: int) -> None:
@@ -54,22 +50,30 @@ def _check_pixels(media: Media, max_pixels: int) -> None:
 
 
 def first_frame(media: Media) -> av.VideoFrame | None:
-    """The first picture that decodes; a decoder that never gives one counts as no picture."""
+    """The first picture that decodes. None without a video stream, or with an empty one.
+
+    Raises Reject when there is picture data and none of the first of it decodes.
+    """
     if media.video is None:
         return None
+    number = -1
     for number, packet in enumerate(media.packets(media.video)):
         if number > _PACKETS_TRIED_FOR_A_FRAME:
-            return None
+            break
         try:
             frames = media.video.decode(packet)
         except av.error.FFmpegError:
             continue
         if frames:
             return frames[0]
-    try:
-        return next(iter(media.video.decode(None)), None)
-    except av.error.FFmpegError:
+    with suppress(av.error.FFmpegError):
+        for frame in media.video.decode(None):
+            return frame
+    if number < 0:
         return None
+    raise Reject(
+        "damaged_media", "No picture of the file can be decoded. Export it again and upload it."
+    )
 
 
 def facts_of(media: Media, frame: av.VideoFrame | None) -> dict[str, Any]:
@@ -153,20 +157,26 @@ def _true_duration(location: str, facts: dict[str, Any]) -> float:
     if not ends:
         with open_media(location) as media:
             ends = packet_ends(media)
-    honest = [end for end in ends.values() if size * 8 >= end * _LEAST_BITS_PER_SECOND]
-    if not honest:
-        raise _lies(ends)
-    return max(honest)
-
-
-def _lies(ends: dict[int, float]) -> Reject:
     if not ends:
-        return Reject(
+        raise Reject(
             "damaged_media", "The file holds no readable packet. Export it again and upload it."
         )
+    longest = max(ends.values())
+    if size * 8 < longest * _LEAST_BITS_PER_SECOND:
+        raise _lies(longest)
+    if longest < min(_LEAST_SECONDS_LEFT, claimed * _LEAST_SHARE_LEFT):
+        raise Reject(
+            "damaged_media",
+            f"Of {claimed:.0f} s only {longest:.2f} s are there: the upload was cut short. "
+            "Upload it again.",
+        )
+    return longest
+
+
+def _lies(longest: float) -> Reject:
     return Reject(
         "duration_lies",
-        f"The file claims to last {max(ends.values()):.0f} s, more than its size can hold. "
+        f"The file claims to last {longest:.0f} s, more than its size can hold. "
         "Export it again and upload it.",
     )
 

@@ -5,12 +5,29 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import RawIOBase
 from pathlib import Path
 from typing import Protocol
 
 from shared.errors import ObjectChanged
 from shared.media.loopback import RemoteInput, serving
-from shared.storage.protocol import Storage
+from shared.storage.protocol import ObjectStat
+
+
+class Readable(Protocol):
+    """What is needed of a `Storage`."""
+
+    def stat(self, url: str) -> ObjectStat:
+        """As `Storage.stat`."""
+        ...
+
+    def open(self, url: str, *, generation: str | None = None) -> RawIOBase:
+        """As `Storage.open`."""
+        ...
+
+    def local_path(self, url: str) -> Path | None:
+        """As `Storage.local_path`."""
+        ...
 
 
 class MediaInput(Protocol):
@@ -37,7 +54,7 @@ class LocalInput:
 
 @contextmanager
 def open_input(
-    storage: Storage, url: str, *, generation: str | None, workdir: Path
+    storage: Readable, url: str, *, generation: str | None, workdir: Path
 ) -> Iterator[MediaInput]:
     """The object at `url`, pinned to `generation` (by default the one found now).
 
@@ -60,7 +77,7 @@ def open_input(
 
 @contextmanager
 def _local(
-    storage: Storage, url: str, generation: str, path: Path, workdir: Path
+    storage: Readable, url: str, generation: str, path: Path, workdir: Path
 ) -> Iterator[LocalInput]:
     link = workdir / f"source-{secrets.token_hex(4)}"
     link.symlink_to(path.absolute())

@@ -6,6 +6,7 @@ from typing import Any
 
 import av.error
 
+from shared.errors import Reject
 from shared.media.demux import Media, open_media
 from shared.media.probing import facts_of, first_frame, packet_end
 
@@ -19,7 +20,7 @@ def verify(request: dict[str, Any]) -> dict[str, Any]:
     """
     path = request["location"]
     with open_media(path) as media:
-        frame = first_frame(media)
+        frame = _picture(media)
         facts = facts_of(media, frame)
     with open_media(path) as media:
         audio_decodes = _sound_decodes(media)
@@ -32,6 +33,13 @@ def verify(request: dict[str, Any]) -> dict[str, Any]:
         "video_decodes": frame is not None and begins_with_keyframe,
         "audio_decodes": audio_decodes,
     }
+
+
+def _picture(media: Media) -> Any:
+    try:
+        return first_frame(media)
+    except Reject:
+        return None
 
 
 def _sound_decodes(media: Media) -> bool:
