@@ -65,7 +65,7 @@ class Cluster:
     def start(self) -> None:
         """Start the server unless it runs, and wait until it takes connections."""
         if self.server() is None:
-            (self.data / "postmaster.pid").unlink(missing_ok=True)
+            self._clear_away_dead_server()
             if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
                 self.log.unlink()
             self._execute(
@@ -91,6 +91,11 @@ class Cluster:
         process = self.server()
         if process is None:
             return
+        socket = self.socket()
+        self._signal_until_gone(process)
+        self._remove_socket(socket)
+
+    def _signal_until_gone(self, process: psutil.Process) -> None:
         for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
@@ -101,6 +106,33 @@ class Cluster:
         """The Unix socket of the running server."""
         lines = (self.data / "postmaster.pid").read_text().splitlines()
         return Path(lines[4]) / _SOCKET_NAME
+
+    def _clear_away_dead_server(self) -> None:
+        """Remove what a killed server left, once no process of it can still write.
+
+        PostgreSQL looks only whether a process of that number exists, which one that nobody has
+        reaped yet, or quite another one, does.
+        """
+        mark = self.data / "postmaster.pid"
+        if not mark.exists():
+            return
+        for process in psutil.process_iter(["name", "cwd"]):
+            if process.info["name"] == "postgres" and process.info["cwd"] == str(self.data):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+                if _outlives(process, STOP_TIMEOUT_SECONDS):
+                    raise SettingsError(
+                        f"Process {process.pid} still uses {self.data}; end it and try again."
+                    )
+        with contextlib.suppress(OSError, IndexError):
+            self._remove_socket(self.socket())
+        mark.unlink()
+
+    def _remove_socket(self, socket: Path) -> None:
+        if socket.parent == self.home:
+            socket.with_name(f"{socket.name}.lock").unlink(missing_ok=True)
+        else:
+            shutil.rmtree(socket.parent, ignore_errors=True)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
