@@ -13,6 +13,7 @@ from shared.domain.moments import Bounds
 _MAX_UNITS = 120
 _SALIENCE, _COVERAGE, _EDGE, _CROSSING = 0.45, 0.35, 0.1, 0.4
 _BROKEN_SENTENCE = 0.25
+_IDLE, _PAUSE_SECONDS = 1.0, 2.0
 _THRESHOLD = 0.35
 """What a moment must be worth to be chosen of its own accord."""
 
@@ -21,8 +22,9 @@ _THRESHOLD = 0.35
 class Units:
     """Speech between successive `cuts` (gap numbers), never parted: sentences, or parts of them.
 
-    Of each unit: its sentence's salience, its seconds, its share of its topic's salience, and its
-    topic. `begins` and `ends` are what starting with it and ending with it are worth.
+    Of each unit: its sentence's salience, its seconds, its share of its topic's salience, its
+    topic, and the idle seconds that follow: silence beyond what a pause may take. `begins` and
+    `ends` are what starting with it and ending with it are worth.
     """
 
     cuts: Integers
@@ -30,6 +32,7 @@ class Units:
     seconds: Floats
     share: Floats
     topic: Integers
+    idle_seconds: Floats
     begins: Floats
     ends: Floats
 
@@ -62,6 +65,7 @@ def units_of(analysis: Analysis, cuts: Integers) -> Units:
     totals = np.bincount(topic, weights=weight, minlength=len(analysis.topics.first))
     opens = np.array([s.first_word for s in analysis.sentences])[sentence] == cuts[:-1]
     closes = np.array([s.last_word + 1 for s in analysis.sentences])[last] == cuts[1:]
+    pauses = analysis.gaps.right[cuts[1:]] - analysis.gaps.left[cuts[1:]]
     before = np.append(1.0, analysis.pauses[:-1])[sentence]
     topic_opens = np.append(True, topic[1:] != topic[:-1])
     topic_closes = np.append(topic_opens[1:], True)
@@ -71,6 +75,7 @@ def units_of(analysis: Analysis, cuts: Integers) -> Units:
         seconds,
         weight / totals[topic],
         topic,
+        np.maximum(0.0, pauses - _PAUSE_SECONDS),
         np.where(opens, _EDGE * (0.8 * topic_opens + 0.2 * before), -_BROKEN_SENTENCE),
         np.where(
             closes,
@@ -124,7 +129,7 @@ def _topic_runs(units: Units) -> Integers:
 
 
 def _valued(units: Units, analysis: Analysis, first: Integers, last: Integers) -> Candidates:
-    """Salience and how much of its topics a candidate covers, less the boundaries it crosses."""
+    """Salience and how much of its topics a candidate covers, less what it crosses and waits."""
     crossed = np.cumsum(analysis.topics.strength)
     seconds = _sums(units.seconds, first, last)
     salience = _sums(units.salience * units.seconds, first, last) / seconds
@@ -132,6 +137,8 @@ def _valued(units: Units, analysis: Analysis, first: Integers, last: Integers) -
     coverage = _sums(units.share, first, last) / topics
     crossing = crossed[units.topic[last]] - crossed[units.topic[first]]
     quality = _SALIENCE * salience + _COVERAGE * coverage - _CROSSING * crossing
+    idle = _sums(units.idle_seconds, first, last) - units.idle_seconds[last]
+    quality -= _IDLE * idle / (idle + seconds)
     quality = quality + units.begins[first] + units.ends[last]
     return Candidates(first, last, quality, coverage)
 
