@@ -41,8 +41,8 @@ TOPICS = (
             "the same way.",
             "Such a lens was thin enough to carry up the tower, and it sent nearly all the light "
             "out to sea.",
-            "Sailors could now see the lighthouse from twenty miles away, twice as far as ever "
-            "before.",
+            "Now a ship saw the light of the tower from twenty miles out at sea, twice as far as "
+            "with a mirror.",
         ),
     ),
     Topic(
@@ -54,8 +54,8 @@ TOPICS = (
             "She walks in a straight line while shaking her body, turns around, and walks the "
             "line again.",
             "The angle of her dance tells the other bees which way to fly, measured from the sun.",
-            "The longer she shakes, the farther away the flowers are.",
-            "No other insect is known to draw a map for its family by dancing in the dark.",
+            "The longer the dance, the farther the bees must fly to reach the flowers.",
+            "So the bees read a map of the flowers from a dance in the dark, and fly there.",
         ),
     ),
 )
