@@ -248,7 +248,8 @@ def _result(info: MediaInfo, part: _Part, output: OutputFormat, facts: dict[str,
     length = _length(facts)
     return CutResult(
         path=part.path,
-        start_seconds=part.start,
+        # Opus begins with samples before its time 0.
+        start_seconds=max(0.0, part.start),
         end_seconds=min(info.duration_seconds, part.end, part.start + length),
         format=output.name,
         content_type=output.content_type,
