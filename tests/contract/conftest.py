@@ -1,0 +1,99 @@
+"""The servers that storage is tested against: one of each for a worker, a new bucket for a test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.contract import storage_backends as backends
+from tests.contract.storage_backends import Backend
+from tests.contract.storage_gcs_fake import FakeGcs
+
+
+@pytest.fixture(scope="session")
+def gcs_emulator_endpoint() -> Iterator[str]:
+    """gcp-storage-emulator."""
+    with backends.gcs_emulator() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def strict_gcs() -> Iterator[FakeGcs]:
+    """The strict server of our own."""
+    with backends.strict_gcs() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto_endpoint() -> Iterator[str]:
+    """moto's S3 server."""
+    with pytest.MonkeyPatch.context() as patch, backends.moto_server() as endpoint:
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield endpoint
+
+
+@pytest.fixture
+def folder_backend(tmp_path: Path) -> Iterator[Backend]:
+    """A folder."""
+    yield from backends.folder_backend(tmp_path / "buckets")
+
+
+@pytest.fixture
+def gcs_emulator_backend(gcs_emulator_endpoint: str) -> Backend:
+    """The GCS adapter on gcp-storage-emulator."""
+    storage = backends.gcs_storage(gcs_emulator_endpoint)
+    bucket = backends.gcs_bucket(storage)
+    pages = partial(backends.gcs_pages, storage)
+    return Backend("gcs-emulator", storage, "gs", bucket, backends.EMULATOR_LACKS, pages)
+
+
+@pytest.fixture
+def gcs_strict_backend(strict_gcs: FakeGcs) -> Backend:
+    """The GCS adapter on the strict server."""
+    storage = backends.gcs_storage(strict_gcs.endpoint)
+    bucket = backends.gcs_bucket(storage)
+    pages = partial(backends.gcs_pages, storage)
+    return Backend("gcs-strict", storage, "gs", bucket, backends.GCS_LACKS, pages)
+
+
+@pytest.fixture
+def s3_backend(moto_endpoint: str) -> Backend:
+    """The S3 adapter on a bucket without versions."""
+    storage = backends.s3_storage(moto_endpoint)
+    bucket = backends.s3_bucket(storage, versioned=False)
+    pages = partial(backends.s3_pages, storage)
+    return Backend("s3", storage, "s3", bucket, backends.S3_UNVERSIONED_LACKS, pages)
+
+
+@pytest.fixture
+def s3_versioned_backend(moto_endpoint: str) -> Backend:
+    """The S3 adapter on a bucket with versions."""
+    storage = backends.s3_storage(moto_endpoint)
+    bucket = backends.s3_bucket(storage, versioned=True)
+    pages = partial(backends.s3_pages, storage)
+    return Backend("s3-versioned", storage, "s3", bucket, backends.S3_LACKS, pages)
+
+
+_BACKENDS = ("folder", "gcs_emulator", "gcs_strict", "s3", "s3_versioned")
+
+
+@pytest.fixture(params=_BACKENDS)
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """Each store in turn."""
+    found = request.getfixturevalue(f"{request.param}_backend")
+    assert isinstance(found, Backend)
+    return found
+
+
+@pytest.fixture(scope="session")
+def large_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """64 MiB and a little that nothing compresses."""
+    path = tmp_path_factory.mktemp("large") / "large.bin"
+    path.write_bytes(os.urandom((64 << 20) + 123))
+    return path
