@@ -95,6 +95,15 @@ def empty_database_engine(empty_database_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """An empty folder that every account can reach, which pytest's own is not."""
+    with tempfile.TemporaryDirectory(prefix="vm-", ignore_cleanup_errors=True) as folder:
+        path = Path(folder)
+        path.chmod(0o755)
+        yield path
+
+
+@pytest.fixture
 def expected_errors() -> list[logging.LogRecord]:
     """Ask for it where errors in the log are right; it holds them, to be checked."""
     return []

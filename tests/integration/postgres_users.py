@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
-import pytest
 from sqlalchemy import text
 
 from cli.postgres import EmbeddedPostgres
@@ -27,16 +24,6 @@ postgres.start()
 print("started", flush=True)
 sys.stdin.read()
 """
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder every account can reach, which pytest's own is not."""
-    path = Path(tempfile.mkdtemp(prefix="vm-pg-"))
-    path.chmod(0o755)
-    yield path / "data"
-    wait_for(lambda: not server_of(path / "data"))
-    shutil.rmtree(path)
 
 
 def server_of(folder: Path) -> int:
