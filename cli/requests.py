@@ -53,7 +53,7 @@ def request_file(
     except Reject as reject:
         return Run(path, None, reject)
     if isinstance(admitted, Ignored):
-        return Run(path, None, Reject("no_video", f"{path.name}: {admitted.reason}."))
+        return Run(path, None, Reject("no_video", f"It is no video: {admitted.reason}."))
     if not isinstance(admitted, PipelineRequested) or admitted.pipeline is None:
         raise TypeError("a request is admitted with its pipeline")
     if not retry(context, admitted.pipeline):

@@ -7,11 +7,22 @@ past tense, commands are requests.
 
 from __future__ import annotations
 
+import hashlib
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 PipelineType = Literal["full", "moments_only", "clips_only"]
+
+
+MAX_SUBJECT = 512
+
+
+def indexable(text: str) -> str:
+    """The text, or its beginning and its digest where it is too long for an index."""
+    if len(text) <= MAX_SUBJECT:
+        return text
+    return f"{text[: MAX_SUBJECT - 17]}#{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 class Frozen(BaseModel):
@@ -74,7 +85,7 @@ class VideoUploaded(Message):
     @property
     def subject(self) -> str:
         """The source."""
-        return self.source_url
+        return indexable(self.source_url)
 
 
 class PipelineRequested(Message):
@@ -100,7 +111,7 @@ class PipelineRequested(Message):
     @property
     def subject(self) -> str:
         """The source or the video."""
-        return self.source_url or self.video or ""
+        return indexable(self.source_url or self.video or "")
 
 
 class VideoProbed(PipelineMessage):

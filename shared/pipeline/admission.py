@@ -44,7 +44,7 @@ def admit(context: Context, stage: Stage, message: Message) -> Message | Ignored
     except ObjectMissing:
         raise SourceGone(url) from None
     if stat.size_bytes == 0:
-        return Ignored(f"{url} is empty; its content will come as another event")
+        return Ignored("the file is empty")
     options = _resolved(context, message.options)
     with context.session() as session, session.begin():
         video = register_video(session, stat)

@@ -1,0 +1,87 @@
+"""What `videomoments` says to a wrong command line, wrong settings and wrong files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.command import SAMPLE, environment, run_json, videomoments
+
+COMMANDS = ["run", "status", "publish", "topology", "db upgrade", "db current"]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example(name: str) -> None:
+    """`--help` explains and shows an example."""
+    done = videomoments(*name.split(), "--help")
+    assert done.returncode == 0
+    assert f"Example: videomoments {name}" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run"],
+        ["run", "no-such-file.mp4"],
+        ["run", "."],
+        ["run", str(SAMPLE), "--pipeline-type", "half"],
+        ["run", str(SAMPLE), "--min-length", "50", "--max-length", "10"],
+        ["run", str(SAMPLE), "--max-moments", "0"],
+        ["run", str(SAMPLE), "--padding-left", "-1"],
+        ["no-such-command"],
+    ],
+)
+def test_a_wrong_command_line_is_exit_code_2(arguments: list[str], tmp_path: Path) -> None:
+    """Usage errors are code 2 with one message and no trace."""
+    done = videomoments(*arguments, *(["--data", tmp_path] if arguments[0] == "run" else []))
+    assert done.returncode == 2
+    assert done.stderr.strip()
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("max_moments", "many"),
+        ("heartbeat_seconds", "80"),
+        ("upload_url", "ftp://bucket"),
+        ("speech_engine", "ears"),
+    ],
+)
+def test_a_wrong_setting_is_named(name: str, value: str, tmp_path: Path) -> None:
+    """The message names the setting; nothing is started."""
+    done = videomoments("run", SAMPLE, "--data", tmp_path, env=environment(**{name: value}))
+    assert done.returncode == 1
+    assert name.upper() in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "postgres").exists()
+
+
+def test_a_database_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
+    """The message says so, without the password."""
+    url = "postgresql+pg8000://user:hidden-word@127.0.0.1:9/nothing"
+    done = videomoments("run", SAMPLE, "--data", tmp_path, env=environment(database_url=url))
+    assert done.returncode == 1
+    assert "127.0.0.1" in done.stderr
+    assert "hidden-word" not in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_bad_files_fail_with_a_reason_and_good_ones_go_on(
+    tmp_path: Path, database_url: str
+) -> None:
+    """Text, nothing and a playlist each fail in one line; the rest completes."""
+    text, empty, listing = (tmp_path / name for name in ("text.mp4", "empty.mp4", "list.mp4"))
+    text.write_text("This is no video.\n" * 50, encoding="utf-8")
+    empty.touch()
+    listing.write_text("#EXTM3U\n#EXTINF:5,\nfile:///etc/hostname\n", encoding="utf-8")
+    env = environment(database_url=database_url)
+    files = [text, empty, listing, SAMPLE]
+    found = run_json(*files, "--data", tmp_path / "data", env=env, expect=1)
+    assert [pipeline["status"] for pipeline in found] == ["failed"] * 3 + ["completed"]
+    assert all(pipeline["error_message"] for pipeline in found[:3])
+    assert [p["error_stage"] for p in found[:3]] == ["probe_video", "start_pipeline", "probe_video"]
+    done = videomoments("run", text, "--data", tmp_path / "data", env=env)
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith("text.mp4: failed at probe_video: ")
