@@ -134,6 +134,12 @@ class Settings(BaseSettings):
     republish_seconds: float = Field(
         default=120, gt=0, description="What is queued for so long is published again by the sweep."
     )
+    keep_failed_seconds: float = Field(
+        default=604_800,
+        ge=0,
+        description="How long a failed run keeps its temporary objects, so that a retry redoes "
+        "only what failed. 7 days by default.",
+    )
     workers: int = Field(
         default=2, ge=1, le=64, description="Functions at work at once, on one machine."
     )

@@ -1,19 +1,20 @@
-"""Taking a stage run, keeping it, giving it back: the first half of a run's life in the ledger."""
+"""Queueing a stage run and taking it: the first half of a run's life in the ledger."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import CursorResult, Result, Row, literal, select, update
+from sqlalchemy import Row, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.db.models import PipelineHistory, StageRun
 from shared.messages import Message
 from shared.pipeline.clock import Clock
+from shared.pipeline.ending import UNFINISHED, is_doomed, lock_pipeline, not_begun
 from shared.pipeline.policy import Policy
 from shared.pipeline.stage import Stage
 
@@ -53,11 +54,11 @@ class Busy:
 
 
 @dataclass(frozen=True, slots=True)
-class Exhausted:
-    """No attempt is left; the run has to be failed."""
+class Hopeless:
+    """Not to be begun: no attempt is left, or its pipeline cannot succeed any more."""
 
     run_id: int
-    attempt: int
+    pipeline_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,11 @@ def claim(
     owner: str,
     policy: Policy,
     clock: Clock,
-) -> Claim | Finished | Busy | Exhausted | Ignored:
-    """Take the run if it is queued, or its lease expired, or it is new to a running pipeline."""
+) -> Claim | Finished | Busy | Hopeless | Ignored:
+    """Take the run if it is queued, or its lease expired, or it is new to a running pipeline.
+
+    Locks the run's row only, except for a new run: there the pipeline's comes first, as always.
+    """
     found = session.execute(
         select(PipelineHistory).where(PipelineHistory.identifier == pipeline)
     ).scalar_one_or_none()
@@ -89,13 +93,13 @@ def claim(
     if run is None:
         run = _new_run(session, found.id, stage, message, clock)
     if run is None:
-        return Ignored(f"the pipeline has ended: {found.status}")
-    if run.status not in {"queued", "running"}:
+        return Ignored("the pipeline has ended, or is about to, or was deleted")
+    if run.status not in UNFINISHED:
         return Finished(run.id, run.status)
     if run.status == "running" and run.is_live:
         return Busy()
-    if run.attempt >= policy.max_attempts:
-        return Exhausted(run.id, run.attempt)
+    if run.attempt >= policy.max_attempts or is_doomed(found):
+        return Hopeless(run.id, found.id)
     token = uuid.uuid4()
     session.execute(
         update(StageRun)
@@ -142,10 +146,8 @@ def _new_run(
 
     The pipeline's lock keeps its end from being decided meanwhile.
     """
-    status = session.execute(
-        select(PipelineHistory.status).where(PipelineHistory.id == pipeline_id).with_for_update()
-    ).scalar_one_or_none()
-    if status != "running":
+    pipeline = lock_pipeline(session, pipeline_id)
+    if pipeline is None or is_doomed(pipeline):
         return None
     queue(session, pipeline_id, stage, message, parent_id=None, clock=clock)
     return _locked_run(session, pipeline_id, stage, message, clock)
@@ -160,60 +162,28 @@ def queue(
     parent_id: int | None,
     clock: Clock,
     doomed: bool = False,
-) -> None:
-    """Insert the run as `queued`, unless it is there; as not to be begun in a doomed pipeline."""
-    session.execute(
-        insert(StageRun)
-        .values(
-            pipeline_id=pipeline_id,
-            stage=stage.name,
-            subject=message.subject,
-            topic=message.topic,
-            message=message.model_dump(mode="json"),
-            parent_id=parent_id,
-            status="skipped" if doomed else "queued",
-            error_code="pipeline_failed" if doomed else None,
-            available_at=clock.now(),
-            queued_at=clock.now(),
-        )
-        .on_conflict_do_nothing()
-    )
-
-
-def renew(session: Session, run: Claim, *, policy: Policy, clock: Clock) -> bool:
-    """Lengthen the lease; False when it is no longer ours."""
-    result = session.execute(
-        update(StageRun)
-        .where(StageRun.id == run.run_id, StageRun.lease_token == run.token)
-        .values(lease_expires_at=clock.after(policy.lease_seconds), updated_at=clock.now())
-    )
-    return rows_changed(result) == 1
-
-
-def release(
-    session: Session, run: Claim, code: str, message: str, *, policy: Policy, clock: Clock
 ) -> bool:
-    """Give the run back after a transient error, due after the backoff; False when it is lost."""
-    result = session.execute(
-        update(StageRun)
-        .where(StageRun.id == run.run_id, StageRun.lease_token == run.token)
-        .values(
-            status="queued",
-            lease_token=None,
-            lease_owner=None,
-            lease_expires_at=None,
-            error_code=code,
-            error_message=message,
-            available_at=clock.after(policy.backoff_seconds(run.attempt)),
-            updated_at=clock.now(),
-        )
-    )
-    return rows_changed(result) == 1
+    """Insert the run as `queued`, or as not to be begun in a doomed pipeline.
 
-
-def rows_changed(result: Result[Any]) -> int:
-    """How many rows a statement changed."""
-    return cast("CursorResult[Any]", result).rowcount
+    False when it is there already, whatever became of it. The caller holds the pipeline's lock.
+    """
+    values = {
+        "pipeline_id": pipeline_id,
+        "stage": stage.name,
+        "subject": message.subject,
+        "topic": message.topic,
+        "message": message.model_dump(mode="json"),
+        "parent_id": parent_id,
+        "status": "queued",
+        "available_at": clock.now(),
+        "queued_at": clock.now(),
+    }
+    if doomed:
+        values |= not_begun("the run had failed already", clock)
+    inserted = session.execute(
+        insert(StageRun).values(values).on_conflict_do_nothing().returning(StageRun.id)
+    ).one_or_none()
+    return inserted is not None
 
 
 def record_orphan(

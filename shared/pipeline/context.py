@@ -58,6 +58,7 @@ class Context:
             max_attempts=settings.max_attempts,
             retry_base_seconds=settings.retry_base_seconds,
             republish_seconds=settings.republish_seconds,
+            keep_failed_seconds=settings.keep_failed_seconds,
         )
 
     def session(self) -> Session:

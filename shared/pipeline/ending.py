@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select, update
+from typing import Any
+
+from sqlalchemy import extract, func, select, update
 from sqlalchemy.orm import Session
 
 from shared.db.models import PipelineHistory, StageRun
@@ -10,6 +12,7 @@ from shared.pipeline.clock import Clock
 
 UNFINISHED = ("queued", "running")
 ENDS_PIPELINE = ("superseded", "source_gone")
+PIPELINE_FAILED = "pipeline_failed"
 RETRYABLE_STATUSES = ("failed", "partial")
 
 
@@ -21,6 +24,22 @@ def lock_pipeline(session: Session, pipeline_id: int) -> PipelineHistory | None:
         .with_for_update()
         .execution_options(populate_existing=True)
     ).scalar_one_or_none()
+
+
+def is_doomed(pipeline: PipelineHistory) -> bool:
+    """True when nothing more is to be begun: it cannot succeed any more, or has ended."""
+    return pipeline.error_stage is not None or pipeline.status != "running"
+
+
+def not_begun(reason: str, clock: Clock) -> dict[str, Any]:
+    """The values of a stage run that is left out until `reopen`."""
+    return {
+        "status": "skipped",
+        "error_code": PIPELINE_FAILED,
+        "error_message": f"Not begun, because {reason}.",
+        "completed_at": clock.now(),
+        "updated_at": clock.now(),
+    }
 
 
 def doom(
@@ -35,13 +54,8 @@ def doom(
     session.execute(
         update(StageRun)
         .where(StageRun.pipeline_id == pipeline.id, StageRun.status == "queued")
-        .values(
-            status="skipped",
-            error_code="pipeline_failed",
-            error_message=f"Not begun, because {stage} failed.",
-            completed_at=clock.now(),
-            updated_at=clock.now(),
-        )
+        .values(not_begun(f"{stage} failed", clock))
+        .execution_options(synchronize_session=False)
     )
 
 
@@ -64,7 +78,7 @@ def end_if_done(session: Session, pipeline: PipelineHistory, clock: Clock) -> bo
         .values(
             status=status,
             completed_at=clock.now(),
-            duration_seconds=func.extract("epoch", clock.now() - PipelineHistory.started_at),
+            duration_seconds=extract("epoch", clock.now() - PipelineHistory.started_at),
             error_stage=pipeline.error_stage,
             error_message=pipeline.error_message,
         )
@@ -107,7 +121,7 @@ def reopen(session: Session, pipeline: PipelineHistory, clock: Clock) -> int:
         .where(
             StageRun.pipeline_id == pipeline.id,
             (StageRun.status == "failed")
-            | ((StageRun.status == "skipped") & (StageRun.error_code == "pipeline_failed")),
+            | ((StageRun.status == "skipped") & (StageRun.error_code == PIPELINE_FAILED)),
         )
         .values(
             status="queued",
@@ -117,6 +131,7 @@ def reopen(session: Session, pipeline: PipelineHistory, clock: Clock) -> int:
             completed_at=None,
             available_at=clock.now(),
             queued_at=clock.now(),
+            published_at=None,
             updated_at=clock.now(),
         )
         .returning(StageRun.id)

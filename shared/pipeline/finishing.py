@@ -16,7 +16,7 @@ from shared.messaging.outgoing import outgoing
 from shared.messaging.protocol import Outgoing
 from shared.pipeline.claims import Claim, queue
 from shared.pipeline.clock import Clock
-from shared.pipeline.ending import ENDS_PIPELINE, UNFINISHED, doom, end_if_done, lock_pipeline
+from shared.pipeline.ending import UNFINISHED, end_if_done, is_doomed, lock_pipeline
 from shared.pipeline.stage import Stage
 from shared.pipeline.topology import Topology
 
@@ -47,8 +47,11 @@ class Done:
         """True when every other run of this stage in this pipeline has ended: the fan-in.
 
         Right only because the pipeline is locked: two last siblings cannot both, or neither,
-        see themselves as last.
+        see themselves as last. Never true in a pipeline that cannot succeed any more: there
+        what is missing comes with a retry, and the last of that is the last sibling.
         """
+        if is_doomed(self.pipeline):
+            return False
         others = self.session.execute(
             select(func.count())
             .select_from(StageRun)
@@ -64,12 +67,14 @@ class Done:
     def sibling_results(self) -> list[Any]:
         """What the completed runs of this stage left as `result`, this one's included."""
         results = self.session.execute(
-            select(StageRun.result).where(
+            select(StageRun.result)
+            .where(
                 StageRun.pipeline_id == self.run.pipeline.id,
                 StageRun.stage == self.stage.name,
                 StageRun.id != self.run.run_id,
                 StageRun.status == "completed",
             )
+            .order_by(StageRun.id)
         ).scalars()
         return [result for result in [*results, self.result] if result is not None]
 
@@ -87,10 +92,11 @@ def begin_finish(session: Session, stage: Stage, run: Claim, topology: Topology)
 
     Raises `LeaseLost` when the run is no longer ours: nothing may be committed.
     """
-    return Done(session, _fenced(session, run), stage, run, topology)
+    return Done(session, fenced(session, run), stage, run, topology)
 
 
-def _fenced(session: Session, run: Claim) -> PipelineHistory:
+def fenced(session: Session, run: Claim) -> PipelineHistory:
+    """The pipeline and then the run, locked. Raises `LeaseLost` unless the run is still ours."""
     pipeline = lock_pipeline(session, run.pipeline.id)
     if pipeline is None:
         raise LeaseLost("the pipeline was deleted")
@@ -113,9 +119,9 @@ def complete(
 ) -> Ended:
     """Close the run, queue what it emitted, end the pipeline if nothing is left to do."""
     session, pipeline = done.session, done.pipeline
-    _close(
+    close_run(
         session,
-        done.run,
+        done.run.run_id,
         clock,
         status="skipped" if skipped else "completed",
         error_code="nothing_to_do" if skipped else None,
@@ -123,11 +129,10 @@ def complete(
         result=done.result,
         metrics=dict(metrics),
     )
-    doomed = pipeline.error_stage is not None
+    doomed = is_doomed(pipeline)
     sent: list[Outgoing] = []
     for message in done.emitted:
-        consumers = done.topology.consumers(type(message), pipeline.pipeline_type)
-        for consumer in consumers:
+        queued = [
             queue(
                 session,
                 pipeline.id,
@@ -137,100 +142,39 @@ def complete(
                 clock=clock,
                 doomed=doomed,
             )
-        if consumers and not doomed:
+            for consumer in done.topology.consumers(type(message), pipeline.pipeline_type)
+        ]
+        if any(queued) and not doomed:
             sent.append(outgoing(message))
     return Ended(tuple(sent), end_if_done(session, pipeline, clock))
 
 
-def fail(
-    session: Session,
-    stage: Stage,
-    run: Claim,
-    *,
-    code: str,
-    message: str,
-    clock: Clock,
-    metrics: Mapping[str, float],
-) -> Ended:
-    """Close the run as failed for good. Raises `LeaseLost`."""
-    pipeline = _fenced(session, run)
-    _close(
-        session,
-        run,
-        clock,
-        status="failed",
-        error_code=code,
-        error_message=message,
-        metrics=dict(metrics),
-    )
-    if stage.required or code in ENDS_PIPELINE:
-        doom(session, pipeline, stage.name, message, clock)
-    return Ended((), end_if_done(session, pipeline, clock))
-
-
-def fail_exhausted(
-    session: Session, stage: Stage, pipeline_id: int, run_id: int, max_attempts: int, clock: Clock
-) -> bool:
-    """Fail a run that has no attempt left and no live lease. True when the pipeline ended so."""
-    pipeline = lock_pipeline(session, pipeline_id)
-    if pipeline is None:
-        return False
-    run = session.execute(
-        select(StageRun)
-        .where(
-            StageRun.id == run_id,
-            StageRun.attempt >= max_attempts,
-            (StageRun.status == "queued")
-            | ((StageRun.status == "running") & (StageRun.lease_expires_at <= clock.now())),
-        )
-        .with_for_update()
-    ).scalar_one_or_none()
-    if run is None:
-        return False
-    last = f" The last error: {run.error_message}" if run.error_message else ""
-    message = f"Gave up after {run.attempt} attempts.{last}"
+def close_run(session: Session, run_id: int, clock: Clock, **values: Any) -> None:
+    """Write how the run ended, and let go of its lease."""
+    session.flush()
+    closed = {
+        "lease_token": None,
+        "lease_owner": None,
+        "lease_expires_at": None,
+        "completed_at": clock.now(),
+        "updated_at": clock.now(),
+    }
     session.execute(
         update(StageRun)
         .where(StageRun.id == run_id)
-        .values(
-            status="failed",
-            lease_token=None,
-            lease_owner=None,
-            lease_expires_at=None,
-            error_code="attempts_exhausted",
-            error_message=message,
-            completed_at=clock.now(),
-            updated_at=clock.now(),
-        )
-        .execution_options(synchronize_session=False)
-    )
-    if stage.required:
-        doom(session, pipeline, stage.name, message, clock)
-    return end_if_done(session, pipeline, clock)
-
-
-def _close(session: Session, run: Claim, clock: Clock, **values: Any) -> None:
-    session.flush()
-    session.execute(
-        update(StageRun)
-        .where(StageRun.id == run.run_id)
-        .values(
-            lease_token=None,
-            lease_owner=None,
-            lease_expires_at=None,
-            completed_at=clock.now(),
-            updated_at=clock.now(),
-            **values,
-        )
+        .values({**closed, **values})
         .execution_options(synchronize_session=False)
     )
 
 
 def pending_children(session: Session, run_id: int, topology: Topology) -> list[Outgoing]:
-    """What a finished run emitted and nobody has taken up: perhaps it was never published."""
+    """What a finished run emitted and nobody has taken up: perhaps it was never published.
+
+    What was tried before and waits for its next attempt is not among it.
+    """
     rows = session.execute(
         select(StageRun.stage, StageRun.topic, StageRun.message)
-        .where(StageRun.parent_id == run_id, StageRun.status == "queued")
+        .where(StageRun.parent_id == run_id, StageRun.status == "queued", StageRun.attempt == 0)
         .order_by(StageRun.id)
     ).all()
     return [again(topology, row.stage, row.topic, row.message) for row in rows]

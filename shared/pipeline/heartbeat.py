@@ -7,8 +7,9 @@ from types import TracebackType
 
 import structlog
 
-from shared.pipeline.claims import Claim, renew
+from shared.pipeline.claims import Claim
 from shared.pipeline.context import Context
+from shared.pipeline.leases import renew
 
 _log = structlog.get_logger(__name__)
 

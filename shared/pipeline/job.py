@@ -35,8 +35,10 @@ class Job:
         self.workdir = workdir
         self.metrics: dict[str, float] = {}
         self.ended: Ended | None = None
+        self.commit_began = False
         self.skipped: str | None = None
         self._heartbeat = heartbeat
+        self._finishing: Session | None = None
         self._began = time.monotonic()
         self._stored: list[str] = []
         self._replaced: list[str] = []
@@ -71,7 +73,14 @@ class Job:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A short read. Do no work inside."""
+        """A short read. Do no work inside.
+
+        Within `finish` it reads in that transaction: a second connection, waited for while a
+        lock is held, could be waited for in vain.
+        """
+        if self._finishing is not None:
+            yield self._finishing
+            return
         with self.context.session() as session:
             yield session
 
@@ -139,8 +148,15 @@ class Job:
         context = self.context
         with context.session() as session, session.begin():
             done = begin_finish(session, self.stage, self.run, context.topology)
-            yield done
+            self._finishing = session
+            try:
+                yield done
+            finally:
+                self._finishing = None
             ended = complete(done, clock=context.clock, metrics=self.figures(), skipped=skipped)
+            session.flush()
+            # Should the commit raise, the database alone knows whether it was made.
+            self.commit_began = True
         self._stored.clear()
         self.ended = ended
         self.skipped = skipped

@@ -16,7 +16,8 @@ class Policy:
     max_attempts: int = 5
     retry_base_seconds: float = 10
     republish_seconds: float = 120
+    keep_failed_seconds: float = 7 * 86_400
 
     def backoff_seconds(self, attempt: int) -> float:
         """Wait after that attempt failed: doubles each time, at most ten minutes."""
-        return min(MAX_BACKOFF_SECONDS, self.retry_base_seconds * 2.0 ** (attempt - 1))
+        return min(MAX_BACKOFF_SECONDS, self.retry_base_seconds * 2.0 ** min(attempt - 1, 30))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
+import threading
 from collections.abc import Sequence
-from pathlib import Path
 
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from shared.db.models import StageRun
+from shared.db.transcripts import storable
 from shared.errors import LeaseLost, ObjectChanged, Reject
 from shared.messages import Message
 from shared.messaging.delivery import Delivery, Outcome
@@ -19,10 +18,13 @@ from shared.pipeline import claims
 from shared.pipeline.admission import admit
 from shared.pipeline.cleaning import clean_up
 from shared.pipeline.context import Context
-from shared.pipeline.finishing import Ended, fail, fail_exhausted, pending_children
+from shared.pipeline.failing import EXHAUSTED, fail, gave_up, give_up
+from shared.pipeline.finishing import Ended, pending_children
 from shared.pipeline.heartbeat import Heartbeat
 from shared.pipeline.job import Job
+from shared.pipeline.leases import release
 from shared.pipeline.stage import Function, Stage, Task
+from shared.pipeline.workdir import folder_of, made
 
 _log = structlog.get_logger(__name__)
 
@@ -34,7 +36,10 @@ class Runtime:
         self.context = context
 
     def handle(self, function: Function, delivery: Delivery) -> Outcome:
-        """Never raises: what goes wrong is recorded, logged and answered by the outcome."""
+        """What goes wrong is recorded, logged and answered by the outcome.
+
+        Raises nothing but, in the main thread, what is to end the process.
+        """
         wanted = delivery.attributes.get(STAGE_ATTRIBUTE)
         if wanted is not None and wanted != function.name:
             return Outcome.IGNORED
@@ -44,7 +49,9 @@ class Runtime:
                     function(delivery.message, self.context)
                     return Outcome.DONE
                 return self._run_stage(function, delivery.message)
-            except Exception as error:
+            except BaseException as error:
+                if _ends_process(error):
+                    raise
                 _log.warning("delivery failed", error=_one_line(error), exc_info=True)
                 return Outcome.RETRY
 
@@ -72,7 +79,7 @@ class Runtime:
                 topic=message.topic,
                 message=message.model_dump(mode="json"),
                 code=reject.code,
-                text=reject.message,
+                text=storable(reject.message),
             )
         _log.warning("rejected", code=reject.code, reason=reject.message)
         return Outcome.REJECTED
@@ -97,8 +104,8 @@ class Runtime:
                 return Outcome.BUSY
             case claims.Finished(run_id, _):
                 return self._send_again(run_id)
-            case claims.Exhausted(run_id, _):
-                return self._exhaust(stage, run_id)
+            case claims.Hopeless(run_id, pipeline_id):
+                return self._give_up(stage, run_id, pipeline_id)
             case claims.Claim():
                 return self._work(stage, message, claim)
 
@@ -108,73 +115,84 @@ class Runtime:
         self._publish(pending)
         return Outcome.DUPLICATE
 
-    def _exhaust(self, stage: Stage, run_id: int) -> Outcome:
+    def _give_up(self, stage: Stage, run_id: int, pipeline_id: int) -> Outcome:
         context = self.context
         with context.session() as session, session.begin():
-            pipeline_id = session.get_one(StageRun, run_id).pipeline_id
-            ended = pipeline_id is not None and fail_exhausted(
+            ended = give_up(
                 session, stage, pipeline_id, run_id, context.policy.max_attempts, context.clock
             )
-        if ended and pipeline_id is not None:
+        if ended is None:
+            return Outcome.RETRY
+        _log.warning("given up", status=ended.status)
+        if ended.pipeline_ended:
             clean_up(context, pipeline_id)
         return Outcome.REJECTED
 
     def _work(self, stage: Stage, message: Message, run: claims.Claim) -> Outcome:
-        context = self.context
-        root = context.work_root
-        if root is not None:
-            root.mkdir(parents=True, exist_ok=True)
-        with (
-            bound_contextvars(attempt=run.attempt),
-            tempfile.TemporaryDirectory(
-                prefix="videomoments-", dir=root, ignore_cleanup_errors=True
-            ) as folder,
-            Heartbeat(context, run) as heartbeat,
-        ):
-            job = Job(context, stage, run, heartbeat, Path(folder))
+        heartbeat = Heartbeat(self.context, run)
+        job = Job(self.context, stage, run, heartbeat, folder_of(self.context, run))
+        with bound_contextvars(attempt=run.attempt):
             try:
-                stage(message, job)
-                if job.ended is None:
-                    raise TypeError(f"{stage.name} returned without finishing its job")
-            except LeaseLost as lost:
-                _log.warning("lease lost", reason=str(lost))
-                job.take_back()
-                return Outcome.BUSY
-            except Exception as error:
-                if job.ended is None:
-                    self._take_back(job)
-                    return self._record(job, error)
-                # Committed already: what is left undone the next delivery will do.
-                _log.warning("after the commit", error=_one_line(error), exc_info=True)
-                return Outcome.RETRY
-        self._after_commit(job, job.ended)
+                with made(job.workdir), heartbeat:
+                    stage(message, job)
+                    if job.ended is None:
+                        raise TypeError(f"{stage.name} returned without finishing its job")
+            except BaseException as error:
+                outcome = self._after_error(job, error)
+                if not isinstance(error, Exception):
+                    raise
+                return outcome
+            return self._after_commit(job, job.ended)
+
+    def _after_error(self, job: Job, error: BaseException) -> Outcome:
+        if job.ended is not None:
+            _log.warning("error after the commit", error=_one_line(error), exc_info=error)
+            return self._after_commit(job, job.ended)
+        if isinstance(error, LeaseLost):
+            _log.warning("lease lost", reason=str(error))
+            self._take_back(job)
+            return Outcome.BUSY
+        # A commit that raised may have been made: then rows name what was stored.
+        may_be_named = job.commit_began
+        try:
+            outcome = self._record(job, error)
+            may_be_named = may_be_named and outcome is Outcome.BUSY
+        finally:
+            if not may_be_named:
+                self._take_back(job)
+        return outcome
+
+    def _after_commit(self, job: Job, ended: Ended) -> Outcome:
         _log.info("skipped" if job.skipped else "done", reason=job.skipped, **job.figures())
+        try:
+            self._publish(ended.outgoing)
+        finally:
+            try:
+                job.drop_replaced()
+            except Exception as error:
+                _log.warning("could not delete what was replaced", error=_one_line(error))
+            if ended.pipeline_ended:
+                clean_up(self.context, job.pipeline.id)
         return Outcome.DONE
 
-    def _after_commit(self, job: Job, ended: Ended) -> None:
-        self._publish(ended.outgoing)
-        job.drop_replaced()
-        if ended.pipeline_ended:
-            clean_up(self.context, job.pipeline.id)
-
-    def _record(self, job: Job, error: Exception) -> Outcome:
+    def _record(self, job: Job, error: BaseException) -> Outcome:
+        """BUSY when the run is no longer ours."""
         if isinstance(error, Reject):
-            return self._fail(job, error.code, error.message, Outcome.REJECTED)
-        if isinstance(error, ObjectChanged):
-            return self._fail(job, "superseded", str(error), Outcome.REJECTED)
+            return self._fail(job, error.code, storable(error.message))
         message = _one_line(error)
+        if isinstance(error, ObjectChanged):
+            # The version that was asked for never comes back.
+            return self._fail(job, "object_changed", storable(str(error)))
         policy, context = self.context.policy, self.context
         if job.run.attempt >= policy.max_attempts:
-            text = f"Gave up after {job.run.attempt} attempts. The last error: {message}"
-            return self._fail(job, "attempts_exhausted", text, Outcome.REJECTED)
-        _log.warning("transient error", error=message, exc_info=True)
+            return self._fail(job, EXHAUSTED, gave_up(job.run.attempt, message))
+        _log.warning("transient error", error=message, exc_info=error)
+        code = "transient" if isinstance(error, Exception) else "interrupted"
         with context.session() as session, session.begin():
-            claims.release(
-                session, job.run, "transient", message, policy=policy, clock=context.clock
-            )
-        return Outcome.RETRY
+            ours = release(session, job.run, code, message, policy=policy, clock=context.clock)
+        return Outcome.RETRY if ours else Outcome.BUSY
 
-    def _fail(self, job: Job, code: str, message: str, outcome: Outcome) -> Outcome:
+    def _fail(self, job: Job, code: str, message: str) -> Outcome:
         context = self.context
         try:
             with context.session() as session, session.begin():
@@ -192,7 +210,7 @@ class Runtime:
         _log.warning("failed", code=code, reason=message)
         if ended.pipeline_ended:
             clean_up(context, job.pipeline.id)
-        return outcome
+        return Outcome.REJECTED
 
     def _take_back(self, job: Job) -> None:
         try:
@@ -205,7 +223,13 @@ class Runtime:
             self.context.publisher.publish(messages)
 
 
+def _ends_process(error: BaseException) -> bool:
+    """Whether it is for the process to end; in a worker thread it would only kill the thread."""
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    return in_main_thread and not isinstance(error, Exception)
+
+
 def _one_line(error: BaseException) -> str:
     """The error's type and text, without line breaks, at most 500 characters."""
-    text = " ".join(str(error).split())
+    text = storable(" ".join(str(error).split()))
     return f"{type(error).__name__}: {text}"[:500] if text else type(error).__name__

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import structlog
+from pydantic import ValidationError
 from sqlalchemy import ColumnElement, exists, func, select, update
 
 from shared.db.models import PipelineHistory, StageRun
@@ -14,7 +15,9 @@ from shared.messaging.protocol import Outgoing
 from shared.pipeline.cleaning import clean_up, not_cleaned_up
 from shared.pipeline.context import Context
 from shared.pipeline.ending import UNFINISHED, end_if_done, lock_pipeline
-from shared.pipeline.finishing import again, fail_exhausted
+from shared.pipeline.failing import give_up
+from shared.pipeline.finishing import again
+from shared.pipeline.topology import TopologyError
 
 _log = structlog.get_logger(__name__)
 BATCH = 500
@@ -25,7 +28,7 @@ class Swept:
     """How much one sweep found."""
 
     freed: int
-    exhausted: int
+    given_up: int
     published: int
     ended: int
     cleaned_up: int
@@ -41,22 +44,13 @@ def sweep(
     attempts that ended so are not counted.
     """
     freed = _free_leases(context) + _free_dead(context, dead_owners or ())
-    exhausted = _fail_exhausted(context)
+    given_up = _give_up_hopeless(context)
     published = _publish_queued(context, at_once=at_once)
     ended = _end_forgotten(context)
-    forgotten = not_cleaned_up(context)
-    for pipeline_id in forgotten:
-        clean_up(context, pipeline_id)
-    swept = Swept(freed, exhausted, published, ended, len(forgotten))
-    if any((freed, exhausted, published, ended, forgotten)):
-        _log.info(
-            "swept",
-            freed=freed,
-            exhausted=exhausted,
-            published=published,
-            ended=ended,
-            cleaned_up=len(forgotten),
-        )
+    cleaned_up = sum(clean_up(context, pipeline_id) for pipeline_id in not_cleaned_up(context))
+    swept = Swept(freed, given_up, published, ended, cleaned_up)
+    if any(asdict(swept).values()):
+        _log.info("swept", **asdict(swept))
     return swept
 
 
@@ -99,23 +93,31 @@ def _free(context: Context, which: ColumnElement[bool], attempt: Any) -> int:
     return len(freed)
 
 
-def _fail_exhausted(context: Context) -> int:
+def _give_up_hopeless(context: Context) -> int:
     limit = context.policy.max_attempts
     with context.session() as session:
         rows = session.execute(
-            select(StageRun.id, StageRun.pipeline_id, StageRun.stage).where(
+            select(StageRun.id, StageRun.pipeline_id, StageRun.stage)
+            .join(PipelineHistory, PipelineHistory.id == StageRun.pipeline_id)
+            .where(
+                PipelineHistory.status == "running",
                 StageRun.status == "queued",
-                StageRun.attempt >= limit,
-                StageRun.pipeline_id.is_not(None),
+                (StageRun.attempt >= limit) | PipelineHistory.error_stage.is_not(None),
             )
         ).all()
+    given_up = 0
     for row in rows:
-        stage = context.topology.stage(row.stage)
+        try:
+            stage = context.topology.stage(row.stage)
+        except TopologyError as error:
+            _log.warning("left by another version", run=row.id, reason=str(error))
+            continue
         with context.session() as session, session.begin():
-            ended = fail_exhausted(session, stage, row.pipeline_id, row.id, limit, context.clock)
-        if ended:
+            ended = give_up(session, stage, row.pipeline_id, row.id, limit, context.clock)
+        given_up += ended is not None
+        if ended is not None and ended.pipeline_ended:
             clean_up(context, row.pipeline_id)
-    return len(rows)
+    return given_up
 
 
 def _publish_queued(context: Context, *, at_once: bool) -> int:
@@ -123,34 +125,57 @@ def _publish_queued(context: Context, *, at_once: bool) -> int:
     since = func.greatest(
         StageRun.available_at, func.coalesce(StageRun.published_at, StageRun.queued_at)
     )
-    waiting = (StageRun.status == "queued") & StageRun.pipeline_id.is_not(None)
+    waiting = (StageRun.status == "queued") & _in_running_pipeline()
     if not at_once:
         waiting &= since <= clock.after(-context.policy.republish_seconds)
     published = 0
     last_id = 0
     while True:
-        with context.session() as session, session.begin():
+        with context.session() as session:
             rows = session.execute(
                 select(StageRun.id, StageRun.stage, StageRun.topic, StageRun.message)
                 .where(waiting, StageRun.id > last_id)
                 .order_by(StageRun.id)
                 .limit(BATCH)
-                .with_for_update(skip_locked=True)
             ).all()
-            if rows:
-                session.execute(
-                    update(StageRun)
-                    .where(StageRun.id.in_([row.id for row in rows]))
-                    .values(published_at=clock.now())
-                )
         if not rows:
             return published
-        outgoing: list[Outgoing] = [
-            again(context.topology, row.stage, row.topic, row.message) for row in rows
-        ]
-        context.publisher.publish(outgoing)
-        published += len(rows)
         last_id = rows[-1].id
+        messages = {row.id: message for row in rows if (message := _message(context, row))}
+        context.publisher.publish(list(messages.values()))
+        # Only now: what could not be published is due at the next sweep.
+        _mark_published(context, list(messages))
+        published += len(messages)
+
+
+def _in_running_pipeline() -> ColumnElement[bool]:
+    return StageRun.pipeline_id.in_(
+        select(PipelineHistory.id).where(PipelineHistory.status == "running")
+    )
+
+
+def _message(context: Context, row: Any) -> Outgoing | None:
+    try:
+        return again(context.topology, row.stage, row.topic, row.message)
+    except (KeyError, ValidationError) as error:
+        _log.warning("left by another version", run=row.id, topic=row.topic, reason=str(error))
+        return None
+
+
+def _mark_published(context: Context, ids: list[int]) -> None:
+    # Whoever holds a row's lock is at work on it.
+    free = (
+        select(StageRun.id)
+        .where(StageRun.id.in_(ids), StageRun.status == "queued")
+        .with_for_update(skip_locked=True)
+    )
+    with context.session() as session, session.begin():
+        session.execute(
+            update(StageRun)
+            .where(StageRun.id.in_(free))
+            .values(published_at=context.clock.now())
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _end_forgotten(context: Context) -> int:

@@ -1,0 +1,18 @@
+"""What the integration tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.pipelines import World
+
+
+@pytest.fixture
+def world(database_url: str, tmp_path: Path) -> Iterator[World]:
+    """A small pipeline on a database of this test's own; no connection is in use at the end."""
+    world = World(database_url, tmp_path)
+    yield world
+    world.close()

@@ -1,0 +1,132 @@
+"""Errors where none should be: after the commit, in the commit, and those that end a process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from shared.errors import Reject
+from shared.messages import Message
+from shared.messaging.delivery import Outcome
+from shared.pipeline.job import Job
+from tests.integration.test_runtime_failures import raising
+from tests.pipeline_stages import probed
+from tests.pipelines import World, in_threads
+
+
+def test_an_error_after_the_commit_undoes_nothing(world: World) -> None:
+    """What is committed is published and acknowledged, whatever the stage does afterwards."""
+    world.plan.hooks["cut.after"] = world.plan.hooks["split.after"] = raising(OSError("too late"))
+    pipeline = world.begin()
+    assert set(world.run(pipeline)) == {Outcome.DONE}
+    assert world.history(pipeline).status == "completed"
+    assert len(world.objects()) == 2
+
+
+def test_a_doomed_run_is_not_begun_again(world: World) -> None:
+    """A run released while its pipeline failed is left out, and so the pipeline comes to its end."""
+    pipeline = world.begin()
+    world.deliver("split", probed(pipeline))
+    first, second = world.publisher.take()
+
+    def hear(message: Any, job: Job) -> None:
+        if message.index == 0:
+            assert world.receive(second) == [Outcome.REJECTED]
+            raise OSError("for now")
+        raise Reject("noise", "It is only noise.")
+
+    world.plan.hooks["hear"] = hear
+    assert world.receive(first) == [Outcome.RETRY]
+    assert world.statuses(pipeline, "hear") == ["queued", "failed"]
+    assert world.receive(first) == [Outcome.REJECTED]
+    assert world.statuses(pipeline, "hear") == ["skipped", "failed"]
+    assert world.history(pipeline).status == "failed"
+    assert world.retry(pipeline) == 2
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_a_commit_that_raises_may_have_been_made(world: World, made: bool) -> None:
+    """The files of a commit that was made stay; those of one that was not are taken back."""
+    pipeline = world.begin()
+    world.plan.moments = 1
+    world.plan.hooks["cut.finish"] = lambda message, job: _break_commit(job, after=made)
+    outcomes = world.run(pipeline)
+    assert outcomes[-1] is (Outcome.BUSY if made else Outcome.RETRY)
+    world.plan.hooks.clear()
+    assert world.statuses(pipeline, "cut") == ["completed" if made else "queued"]
+    assert len(world.objects()) - len(world.runs(pipeline, "hear")) == (1 if made else 0)
+    (cut,) = world.runs(pipeline, "cut")
+    message = world.context.topology.messages[cut.topic].model_validate(cut.message)
+    again = world.deliver("cut", message)
+    assert again is (Outcome.DUPLICATE if made else Outcome.DONE)
+    world.drain()
+    assert world.history(pipeline).status == "completed"
+    assert len(world.objects()) == 1
+
+
+def _break_commit(job: Job, *, after: bool) -> None:
+    with job.read() as session:
+        name = "after_commit" if after else "before_commit"
+        event.listen(session, name, _connection_lost, once=True)
+
+
+def _connection_lost(session: Session) -> None:
+    raise ConnectionError("the connection was lost")
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt()])
+def test_a_worker_thread_outlives_what_ends_a_process(world: World, error: BaseException) -> None:
+    """In a worker thread it is one more failed attempt: refused, and the lease given back."""
+    world.plan.hooks["split"] = raising(error)
+    pipeline = world.begin()
+    assert in_threads(lambda: world.deliver("split", probed(pipeline))) == [Outcome.RETRY]
+    (run,) = world.runs(pipeline)
+    assert (run.status, run.error_code, run.attempt) == ("queued", "interrupted", 1)
+
+
+def test_in_the_main_thread_it_ends_the_process(world: World) -> None:
+    """The lease is given back first, and the heartbeat has stopped."""
+    world.plan.hooks["split"] = raising(KeyboardInterrupt())
+    pipeline = world.begin()
+    with pytest.raises(KeyboardInterrupt):
+        world.deliver("split", probed(pipeline))
+    assert world.statuses(pipeline, "split") == ["queued"]
+    assert not [t for t in threading.enumerate() if t.name.startswith("heartbeat")]
+
+
+def test_a_stage_that_forgets_to_finish_is_not_taken_for_done(world: World) -> None:
+    """It is an error like any other: recorded, and tried again."""
+    pipeline = world.begin()
+    forgetful = _without_finish(world)
+    from shared.messaging.delivery import Delivery
+
+    assert world.runtime.handle(forgetful, Delivery(probed(pipeline))) is Outcome.RETRY
+    (run,) = world.runs(pipeline)
+    assert "without finishing" in (run.error_message or "")
+
+
+def _without_finish(world: World) -> Any:
+    from dataclasses import replace
+
+    handler: Callable[[Message, Job], None] = lambda message, job: None  # noqa: E731
+    return replace(world.context.topology.stage("split"), handler=handler)
+
+
+def test_a_stage_emits_only_what_it_declares(world: World) -> None:
+    """An undeclared message is an error of the stage, and nothing is committed."""
+    pipeline = world.begin()
+    run = world.take_lease("split", probed(pipeline))
+    from pathlib import Path
+
+    from shared.pipeline.heartbeat import Heartbeat
+
+    stage = world.context.topology.stage("split")
+    job = Job(world.context, stage, run, Heartbeat(world.context, run), Path())
+    with pytest.raises(TypeError, match="VideoProbed"), job.finish() as done:
+        done.emit(probed(pipeline))
+    assert world.statuses(pipeline, "split") == ["running"]
