@@ -18,7 +18,9 @@ def frame_numbers(path: Path) -> list[tuple[float, int]]:
     """(presentation time in seconds, frame number shown) of every picture of the file."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        return [(float(frame.time), frame_number(frame)) for frame in container.decode(stream)]
+        return [
+            (float(frame.time or 0.0), frame_number(frame)) for frame in container.decode(stream)
+        ]
 
 
 def frame_number(frame: av.VideoFrame) -> int:
@@ -38,7 +40,7 @@ def sound(path: Path) -> tuple[np.ndarray[Any, Any], int, float]:
     with av.open(str(path)) as container:
         resampler = av.AudioResampler(format="flt", layout="mono")
         for frame in container.decode(container.streams.audio[0]):
-            start = float(frame.time) if start is None else start
+            start = float(frame.time or 0.0) if start is None else start
             rate = frame.sample_rate
             pieces += [out.to_ndarray()[0] for out in resampler.resample(frame)]
     return np.concatenate(pieces), rate, start or 0.0

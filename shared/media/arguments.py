@@ -15,6 +15,8 @@ from shared.media.process import Limits
 SPEECH_SAMPLE_RATE_HZ = 16_000
 _QUIET = ("-nostdin", "-hide_banner", "-loglevel", "error", "-y")
 _SEEK_MARGIN_SECONDS = 1.0
+# Fills what is missing, and drops what overlaps, from 40 ms on: a frame of video.
+_IN_TIME: dict[str, Any] = {"async": 1, "first_pts": 0, "min_hard_comp": 0.04}
 _ENCODERS: dict[str, dict[str, Any]] = {
     "aac": {"acodec": "aac", "b:a": "160k"},
     "opus": {"acodec": "libopus", "b:a": "128k", "ar": 48_000},
@@ -31,7 +33,7 @@ def speech_arguments(location: str, info: MediaInfo, limits: Limits) -> list[str
     sound = (
         source[str(_index(info.audio))]
         .filter("asetpts", f"PTS-({_seconds(info.origin_seconds)})/TB")
-        .filter("aresample", SPEECH_SAMPLE_RATE_HZ, **{"async": 1, "first_pts": 0})
+        .filter("aresample", SPEECH_SAMPLE_RATE_HZ, **_IN_TIME)
     )
     output = ffmpeg.output(
         sound,
@@ -128,7 +130,7 @@ def _sound(source: Any, info: MediaInfo, window: TimeSpan) -> Any:
         source[str(_index(info.audio))]
         .filter("atrim", start=start, end=end)
         .filter("asetpts", f"PTS-({start})/TB")
-        .filter("aresample", **{"async": 1, "first_pts": 0})
+        .filter("aresample", **_IN_TIME)
     )
 
 

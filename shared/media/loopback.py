@@ -120,7 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, *, body: bool) -> None:
         source = self.server.source
-        if not secrets.compare_digest(self.path, f"/{source.token}"):
+        if not secrets.compare_digest(self.path.encode(), f"/{source.token}".encode()):
             self.send_error(404)
             return
         span = parse_range(self.headers.get("Range"), source.size_bytes)
