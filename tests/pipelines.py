@@ -143,8 +143,9 @@ class World:
             assert locked is not None
             return reopen(session, locked, self.context.clock)
 
-    def take_lease(self, name: str, message: PipelineMessage, owner: str = "another") -> Claim:
+    def take_lease(self, name: str, message: Message, owner: str = "another") -> Claim:
         """Claim the run as a worker that does nothing more."""
+        assert isinstance(message, PipelineMessage)
         context = self.context
         with context.session() as session, session.begin():
             taken = claim(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +12,12 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from shared.errors import Reject
-from shared.messages import Message
-from shared.messaging.delivery import Outcome
+from shared.messages import Message, SweepRequested
+from shared.messaging.delivery import Delivery, Outcome
+from shared.pipeline.context import Context
+from shared.pipeline.heartbeat import Heartbeat
 from shared.pipeline.job import Job
+from shared.pipeline.stage import task
 from tests.integration.test_runtime_failures import raising
 from tests.pipeline_stages import probed
 from tests.pipelines import World, in_threads
@@ -29,7 +33,7 @@ def test_an_error_after_the_commit_undoes_nothing(world: World) -> None:
 
 
 def test_a_doomed_run_is_not_begun_again(world: World) -> None:
-    """A run released while its pipeline failed is left out, and so the pipeline comes to its end."""
+    """A run released while its pipeline failed is left out, and the pipeline comes to its end."""
     pipeline = world.begin()
     world.deliver("split", probed(pipeline))
     first, second = world.publisher.take()
@@ -102,31 +106,54 @@ def test_in_the_main_thread_it_ends_the_process(world: World) -> None:
 def test_a_stage_that_forgets_to_finish_is_not_taken_for_done(world: World) -> None:
     """It is an error like any other: recorded, and tried again."""
     pipeline = world.begin()
-    forgetful = _without_finish(world)
-    from shared.messaging.delivery import Delivery
-
+    forgetful = replace(world.context.topology.stage("split"), handler=_nothing)
     assert world.runtime.handle(forgetful, Delivery(probed(pipeline))) is Outcome.RETRY
     (run,) = world.runs(pipeline)
     assert "without finishing" in (run.error_message or "")
 
 
-def _without_finish(world: World) -> Any:
-    from dataclasses import replace
-
-    handler: Callable[[Message, Job], None] = lambda message, job: None  # noqa: E731
-    return replace(world.context.topology.stage("split"), handler=handler)
+def _nothing(message: Message, job: Job) -> None:
+    """Returns without finishing."""
 
 
 def test_a_stage_emits_only_what_it_declares(world: World) -> None:
     """An undeclared message is an error of the stage, and nothing is committed."""
     pipeline = world.begin()
     run = world.take_lease("split", probed(pipeline))
-    from pathlib import Path
-
-    from shared.pipeline.heartbeat import Heartbeat
-
     stage = world.context.topology.stage("split")
     job = Job(world.context, stage, run, Heartbeat(world.context, run), Path())
     with pytest.raises(TypeError, match="VideoProbed"), job.finish() as done:
         done.emit(probed(pipeline))
     assert world.statuses(pipeline, "split") == ["running"]
+
+
+def test_a_full_disk_is_a_failed_attempt(world: World, tmp_path: Path) -> None:
+    """Where not even the working folder can be made, the lease is given back at once."""
+    (tmp_path / "full").write_bytes(b"")
+    world.context.work_root = tmp_path / "full"
+    pipeline = world.begin()
+    assert world.deliver("split", probed(pipeline)) is Outcome.RETRY
+    (run,) = world.runs(pipeline)
+    assert (run.status, run.error_code) == ("queued", "transient")
+
+
+def test_one_connection_is_enough(database_url: str, tmp_path: Path) -> None:
+    """No stage waits for a second connection while it holds one, even reading in its finish."""
+    world = World(database_url, tmp_path, pool_size=1)
+    pipeline = world.begin()
+    assert set(world.run(pipeline)) == {Outcome.DONE}
+    assert world.history(pipeline).status == "completed"
+    world.close()
+
+
+def test_a_task_runs_without_the_ledger(world: World) -> None:
+    """What it raises is refused and comes again; there is no row of it."""
+    errors = [OSError("for now")]
+
+    @task(consumes=[SweepRequested])
+    def look(message: SweepRequested, context: Context) -> None:
+        if errors:
+            raise errors.pop()
+
+    outcomes = [world.runtime.handle(look, Delivery(SweepRequested())) for _ in range(2)]
+    assert outcomes == [Outcome.RETRY, Outcome.DONE]

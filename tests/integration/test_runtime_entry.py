@@ -49,7 +49,7 @@ def test_a_drop_begins_one_pipeline(world: World, tmp_path: Path) -> None:
 
 
 def test_an_entry_rejected_before_its_pipeline_is_visible(world: World) -> None:
-    """There is no run to fail, so the ledger keeps it by itself: one row, however often it comes."""
+    """There is no run to fail: the ledger keeps it by itself, in one row however often it comes."""
     message = VideoUploaded(source_url=f"{world.context.upload_url}/gone.mp4")
     for attempt in (1, 2):
         assert world.deliver("begin", message) is Outcome.REJECTED

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from shared.errors import LeaseLost
 from shared.messages import Message
 from shared.messaging.delivery import Outcome
 from shared.messaging.protocol import Outgoing
+from shared.pipeline import heartbeat, leases
 from shared.pipeline.job import Job
 from tests.pipeline_stages import probed
 from tests.pipelines import World, in_threads
@@ -71,9 +74,7 @@ def test_an_overtaken_worker_commits_nothing(world: World, first_goes_on: str) -
         world.deliver("split", probed(pipeline))
         world.receive(world.publisher.take()[0])
         (sent,) = world.publisher.take()
-        first, second = in_threads(
-            lambda r=race, s=sent: r.first(s), lambda r=race, s=sent: r.second(s)
-        )
+        first, second = in_threads(partial(race.first, sent), partial(race.second, sent))
         assert (first, second) in {
             (Outcome.BUSY, Outcome.DONE),
             (Outcome.DONE, Outcome.DUPLICATE),
@@ -98,9 +99,11 @@ def test_a_lease_over_but_not_taken_still_commits(world: World) -> None:
 
 
 @pytest.fixture
-def hasty(database_url: str, tmp_path: Path) -> World:
+def hasty(database_url: str, tmp_path: Path) -> Iterator[World]:
     """A world of short leases."""
-    return World(database_url, tmp_path, lease_seconds=0.6, heartbeat_seconds=0.1)
+    world = World(database_url, tmp_path, lease_seconds=1, heartbeat_seconds=0.1)
+    yield world
+    world.close()
 
 
 def test_a_heartbeat_keeps_a_short_lease_alive(hasty: World) -> None:
@@ -118,7 +121,6 @@ def test_a_heartbeat_keeps_a_short_lease_alive(hasty: World) -> None:
     hasty.plan.hooks["split"] = work
     assert hasty.deliver("split", probed(pipeline)) is Outcome.DONE
     assert set(refused) == {Outcome.BUSY}
-    hasty.close()
 
 
 def test_a_lost_lease_ends_the_work(hasty: World) -> None:
@@ -147,25 +149,21 @@ def test_a_lost_lease_ends_the_work(hasty: World) -> None:
     assert raised == ["another worker took this stage run over"]
     assert hasty.objects() == set()
     assert hasty.statuses(pipeline, "split") == ["running"]
-    hasty.close()
 
 
 def test_a_heartbeat_outlives_a_database_that_is_away(
     hasty: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A beat that fails is no lost lease: the next one may pass, and the fence decides."""
-    from shared.pipeline import heartbeat
-
     pipeline = hasty.begin()
-    renew, failures = heartbeat.renew, iter([OSError("away"), OSError("away")])
+    failures = iter([OSError("away"), OSError("away")])
 
     def flaky(*args: object, **options: object) -> bool:
         if error := next(failures, None):
             raise error
-        return renew(*args, **options)  # type: ignore[arg-type]
+        return leases.renew(*args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(heartbeat, "renew", flaky)
     hasty.plan.hooks["split"] = lambda message, job: time.sleep(1)
     assert hasty.deliver("split", probed(pipeline)) is Outcome.DONE
     assert next(failures, None) is None
-    hasty.close()

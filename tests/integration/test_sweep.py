@@ -115,7 +115,7 @@ def test_a_doomed_run_whose_worker_died_is_left_out(world: World) -> None:
     world.plan.hooks["hear"] = raising(Reject("noise", "It is only noise."), subject="1")
     first, second = world.publisher.take()
     message = world.context.topology.messages[first.topic].model_validate_json(first.body)
-    world.take_lease("hear", message)  # type: ignore[arg-type]
+    world.take_lease("hear", message)
     world.receive(second)
     world.advance(world.context.policy.lease_seconds + 1)
     assert sweep(world.context) == Swept(freed=1, given_up=1, published=0, ended=0, cleaned_up=0)
