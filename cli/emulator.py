@@ -51,6 +51,16 @@ class PubSubEmulator:
         """`host:port`, as PUBSUB_EMULATOR_HOST wants it."""
         return f"127.0.0.1:{self._port}"
 
+    @property
+    def process_group(self) -> int | None:
+        """Its launcher's and java's process group; None when it was not started."""
+        return self._process.pid if self._process is not None else None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its process lives."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self, timeout_seconds: float = 60.0) -> str:
         """Start it (again, on the same port) and return its host once it answers.
 

@@ -48,6 +48,11 @@ class Home:
         """Held by the process whose functions work on this data."""
         return self.root / "lock"
 
+    @property
+    def running(self) -> Path:
+        """By which other commands find a running `videomoments dev`."""
+        return self.root / "dev.json"
+
     def settings(self, settings: Settings) -> Settings:
         """The settings with this folder's buckets, unless others are named."""
         return settings.model_copy(

@@ -105,8 +105,8 @@ def local_cloud(
             work_root=home.work,
         )
         wire_topics(broker, TOPOLOGY, local, Runtime(context))
-        sweep(context, at_once=True, dead_owners=_dead_owners(engine))
-        stack.enter_context(_sweeping(context))
+        sweep(context, at_once=True, dead_owners=dead_owners(engine))
+        stack.enter_context(sweeping(context))
         yield LocalCloud(context, broker)
 
 
@@ -124,7 +124,7 @@ def _alone(home: Home, on_wait: Callable[[str], None]) -> Iterator[None]:
         lock.release()
 
 
-def _dead_owners(engine: Engine) -> list[str]:
+def dead_owners(engine: Engine) -> list[str]:
     """Processes of this machine that hold leases and are gone.
 
     This process has the folder's lock and no lease yet, so a process of the same number is none
@@ -152,7 +152,7 @@ def _is_dead(owner: str, host: str) -> bool:
 
 
 @contextmanager
-def _sweeping(context: Context) -> Iterator[None]:
+def sweeping(context: Context) -> Iterator[None]:
     """Ask for a sweep now and then, as Cloud Scheduler does."""
     stop = threading.Event()
 

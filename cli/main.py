@@ -122,6 +122,31 @@ def _options(settings: Settings, **asked: float | None) -> Options:
         raise typer.BadParameter(problems.replace("Value error, ", "")) from None
 
 
+@app.command(epilog="Example: videomoments dev --data ./local-cloud")
+def dev(
+    data: Data = None,
+    port_base: Annotated[
+        int | None,
+        typer.Option(min=1, max=65000, metavar="N", help="First of the functions' ports."),
+    ] = None,
+    emulator: Annotated[
+        Literal["auto", "never", "always"],
+        typer.Option(help="The official Pub/Sub emulator: where found, never, or an error."),
+    ] = "auto",
+) -> None:
+    """Run the local cloud: every function a server, fed by topics, until Ctrl-C.
+
+    Copying a video into the upload folder is its finalize event. Messages go through the official
+    Pub/Sub emulator where it is installed (or PUBSUB_EMULATOR_HOST names one), else through topics
+    inside this process.
+    """
+    from cli.dev import DevRequest
+    from cli.dev import dev as run_dev
+
+    request = DevRequest(Home.of(data), port_base, emulator)
+    raise typer.Exit(run_dev(settings_or_exit(), request))
+
+
 @app.command(epilog="Example: videomoments status talk-1a2b3c4d5e --json")
 def status(
     video: Annotated[

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from cli.home import Home
 from cli.local import local_cloud
+from cli.running import DEFAULT_PROJECT, find_running
 from functions.main import TOPOLOGY
 from functions.wiring import publisher_from
 from shared.errors import MalformedMessage
@@ -18,6 +19,7 @@ from shared.messages import Message
 from shared.messaging.delivery import DeadLetter
 from shared.messaging.outgoing import outgoing
 from shared.messaging.protocol import Publisher
+from shared.messaging.pubsub import PubSubPublisher
 from shared.settings import Settings
 
 
@@ -25,8 +27,9 @@ def publish_message(settings: Settings, home: Home, topic: str, text: str) -> in
     """Check the message and publish it. Raises `MalformedMessage` saying what is wrong."""
     message = read_message(topic, text)
     stderr = Console(stderr=True)
-    if settings.project is not None or "PUBSUB_EMULATOR_HOST" in os.environ:
-        _send(publisher_from(settings), message)
+    publisher = _reachable(settings, home)
+    if publisher is not None:
+        _send(publisher, message)
         stderr.print(f"Published on {topic}.", highlight=False)
         return 0
 
@@ -38,6 +41,16 @@ def publish_message(settings: Settings, home: Home, topic: str, text: str) -> in
         cloud.broker.wait_idle()
     say(f"Published on {topic}, and handled. See: videomoments status")
     return 0
+
+
+def _reachable(settings: Settings, home: Home) -> Publisher | None:
+    """Where the environment names a broker, that; else a `dev` that runs on this data folder."""
+    if "PUBSUB_EMULATOR_HOST" in os.environ:
+        return PubSubPublisher(settings.project or DEFAULT_PROJECT)
+    running = find_running(home.running)
+    if running is not None and settings.project in (None, running.project):
+        return running.publisher()
+    return publisher_from(settings) if settings.project is not None else None
 
 
 def read_message(topic: str, text: str) -> Message:

@@ -14,6 +14,7 @@ from shared.db.engine import make_engine
 from shared.errors import SettingsError
 from shared.messaging.protocol import Publisher
 from shared.messaging.pubsub import PubSubPublisher
+from shared.messaging.rest import RestPublisher
 from shared.pipeline.context import Context
 from shared.pipeline.topology import Topology
 from shared.settings import PREFIX, Settings
@@ -80,6 +81,8 @@ def publisher_from(settings: Settings) -> Publisher:
     """Pub/Sub. Raises `SettingsError` without a project."""
     if settings.project is None:
         raise SettingsError(f"Set {PREFIX}PROJECT to the Google Cloud project of the topics.")
+    if settings.pubsub_endpoint is not None:
+        return RestPublisher(settings.pubsub_endpoint, settings.project)
     return PubSubPublisher(settings.project)
 
 

@@ -58,6 +58,11 @@ class Settings(BaseSettings):
     project: str | None = Field(
         default=None, description="Google Cloud project of the topics (and of the traces in logs)."
     )
+    pubsub_endpoint: str | None = Field(
+        default=None,
+        description="Another endpoint that speaks Pub/Sub's REST API, for publishing; "
+        "`videomoments dev` sets it where it keeps the topics itself.",
+    )
 
     # Speech
     speech_engine: Literal["auto", "whisper", "offline"] = Field(

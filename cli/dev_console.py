@@ -1,0 +1,118 @@
+"""What `videomoments dev` prints: the functions' log lines, in colour, under their names."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+_COLORS = tuple(
+    [
+        "cyan",
+        "green",
+        "magenta",
+        "blue",
+        "yellow",
+        "bright_cyan",
+        "bright_green",
+        "bright_magenta",
+        "bright_blue",
+        "bright_yellow",
+    ]
+)
+_STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red", "DEBUG": "dim"}
+# Said already by the prefix, or of use to machines alone.
+_HIDDEN = {"message", "severity", "time", "stage", "logger", "stack_trace", "error_type", "@type"}
+_HIDDEN |= {"message_id", "topic", "lineno", "delivery_attempt", "schema_version"}
+_CLOUD = "logging.googleapis.com/"
+OWN = "dev"
+
+
+class DevConsole:
+    """Prints whole lines from any thread, and keeps the functions' JSON lines in a file."""
+
+    def __init__(self, console: Console, log: TextIO, names: list[str]) -> None:
+        self._console = console
+        self._console.soft_wrap = True
+        self._log = log
+        self._lock = threading.Lock()
+        self._width = max(len(name) for name in [OWN, *names])
+        self._colors = {name: _COLORS[i % len(_COLORS)] for i, name in enumerate(names)}
+
+    def say(self, text: str, style: str = "bold") -> None:
+        """A sentence of dev's own."""
+        self._print(OWN, Text(text, style))
+
+    def notice(self, name: str, text: str) -> None:
+        """A sentence about a function, which somebody should read."""
+        self._print(name, Text(text, "bold red"))
+
+    def address(self, name: str, url: str) -> None:
+        """Where a function takes pushes."""
+        self._print(name, Text(url, "underline"))
+
+    def line(self, name: str, line: str) -> None:
+        """A line a function wrote: a log record, or whatever it is."""
+        record = read_record(line)
+        with self._lock:
+            kept = record or {"severity": "ERROR", "stage": name, "message": line}
+            self._log.write(json.dumps(kept, ensure_ascii=False) + "\n")
+            self._log.flush()
+        self._print(name, render(record) if record else Text(line))
+
+    def _print(self, name: str, text: Text) -> None:
+        prefix = Text(f"{name:<{self._width}} │ ", self._colors.get(name, "bold white"))
+        with self._lock:
+            for part in text.split("\n"):
+                self._console.print(prefix + part, highlight=False)
+
+
+class OwnLines(io.TextIOBase):
+    """A stream for this process's log, printed as the functions' lines are."""
+
+    def __init__(self, console: DevConsole) -> None:
+        self._console = console
+
+    def write(self, text: str) -> int:
+        """Print each line; what is logged comes line by line."""
+        for line in text.splitlines():
+            self._console.line(OWN, line)
+        return len(text)
+
+
+def read_record(line: str) -> dict[str, Any] | None:
+    """The log record of a line, or None when it is none."""
+    if not line.startswith("{"):
+        return None
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) and "message" in record else None
+
+
+def render(record: Mapping[str, Any]) -> Text:
+    """One line for people: time, message, what else the record says, an error's trace below."""
+    text = Text()
+    if clock := _clock(record.get("time")):
+        text.append(f"{clock} ", "dim")
+    text.append(str(record["message"]), _STYLES.get(str(record.get("severity")), ""))
+    for key, value in record.items():
+        if value is not None and key not in _HIDDEN and not key.startswith(_CLOUD):
+            text.append(f"  {key}=", "dim").append(str(value), "dim")
+    if stack := record.get("stack_trace"):
+        text.append(f"\n{stack}".rstrip(), "red")
+    return text
+
+
+def _clock(value: object) -> str | None:
+    try:
+        return datetime.fromisoformat(str(value)).astimezone().strftime("%H:%M:%S")
+    except ValueError:
+        return None

@@ -1,0 +1,45 @@
+"""Whether somebody still writes a file, where the system tells (Linux)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+_PROC = Path("/proc")
+
+
+def is_written_to(path: Path) -> bool:
+    """Whether a process has the file open for writing.
+
+    False where that cannot be known: of other users' processes, and on other systems than Linux.
+    """
+    wanted = str(path.resolve())
+    return any(_may_write(descriptor) for descriptor in _descriptors(wanted))
+
+
+def _descriptors(path: str) -> Iterator[Path]:
+    """The open descriptors of that file: `/proc/PID/fd/NUMBER`."""
+    try:
+        processes = [entry for entry in os.scandir(_PROC) if entry.name.isdigit()]
+    except OSError:
+        return
+    for process in processes:
+        try:
+            for entry in os.scandir(f"{process.path}/fd"):
+                if os.readlink(entry.path) == path:  # noqa: PTH115 - a thousand of them
+                    yield Path(entry.path)
+        except OSError:
+            continue  # not ours, or gone meanwhile
+
+
+def _may_write(descriptor: Path) -> bool:
+    try:
+        information = (descriptor.parents[1] / "fdinfo" / descriptor.name).read_text()
+    except OSError:
+        return False
+    for line in information.splitlines():
+        name, _, value = line.partition(":")
+        if name == "flags":
+            return int(value, 8) & os.O_ACCMODE != os.O_RDONLY
+    return False

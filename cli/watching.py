@@ -1,0 +1,175 @@
+"""Copying a file into the bucket folder is the finalize event, once the file is complete."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from cli.open_files import is_written_to
+from shared.pipeline.admission import not_a_source
+from shared.storage.protocol import ObjectStat, Storage
+
+SETTLE_SECONDS = 1.0
+RESCAN_SECONDS = 10.0
+CONFIRM_SECONDS = 60.0
+MAX_ANNOUNCEMENTS = 5
+_STEP_MILLISECONDS = 250
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Settling:
+    """Which files are complete: those that have not changed for a while. Pure; times are given.
+
+    A generation says all that can change of a file: its times, its size, its inode. A video waits
+    for what lies beside it under the same name, such as its subtitles, to be complete as well.
+    """
+
+    settle_seconds: float
+    _settled: dict[str, str] = field(default_factory=dict)
+    _changing: dict[str, tuple[str, float]] = field(default_factory=dict)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a file changed lately."""
+        return bool(self._changing)
+
+    def observe(self, stats: Iterable[ObjectStat], now: float) -> list[ObjectStat]:
+        """The files that have just become complete, among those which are there now."""
+        there = {stat.url: stat for stat in stats if stat.size_bytes > 0}
+        for known in (self._settled, self._changing):
+            for url in known.keys() - there.keys():
+                del known[url]
+        for url, stat in there.items():
+            if self._settled.get(url) == stat.generation:
+                continue
+            if self._changing.get(url, ("",))[0] != stat.generation:
+                self._changing[url] = (stat.generation, now)
+        restless = {_stem(url) for url in self._changing if not self._is_still(url, now)}
+        ripe = [
+            there[url]
+            for url in self._changing
+            if self._is_still(url, now) and _stem(url) not in restless
+        ]
+        for stat in ripe:
+            del self._changing[stat.url]
+            self._settled[stat.url] = stat.generation
+        return ripe
+
+    def postpone(self, stat: ObjectStat, now: float) -> None:
+        """The file is not complete after all: it has to be still for as long again."""
+        self._settled.pop(stat.url, None)
+        self._changing[stat.url] = (stat.generation, now)
+
+    def _is_still(self, url: str, now: float) -> bool:
+        return now - self._changing[url][1] >= self.settle_seconds
+
+
+def _stem(url: str) -> str:
+    folder, _, name = url.rpartition("/")
+    return f"{folder}/{name.rpartition('.')[0] or name}"
+
+
+@dataclass(slots=True)
+class _Announced:
+    stat: ObjectStat
+    at: float
+    times: int = 1
+
+
+class Watcher:
+    """Announces each complete file of a bucket folder once, and again while nobody knows it.
+
+    `announce` publishes the event; `is_known` says whether a video is registered for that very
+    version, so that what came while nobody watched is announced and what is done is not.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        bucket_url: str,
+        folder: Path,
+        *,
+        announce: Callable[[ObjectStat], None],
+        is_known: Callable[[ObjectStat], bool],
+        settle_seconds: float = SETTLE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._storage = storage
+        self._bucket_url = bucket_url
+        self._folder = folder
+        self._announce = announce
+        self._is_known = is_known
+        self._clock = clock
+        self._settling = Settling(settle_seconds)
+        self._unconfirmed: dict[str, _Announced] = {}
+
+    def run(self, stop: threading.Event) -> None:
+        """Watch until stopped. Errors are logged, and the next look tries again."""
+        rescan_at = 0.0
+        for changed in self._wakes(stop):
+            if not (changed or self._settling.is_busy or self._clock() >= rescan_at):
+                continue
+            rescan_at = self._clock() + RESCAN_SECONDS
+            try:
+                self.look()
+            except Exception as error:
+                _log.warning("bucket folder not read", error=str(error))
+
+    def look(self) -> None:
+        """One look at the folder."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        now = self._clock()
+        found = list(self._storage.list(f"{self._bucket_url}/"))
+        for stat in self._settling.observe(found, now):
+            if not_a_source(stat.url) is not None:
+                continue
+            path = self._storage.local_path(stat.url)
+            if path is not None and is_written_to(path):
+                self._settling.postpone(stat, now)
+            elif not self._is_known(stat):
+                self._tell(_Announced(stat, now))
+        self._confirm({stat.url: stat.generation for stat in found}, now)
+
+    def _tell(self, announced: _Announced) -> None:
+        # Noted first: what could not be published is announced again.
+        self._unconfirmed[announced.stat.url] = announced
+        self._announce(announced.stat)
+
+    def _confirm(self, there: dict[str, str], now: float) -> None:
+        """Forget what has arrived; a broker that was killed takes its messages with it."""
+        for url, announced in list(self._unconfirmed.items()):
+            if now - announced.at < CONFIRM_SECONDS:
+                continue
+            del self._unconfirmed[url]
+            gone = there.get(url) != announced.stat.generation
+            if gone or announced.times >= MAX_ANNOUNCEMENTS or self._is_known(announced.stat):
+                continue
+            self._tell(_Announced(announced.stat, now, announced.times + 1))
+
+    def _wakes(self, stop: threading.Event) -> Iterator[bool]:
+        """At every change, and several times a second: True for a change."""
+        from watchfiles import watch
+
+        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            for changes in watch(
+                self._folder,
+                watch_filter=None,
+                debounce=_STEP_MILLISECONDS,
+                rust_timeout=_STEP_MILLISECONDS,
+                yield_on_timeout=True,
+                stop_event=stop,
+                raise_interrupt=False,
+            ):
+                yield bool(changes)
+        except OSError as error:
+            # As when the system's watches are used up. Looking now and then works everywhere.
+            _log.warning("changes are not reported, the folder is read instead", error=str(error))
+        while not stop.wait(SETTLE_SECONDS):
+            yield True
