@@ -146,6 +146,8 @@ class RangedReader(io.RawIOBase):
         stop = min(start + min(length, LARGEST_FETCH_BYTES), self.stat.size_bytes)
         window = (start, self._fetch(start, stop))
         self._sequence_end = stop
+        if stop - start > self._largest_window_bytes:
+            self._windows.clear()  # read in bulk: what is behind is not wanted again
         self._windows.append(window)
         return window
 

@@ -42,7 +42,9 @@ class RetryPolicy:
             retry=retry_if_exception_type(Interrupted),
             stop=stop_after_attempt(self.attempts),
             wait=wait_exponential_jitter(
-                self.first_wait_seconds, self.longest_wait_seconds, jitter=self.first_wait_seconds
+                multiplier=self.first_wait_seconds,
+                max=self.longest_wait_seconds,
+                jitter=self.first_wait_seconds,
             ),
             reraise=True,
         )

@@ -43,7 +43,8 @@ class S3Ranges:
             answer["Body"].close()
 
     def _ask(self, start: int, stop: int) -> Any:
-        from botocore.exceptions import ClientError, HTTPClientError, ResponseParserError
+        from botocore.exceptions import ClientError, HTTPClientError
+        from botocore.parsers import ResponseParserError
 
         _, bucket, name = split_url(self._stat.url)
         with translated(self._stat.url):

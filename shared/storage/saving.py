@@ -9,18 +9,16 @@ from io import RawIOBase
 from pathlib import Path
 from typing import BinaryIO
 
-BLOCK_BYTES = 1 << 20
+# Few enough at a time for little memory, enough for few requests where each block is one.
+_BLOCK_BYTES = 8 << 20
 
 
-def pour(reader: RawIOBase, target: BinaryIO, see: Callable[[bytes], object] | None = None) -> int:
-    """Write all of the reader to the target; `see` is shown each block. Returns the bytes."""
-    total = 0
-    while block := reader.read(BLOCK_BYTES):
+def pour(reader: RawIOBase, target: BinaryIO, see: Callable[[bytes], object] | None = None) -> None:
+    """Write all that is left of the reader to the target; `see` is shown each block."""
+    while block := reader.read(_BLOCK_BYTES):
         target.write(block)
-        total += len(block)
         if see is not None:
             see(block)
-    return total
 
 
 @contextmanager

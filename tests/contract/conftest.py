@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.storage.gcs import GcsStorage
+from shared.storage.s3 import S3Storage
 from tests.contract import storage_backends as backends
 from tests.contract.storage_backends import Backend
 from tests.contract.storage_gcs_fake import FakeGcs
@@ -38,6 +40,24 @@ def moto_endpoint() -> Iterator[str]:
         yield endpoint
 
 
+@pytest.fixture(scope="session")
+def gcs_emulator_storage(gcs_emulator_endpoint: str) -> GcsStorage:
+    """One adapter for all buckets of the emulator."""
+    return backends.gcs_storage(gcs_emulator_endpoint)
+
+
+@pytest.fixture(scope="session")
+def gcs_strict_storage(strict_gcs: FakeGcs) -> GcsStorage:
+    """One adapter for all buckets of the strict server."""
+    return backends.gcs_storage(strict_gcs.endpoint)
+
+
+@pytest.fixture(scope="session")
+def s3_storage(moto_endpoint: str) -> S3Storage:
+    """One adapter for all buckets of moto."""
+    return backends.s3_storage(moto_endpoint)
+
+
 @pytest.fixture
 def folder_backend(tmp_path: Path) -> Iterator[Backend]:
     """A folder."""
@@ -45,39 +65,37 @@ def folder_backend(tmp_path: Path) -> Iterator[Backend]:
 
 
 @pytest.fixture
-def gcs_emulator_backend(gcs_emulator_endpoint: str) -> Backend:
+def gcs_emulator_backend(gcs_emulator_storage: GcsStorage) -> Backend:
     """The GCS adapter on gcp-storage-emulator."""
-    storage = backends.gcs_storage(gcs_emulator_endpoint)
-    bucket = backends.gcs_bucket(storage)
-    pages = partial(backends.gcs_pages, storage)
-    return Backend("gcs-emulator", storage, "gs", bucket, backends.EMULATOR_LACKS, pages)
+    bucket = backends.gcs_bucket(gcs_emulator_storage)
+    pages = partial(backends.gcs_pages, gcs_emulator_storage)
+    return Backend(
+        "gcs-emulator", gcs_emulator_storage, "gs", bucket, backends.EMULATOR_LACKS, pages
+    )
 
 
 @pytest.fixture
-def gcs_strict_backend(strict_gcs: FakeGcs) -> Backend:
+def gcs_strict_backend(gcs_strict_storage: GcsStorage) -> Backend:
     """The GCS adapter on the strict server."""
-    storage = backends.gcs_storage(strict_gcs.endpoint)
-    bucket = backends.gcs_bucket(storage)
-    pages = partial(backends.gcs_pages, storage)
-    return Backend("gcs-strict", storage, "gs", bucket, backends.GCS_LACKS, pages)
+    bucket = backends.gcs_bucket(gcs_strict_storage)
+    pages = partial(backends.gcs_pages, gcs_strict_storage)
+    return Backend("gcs-strict", gcs_strict_storage, "gs", bucket, backends.GCS_LACKS, pages)
 
 
 @pytest.fixture
-def s3_backend(moto_endpoint: str) -> Backend:
+def s3_backend(s3_storage: S3Storage) -> Backend:
     """The S3 adapter on a bucket without versions."""
-    storage = backends.s3_storage(moto_endpoint)
-    bucket = backends.s3_bucket(storage, versioned=False)
-    pages = partial(backends.s3_pages, storage)
-    return Backend("s3", storage, "s3", bucket, backends.S3_UNVERSIONED_LACKS, pages)
+    bucket = backends.s3_bucket(s3_storage, versioned=False)
+    pages = partial(backends.s3_pages, s3_storage)
+    return Backend("s3", s3_storage, "s3", bucket, backends.S3_UNVERSIONED_LACKS, pages)
 
 
 @pytest.fixture
-def s3_versioned_backend(moto_endpoint: str) -> Backend:
+def s3_versioned_backend(s3_storage: S3Storage) -> Backend:
     """The S3 adapter on a bucket with versions."""
-    storage = backends.s3_storage(moto_endpoint)
-    bucket = backends.s3_bucket(storage, versioned=True)
-    pages = partial(backends.s3_pages, storage)
-    return Backend("s3-versioned", storage, "s3", bucket, backends.S3_LACKS, pages)
+    bucket = backends.s3_bucket(s3_storage, versioned=True)
+    pages = partial(backends.s3_pages, s3_storage)
+    return Backend("s3-versioned", s3_storage, "s3", bucket, backends.S3_LACKS, pages)
 
 
 _BACKENDS = ("folder", "gcs_emulator", "gcs_strict", "s3", "s3_versioned")

@@ -43,11 +43,14 @@ class FakeObject:
     data: bytes
     content_type: str
     metadata: dict[str, str] = field(default_factory=dict)
+    claimed_crc32c: str | None = None
     generation: int = field(default_factory=lambda: next(_counter))
+    updated: str = field(
+        default_factory=lambda: datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    )
 
     @property
     def resource(self) -> dict[str, Any]:
-        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         return {
             "kind": "storage#object",
             "bucket": self.bucket,
@@ -57,9 +60,9 @@ class FakeObject:
             "metageneration": "1",
             "contentType": self.content_type,
             "metadata": self.metadata,
-            "crc32c": crc32c(self.data),
-            "updated": now,
-            "timeCreated": now,
+            "crc32c": self.claimed_crc32c or crc32c(self.data),
+            "updated": self.updated,
+            "timeCreated": self.updated,
         }
 
 
@@ -77,6 +80,7 @@ class FakeGcs:
         self.uploads: dict[str, tuple[FakeObject, bytearray, str | None]] = {}
         self.lock = threading.Lock()
         self.requests: list[str] = []
+        self.lose_next_upload_answer = False
         self._server = ThreadingHTTPServer(
             ("127.0.0.1", 0), type("Handler", (_Handler,), {"gcs": self})
         )
@@ -120,6 +124,8 @@ class FakeGcs:
 class _Handler(BaseHTTPRequestHandler):
     gcs: FakeGcs
     protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    disable_nagle_algorithm = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name there)
         pass
@@ -138,7 +144,8 @@ class _Handler(BaseHTTPRequestHandler):
             for method, pattern, answer in _ROUTES:
                 match = re.fullmatch(pattern, parts.path)
                 if match and method == self.command:
-                    return answer(self, **{k: unquote(v) for k, v in match.groupdict().items()})
+                    answer(self, **{k: unquote(v) for k, v in match.groupdict().items()})
+                    return
             raise Refused(404, f"no route for {self.command} {parts.path}")
         except Refused as refused:
             error = {"error": {"code": refused.status, "message": str(refused)}}
@@ -152,6 +159,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def stored(self, item: FakeObject, condition: str | None) -> None:
+        self.gcs.store(item, condition)
+        if self.gcs.lose_next_upload_answer:
+            self.gcs.lose_next_upload_answer = False
+            self.close_connection = True
+            return
+        self.resource(item)
 
     def resource(self, item: FakeObject) -> None:
         self.answer(200, json.dumps(item.resource).encode())
@@ -178,7 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
         )
         if meta.get("crc32c") not in (None, crc32c(item.data)):
             raise Refused(400, "Provided CRC32C does not match")
-        return self.resource(self.gcs.store(item, self.query.get("ifGenerationMatch")))
+        return self.stored(item, self.query.get("ifGenerationMatch"))
 
     def begin(self, bucket: str) -> None:
         self.gcs.objects(bucket)
@@ -196,6 +211,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def go_on(self, bucket: str) -> None:
         item, data, condition = self.gcs.uploads[self.query["upload_id"]]
+        if item.data:  # complete already: its answer was lost
+            return self.resource(item)
         sent = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", self.headers["Content-Range"])
         if sent:
             if int(sent[1]) != len(data) or int(sent[2]) + 1 - len(data) != len(self.body):
@@ -204,10 +221,9 @@ class _Handler(BaseHTTPRequestHandler):
                 raise Refused(400, "a chunk that is no multiple of 256 KiB")
             data += self.body
         if not sent or int(sent[2]) + 1 != int(sent[3]):
-            seen = {"Range": f"bytes=0-{len(data) - 1}"} if data else {}
-            return self.answer(308, **seen)
+            return self.answer(308, Range=f"bytes=0-{len(data) - 1}") if data else self.answer(308)
         item.data, item.generation = bytes(data), next(_counter)
-        return self.resource(self.gcs.store(item, condition))
+        return self.stored(item, condition)
 
     def get(self, bucket: str, name: str) -> None:
         item = self.gcs.find(bucket, name, self.query)
@@ -265,7 +281,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.answer(200)
 
     def check_signature(self) -> None:
-        fault = self.gcs.signatures.fault(self.command, self.path, self.headers)
+        fault = self.gcs.signatures.fault(self.command, self.path, dict(self.headers))
         if fault:
             raise Refused(403, fault)
 

@@ -56,6 +56,7 @@ class SignatureCheck:
         made = datetime.strptime(query["X-Goog-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
         if datetime.now(UTC) >= made + timedelta(seconds=int(query["X-Goog-Expires"])):
             return "expired"
+        headers = {name.lower(): value for name, value in headers.items()}
         names = query["X-Goog-SignedHeaders"].split(";")
         request = "\n".join(
             [
