@@ -1,0 +1,103 @@
+"""`videomoments run` killed in the middle, and started again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.e2e.command import (
+    SAMPLE,
+    Json,
+    check_outputs,
+    command,
+    environment,
+    local_file,
+    run_json,
+)
+
+POINTS = [
+    "start_pipeline",
+    "probe_video running",
+    "split_audio running",
+    "generate_moments",
+    "cut_clip",
+    "make_thumbnail 2 completed",
+    "pipeline completed",
+]
+
+
+def _kill_at(point: str, data: Path, env: dict[str, str]) -> None:
+    """Start a run, and kill it with its whole process group once it says `point`."""
+    process = subprocess.Popen(
+        command("run", SAMPLE, "--json", "--data", data),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        env=env,
+        start_new_session=True,
+    )
+    assert process.stderr is not None
+    with process.stderr as lines:
+        said = any(point in line for line in lines)
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(timeout=10)
+    assert said, f"the run never said {point!r}"
+
+
+def _plain(pipeline: Json) -> Json:
+    """What must be the same however often a run was killed: all but names and durations."""
+
+    def without(row: Json, *names: str) -> Json:
+        return {key: value for key, value in row.items() if key not in names}
+
+    return {
+        "status": pipeline["status"],
+        "transcript": pipeline["transcript"],
+        "moments": [without(moment, "identifier") for moment in pipeline["moments"]],
+        "clips": [without(clip, "moment", "cloud_url") for clip in pipeline["clips"]],
+        "thumbnails": [set(picture) for picture in pipeline["thumbnails"]],
+    }
+
+
+def _media_children() -> list[str]:
+    return [
+        " ".join(process.info["cmdline"])
+        for process in psutil.process_iter(["cmdline"])
+        if "shared.media.child" in (process.info["cmdline"] or [])
+    ]
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_killed_run_goes_on_and_ends_the_same(
+    point: str, tmp_path: Path, database_url: str
+) -> None:
+    """SIGKILL at any point, then the same command: the same result, no orphan left behind."""
+    env = environment(database_url=database_url)
+    _kill_at(point, tmp_path, env)
+    (pipeline,) = run_json(SAMPLE, "--data", tmp_path, env=env)
+    assert pipeline["status"] == "completed", pipeline["error_message"]
+    check_outputs(pipeline)
+    named = {local_file(row["cloud_url"]) for row in pipeline["clips"] + pipeline["thumbnails"]}
+    there = {path for path in (tmp_path / "buckets" / "derived").rglob("*") if path.is_file()}
+    assert there == named
+    assert not list((tmp_path / "work").glob("*"))
+
+
+def test_killed_again_and_again_it_still_ends_as_if_it_never_was(tmp_path: Path) -> None:
+    """Eight kills, more than a stage has attempts, on the embedded database: the same result."""
+    env = environment()
+    for point in ["probe_video", "split_audio", *["cut_clip"] * 6]:
+        _kill_at(point, tmp_path / "killed", env)
+    deadline = time.monotonic() + 5
+    while _media_children() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    (killed,) = run_json(SAMPLE, "--data", tmp_path / "killed", env=env)
+    (smooth,) = run_json(SAMPLE, "--data", tmp_path / "smooth", env=env)
+    assert _plain(killed) == _plain(smooth)
