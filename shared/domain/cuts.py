@@ -7,7 +7,7 @@ sound of the chosen streams is presented.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from shared.domain.media_info import AudioStream, MediaInfo, VideoStream
@@ -79,6 +79,17 @@ def choose_output(info: MediaInfo, mode: CutMode) -> OutputFormat:
     if info.video.codec == "av1" and not webm_audio:
         return _mp4(encode, info.audio)
     return OutputFormat("webm", "webm", "video/webm", encode, _treatment(info.audio, "opus"))
+
+
+def ways_to_cut(info: MediaInfo, mode: CutMode) -> tuple[OutputFormat, ...]:
+    """What to try in turn: the least re-encoding, then all of it. Raises as `choose_output`."""
+    first = choose_output(info, mode)
+    if info.video is None:
+        whole = OutputFormat("m4a", "ipod", "audio/mp4", encode_video=False, audio="aac")
+    else:
+        whole = choose_output(info, "exact")
+        whole = replace(whole, audio="aac" if whole.audio else None)
+    return (first,) if first == whole else (first, whole)
 
 
 def plays_in_browsers(video: VideoStream) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from shared.domain.cuts import CutMode, OutputFormat, choose_output
+from shared.domain.cuts import CutMode, OutputFormat, ways_to_cut
 from shared.domain.media_info import MediaInfo
 from shared.domain.spans import TimeSpan
 from shared.errors import MediaError, Reject
@@ -96,7 +96,7 @@ class _Cutter:
 
     def cut(self, mode: CutMode) -> CutResult:
         """The clip, made in at most three ways, each one more thorough than the last."""
-        ways = _ways(self._info, mode)
+        ways = list(ways_to_cut(self._info, mode))
         problem = "nothing was tried"
         while ways:
             output = ways.pop(0)
@@ -226,17 +226,6 @@ class _Cutter:
         if left <= 0:
             raise MediaError("The clip was not cut in time.")
         return left
-
-
-def _ways(info: MediaInfo, mode: CutMode) -> list[OutputFormat]:
-    """What to try: the least re-encoding, then all of it."""
-    first = choose_output(info, mode)
-    if info.video is None:
-        whole = OutputFormat("m4a", "ipod", "audio/mp4", encode_video=False, audio="aac")
-    else:
-        whole = choose_output(info, "exact")
-        whole = replace(whole, audio="aac" if whole.audio else None)
-    return list(dict.fromkeys([first, whole]))
 
 
 def _length(facts: dict[str, Any]) -> float:

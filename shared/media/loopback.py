@@ -40,14 +40,20 @@ class RemoteInput:
         with self._heeding_complaints():
             return self._open_object()
 
-    def pieces(self, reader: RawIOBase, start: int, end: int) -> Iterator[bytes]:
-        """The bytes [start, end), in reads that grow as the run goes on."""
+    def pieces(
+        self, reader: RawIOBase, start: int, end: int, *, all_wanted: bool
+    ) -> Iterator[bytes]:
+        """The bytes [start, end): in large reads when `all_wanted`, else in reads that grow.
+
+        ffmpeg asks for everything from a place on and hangs up when it has enough.
+        """
+        smallest = _LARGEST_READ if all_wanted else _SMALLEST_READ
         position = start
         with self._heeding_complaints():
             reader.seek(start)
             while position < end:
                 ahead = (position - start) // _READ_AHEAD_SHARE
-                size = min(_LARGEST_READ, max(_SMALLEST_READ, ahead), end - position)
+                size = min(_LARGEST_READ, max(smallest, ahead), end - position)
                 piece = reader.read(size)
                 if not piece:
                     raise OSError(f"the object ended at {position}, {end} was promised")
@@ -145,7 +151,8 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             # One reader per connection: opening may cost the store a request.
             self._reader = self._reader or source.open()
-            for piece in source.pieces(self._reader, start, end):
+            all_wanted = not self.headers.get("Range", "").endswith("-")
+            for piece in source.pieces(self._reader, start, end, all_wanted=all_wanted):
                 self.wfile.write(piece)
         except (OSError, StorageError):
             self.close_connection = True

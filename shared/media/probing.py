@@ -36,8 +36,14 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
             )
         _check_pixels(media, request["max_pixels"])
         facts = facts_of(media, frame)
-    facts["duration_seconds"] = _true_duration(request["location"], facts)
-    return facts
+        ends = _tail_ends(media) if media.chosen else {}
+        claimed, size = (media.container.duration or 0) / 1e6, media.container.size
+    if facts["video"] is None and facts["audio"] is None:
+        return {**facts, "duration_seconds": 0.0}
+    if not ends:
+        with open_media(request["location"]) as media:
+            ends = packet_ends(media)
+    return {**facts, "duration_seconds": _true_duration(ends, claimed, size)}
 
 
 def _check_pixels(media: Media, max_pixels: int) -> None:
@@ -143,26 +149,22 @@ def _audio_facts(media: Media) -> dict[str, Any]:
     }
 
 
-def _true_duration(location: str, facts: dict[str, Any]) -> float:
-    """Where the last packet ends: read near the claimed end, or end to end if none is there."""
-    if facts["video"] is None and facts["audio"] is None:
-        return 0.0
-    ends: dict[int, float] = {}
-    with open_media(location) as media:
-        claimed = (media.container.duration or 0) / 1e6
-        guessed = media.container.format.name in _GUESSED_DURATION_FORMATS
-        if claimed > 0 and not guessed and media.seek(claimed - _TAIL_SECONDS, media.chosen[0]):
-            ends = packet_ends(media)
-        size = media.container.size
-    if not ends:
-        with open_media(location) as media:
-            ends = packet_ends(media)
+def _tail_ends(media: Media) -> dict[int, float]:
+    """Where the packets near the claimed end are over; {} when none is there or none is claimed."""
+    claimed = (media.container.duration or 0) / 1e6
+    is_guess = media.container.format.name in _GUESSED_DURATION_FORMATS
+    if claimed <= 0 or is_guess or not media.seek(claimed - _TAIL_SECONDS, media.chosen[0]):
+        return {}
+    return packet_ends(media)
+
+
+def _true_duration(ends: dict[int, float], claimed: float, size_bytes: int) -> float:
     if not ends:
         raise Reject(
             "damaged_media", "The file holds no readable packet. Export it again and upload it."
         )
     longest = max(ends.values())
-    if size * 8 < longest * _LEAST_BITS_PER_SECOND:
+    if size_bytes * 8 < longest * _LEAST_BITS_PER_SECOND:
         raise _lies(longest)
     if longest < min(_LEAST_SECONDS_LEFT, claimed * _LEAST_SHARE_LEFT):
         raise Reject(

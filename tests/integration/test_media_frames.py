@@ -107,8 +107,7 @@ def test_the_standard_size(stored: tuple[int, int], aspect: float, fitted: tuple
 def test_sharp_is_sharper_than_blurred() -> None:
     """The measure falls when a picture is blurred, and bears pictures of two pixels."""
     sharp = np.random.default_rng(1).integers(0, 255, (60, 80)).astype(np.float32)
-    blurred: Luma = (
-        sharp[:-1, :-1] + sharp[1:, :-1] + sharp[:-1, 1:] + sharp[1:, 1:]
-    ) / np.float32(4)
+    four = sharp[:-1, :-1] + sharp[1:, :-1] + sharp[:-1, 1:] + sharp[1:, 1:]
+    blurred: Luma = four / np.float32(4)
     assert sharpness_of(sharp) > 2 * sharpness_of(blurred)
     assert sharpness_of(sharp[:2, :2]) == 0.0

@@ -14,6 +14,7 @@ from shared.domain.cuts import (
     max_head_move_seconds,
     max_tail_move_seconds,
     padded_window,
+    ways_to_cut,
 )
 from shared.domain.media_info import AudioStream, MediaInfo, VideoStream
 from shared.domain.spans import TimeSpan
@@ -91,6 +92,15 @@ def test_exact_mode_re_encodes_the_picture() -> None:
     """Exact clips are H.264 in mp4 whatever they come from."""
     output = choose_output(info("vp9", "opus"), "exact")
     assert (output.name, output.encode_video, output.audio) == ("mp4", True, "aac")
+
+
+def test_the_second_way_re_encodes_everything() -> None:
+    """After the least comes the most; where they are the same, there is one way."""
+    ways = ways_to_cut(info("h264", "mp3"), "copy")
+    assert [(way.encode_video, way.audio) for way in ways] == [(False, "copy"), (True, "aac")]
+    assert [way.name for way in ways_to_cut(info(None, "mp3"), "copy")] == ["mp3", "m4a"]
+    assert len(ways_to_cut(info("hevc", "ac3"), "copy")) == 1
+    assert len(ways_to_cut(info(None, "flac"), "copy")) == 1
 
 
 def test_nothing_cannot_be_cut() -> None:
