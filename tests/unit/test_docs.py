@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import ndiff
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from shared.settings import Settings
 @pytest.mark.parametrize("name", list(pages()))
 def test_the_page_is_what_the_code_says(name: str) -> None:
     """A page that no longer fits the code fails here; `make docs` mends it."""
-    assert (ROOT / name).read_text(encoding="utf-8") == pages()[name]()
+    written = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    changed = [line for line in ndiff(written, pages()[name]().splitlines()) if line[0] in "+-"]
+    assert changed == []
 
 
 def test_pages_are_written_once(tmp_path: Path) -> None:
