@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,26 +45,52 @@ def errors_page(root: Path, notice: str) -> str:
 
 
 def codes(root: Path) -> Iterator[Code]:
-    """Every code in the packages' source, wherever it stands as a literal."""
-    for package in PACKAGES:
-        for path in sorted((root / package).rglob("*.py")):
-            module = ".".join(path.relative_to(root).with_suffix("").parts)
-            yield from codes_in(path.read_text(encoding="utf-8"), module)
+    """Every code in the packages' source, as a literal or by the name of a constant."""
+    paths = [path for package in PACKAGES for path in sorted((root / package).rglob("*.py"))]
+    sources = {path: path.read_text(encoding="utf-8") for path in paths}
+    constants: dict[str, str] = {}
+    for source in sources.values():
+        constants |= constants_in(source)
+    for path, source in sources.items():
+        module = ".".join(path.relative_to(root).with_suffix("").parts)
+        yield from codes_in(source, module, constants)
 
 
-def codes_in(source: str, module: str) -> Iterator[Code]:
+def constants_in(source: str) -> dict[str, str]:
+    """The module's own text constants, by name."""
+    return {
+        target.id: node.value.value
+        for node in ast.parse(source).body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def codes_in(source: str, module: str, constants: Mapping[str, str]) -> Iterator[Code]:
     """Codes given to `Reject`, to a subclass's `super().__init__`, or as `error_code`."""
     tree = ast.parse(source)
     rejects = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and _rejects(node)]
     inherited = {id(call) for node in rejects for call in ast.walk(node) if _is_super_init(call)}
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Call):
-            continue
-        if _called(node) in RAISED_BY_NAME or id(node) in inherited:
-            yield from _rejected(node, module)
-        for keyword in node.keywords:
-            if keyword.arg == "error_code":
-                yield from (Code(text, module, None) for text in _literals(keyword.value))
+        if isinstance(node, ast.Call) and (
+            _called(node) in RAISED_BY_NAME or id(node) in inherited
+        ):
+            yield from _rejected(node, module, constants)
+        for value in _error_codes(node):
+            yield from (Code(text, module, None) for text in _texts(value, constants))
+
+
+def _error_codes(node: ast.AST) -> Iterator[ast.expr]:
+    """What is given as `error_code=…` or `{"error_code": …}`."""
+    if isinstance(node, ast.keyword) and node.arg == "error_code":
+        yield node.value
+    if isinstance(node, ast.Dict):
+        for key, value in zip(node.keys, node.values, strict=True):
+            if isinstance(key, ast.Constant) and key.value == "error_code":
+                yield value
 
 
 def _rejects(node: ast.ClassDef) -> bool:
@@ -83,17 +109,19 @@ def _called(node: ast.Call) -> str | None:
     return node.func.id if isinstance(node.func, ast.Name) else None
 
 
-def _rejected(node: ast.Call, module: str) -> Iterator[Code]:
+def _rejected(node: ast.Call, module: str, constants: Mapping[str, str]) -> Iterator[Code]:
     if not node.args:
         return
     message = _template(node.args[1]) if len(node.args) > 1 else None
-    yield from (Code(text, module, message) for text in _literals(node.args[0]))
+    yield from (Code(text, module, message) for text in _texts(node.args[0], constants))
 
 
-def _literals(node: ast.expr) -> Iterator[str]:
+def _texts(node: ast.expr, constants: Mapping[str, str]) -> Iterator[str]:
     if isinstance(node, ast.IfExp):
-        yield from _literals(node.body)
-        yield from _literals(node.orelse)
+        yield from _texts(node.body, constants)
+        yield from _texts(node.orelse, constants)
+    elif isinstance(node, ast.Name) and node.id in constants:
+        yield constants[node.id]
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
 

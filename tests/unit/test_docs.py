@@ -55,7 +55,7 @@ def test_every_function_and_topic_is_in_the_picture() -> None:
 
 
 def test_codes_are_found_however_they_are_given() -> None:
-    """By a call, through a subclass, by keyword, by either branch, with what is filled in as …."""
+    """By call, subclass, keyword, key, branch or constant; what is filled in shows as …."""
     source = """
 class Gone(Reject):
     def __init__(self, url):
@@ -68,9 +68,14 @@ class Other(Exception):
 def f(width, late):
     Reject("too_wide", "At most " f"{width} px are allowed.")
     record(error_code="late" if late else None)
+    update({"error_code": GIVEN_UP})
 """
-    found = [(code.code, code.module, code.message) for code in codes_in(source, "m")]
+    found = [
+        (code.code, code.module, code.message)
+        for code in codes_in(source, "m", {"GIVEN_UP": "given_up"})
+    ]
     assert sorted(found, key=str) == [
+        ("given_up", "m", None),
         ("gone", "m", "… is gone. Upload it again."),
         ("late", "m", None),
         ("too_wide", "m", "At most … px are allowed."),
