@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
-from tenacity.wait import wait_exponential_jitter
+from tenacity.wait import wait_exponential, wait_random
 
 # Answers of a server that is overloaded or ill, to be asked again.
 TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
@@ -41,10 +41,7 @@ class RetryPolicy:
         return Retrying(
             retry=retry_if_exception_type(Interrupted),
             stop=stop_after_attempt(self.attempts),
-            wait=wait_exponential_jitter(
-                multiplier=self.first_wait_seconds,
-                max=self.longest_wait_seconds,
-                jitter=self.first_wait_seconds,
-            ),
+            wait=wait_exponential(multiplier=self.first_wait_seconds, max=self.longest_wait_seconds)
+            + wait_random(0, self.first_wait_seconds),
             reraise=True,
         )

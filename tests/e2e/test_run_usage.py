@@ -34,7 +34,8 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
 )
 def test_a_wrong_command_line_is_exit_code_2(arguments: list[str], tmp_path: Path) -> None:
     """Usage errors are code 2 with one message and no trace."""
-    done = videomoments(*arguments, *(["--data", tmp_path] if arguments[0] == "run" else []))
+    data = ["--data", str(tmp_path)] if arguments[0] == "run" else []
+    done = videomoments(*arguments, *data)
     assert done.returncode == 2
     assert done.stderr.strip()
     assert "Traceback" not in done.stderr
