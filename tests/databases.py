@@ -8,7 +8,7 @@ import uuid
 from importlib.resources import files
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 from sqlalchemy import Engine, make_url, text
 
 from shared.db import migrate
