@@ -12,19 +12,9 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
-_COLORS = tuple(
-    [
-        "cyan",
-        "green",
-        "magenta",
-        "blue",
-        "yellow",
-        "bright_cyan",
-        "bright_green",
-        "bright_magenta",
-        "bright_blue",
-        "bright_yellow",
-    ]
+_COLORS = (
+    *("cyan", "green", "magenta", "blue", "yellow", "bright_cyan", "bright_green"),
+    *("bright_magenta", "bright_blue", "bright_yellow"),
 )
 _STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red", "DEBUG": "dim"}
 # Said already by the prefix, or of use to machines alone.

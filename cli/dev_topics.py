@@ -22,6 +22,7 @@ from shared.pipeline.topology import Topology
 from shared.settings import PREFIX, Settings
 
 Choice = Literal["auto", "never", "always"]
+LOCAL_DELIVERY_ATTEMPTS = 10
 REWIRE_SECONDS = 30.0
 
 
@@ -51,13 +52,15 @@ def local_specs(
 ) -> list[SubscriptionSpec]:
     """The topology's subscriptions, pushed to `urls`.
 
-    The pause between deliveries stays short here: who waits for a dead letter sits before it.
+    Fewer deliveries and an even pause between them: who waits for a dead letter here sits before
+    it. What dies only because its worker was busy, the sweep sends again.
     """
     return [
         replace(
             spec,
             push_endpoint=urls[spec.name.rpartition(".")[2]],
-            max_backoff_seconds=2 * settings.retry_base_seconds,
+            max_delivery_attempts=LOCAL_DELIVERY_ATTEMPTS,
+            max_backoff_seconds=settings.retry_base_seconds,
         )
         for spec in subscription_specs(topology, settings)
     ]

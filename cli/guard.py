@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from typing import TextIO
@@ -24,6 +25,7 @@ class Guard:
     """This process's guard. `watch` a group after starting it, `forget` it once it has ended."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", __file__],
             stdin=subprocess.PIPE,
@@ -50,7 +52,7 @@ class Guard:
 
     def _say(self, line: str) -> None:
         if self._process.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
+            with self._lock, contextlib.suppress(BrokenPipeError):
                 print(line, file=self._process.stdin, flush=True)
 
 
