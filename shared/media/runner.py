@@ -18,6 +18,7 @@ __all__ = ["Limits", "find_ffmpeg", "run_ffmpeg", "run_operation", "stream_ffmpe
 
 _MAX_REPLY_BYTES = 16 * 1024**2
 _OURS_TO_RETRY = ("Cannot allocate memory", "Resource temporarily unavailable", "No space left")
+_CONSEQUENCES = ("Terminating thread", "Task finished", "Nothing was written", "Conversion failed")
 _INPUT_TO_BLAME = (
     "Invalid data found",
     "moov atom not found",
@@ -114,8 +115,14 @@ def _raise_for(ending: Ending, who: str) -> None:
         _raise_for_failure(ending, who)
 
 
+def _told_reason(stderr: str) -> str:
+    """The last line that says why, rather than what ended because of it."""
+    lines = [line for line in stderr.splitlines() if not any(s in line for s in _CONSEQUENCES)]
+    return lines[-1] if lines else "it said nothing"
+
+
 def _raise_for_failure(ending: Ending, who: str) -> None:
-    last = ending.stderr.splitlines()[-1] if ending.stderr else "it said nothing"
+    last = _told_reason(ending.stderr)
     what = f"{who} ended with {ending.return_code}: {last}"
     if ending.return_code < 0 or any(sign in ending.stderr for sign in _OURS_TO_RETRY):
         raise MediaError(what)
