@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import select
@@ -14,7 +12,6 @@ from shared.domain.names import clip_url, slice_url
 from shared.messages import (
     AudioSliced,
     ClipCut,
-    Message,
     MomentFound,
     VideoProbed,
     VideoTranscribed,
@@ -22,27 +19,7 @@ from shared.messages import (
 )
 from shared.pipeline.job import Job
 from shared.pipeline.stage import Stage, stage
-
-Hook = Callable[[Any, Job], None]
-
-
-@dataclass
-class Plan:
-    """How wide the fans are, and what is called where.
-
-    `hooks` are found by name: `stage` is called before its finish, `stage.finish` at the end of
-    the finish's block, `stage.after` after the commit.
-    """
-
-    slices: int = 2
-    moments: int = 2
-    emits_twice: bool = False
-    hooks: dict[str, Hook] = field(default_factory=dict)
-
-    def reach(self, point: str, message: Message, job: Job) -> None:
-        """Call the point's hook, if it has one."""
-        if hook := self.hooks.get(point):
-            hook(message, job)
+from tests.pipeline_plan import Plan
 
 
 def make_stages(plan: Plan) -> list[Stage]:

@@ -30,7 +30,8 @@ from shared.pipeline.topology import Topology
 from shared.settings import Settings
 from shared.speech.protocol import SpeechEngine
 from shared.storage.folder import FolderStorage
-from tests.pipeline_stages import Plan, make_stages, probed
+from tests.pipeline_plan import Plan
+from tests.pipeline_stages import make_stages, probed
 
 
 def _no_speech() -> SpeechEngine:

@@ -18,7 +18,7 @@ from shared.pipeline.context import Context
 from shared.pipeline.heartbeat import Heartbeat
 from shared.pipeline.job import Job
 from shared.pipeline.stage import task
-from tests.integration.test_runtime_failures import raising
+from tests.pipeline_plan import raising
 from tests.pipeline_stages import probed
 from tests.pipelines import World, in_threads
 

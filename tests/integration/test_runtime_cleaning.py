@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Callable
 
+import pytest
+from sqlalchemy import select
+
+from shared.db.models import Transcript
 from shared.errors import Reject
 from shared.messaging.delivery import Outcome
 from shared.pipeline import cleaning
+from shared.pipeline.context import Context
 from shared.pipeline.sweeping import sweep
-from tests.integration.test_runtime_failures import raising
+from tests.pipeline_plan import raising
 from tests.pipeline_stages import probed
 from tests.pipelines import World
 
@@ -66,36 +71,58 @@ def test_what_is_not_kept_any_more_is_done_again(world: World, stage: str) -> No
     assert len(world.runs(pipeline)) == 1 + 2 + 1 + 2 + 2
 
 
+STEPS = [
+    ("_give_up_results", "before"),
+    ("_give_up_results", "after"),
+    ("_forget_results", "before"),
+]
+
+
+@pytest.mark.parametrize("fails_again", [False, True])
+@pytest.mark.parametrize(("step", "when"), STEPS)
 def test_a_retry_during_the_clean_up_loses_nothing(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, step: str, when: str, fails_again: bool
 ) -> None:
-    """Begun between any two steps of it, a retry completes, and the rest is cleaned up after it."""
-    steps = ("_give_up_results", "_forget_results")
-    for step in steps:
-        pipeline = _failed(world, "hear", subject="1")
-        world.advance(world.context.policy.keep_failed_seconds + 60)
-        original = getattr(cleaning, step)
+    """Begun between any two steps of it, what the retry makes is kept as long as need be."""
+    pipeline = _failed(world, "hear", subject="1")
+    world.advance(world.context.policy.keep_failed_seconds + 60)
+    original: Callable[[Context, int], bool] = getattr(cleaning, step)
 
-        def retried(context: object, pipeline_id: int) -> object:
-            _begin_again(world, pipeline)  # noqa: B023 - called within this round
-            return original(context, pipeline_id)  # noqa: B023
+    def retried(context: Context, pipeline_id: int) -> bool:
+        if when == "before":
+            _begin_again(world, pipeline, fails_again=fails_again)
+            return original(context, pipeline_id)
+        given_up = original(context, pipeline_id)
+        _begin_again(world, pipeline, fails_again=fails_again)
+        return given_up
 
-        with monkeypatch.context() as patch:
-            patch.setattr(cleaning, step, retried)
-            sweep(world.context)
-        world.drain()
-        assert world.history(pipeline).status == "completed"
+    with monkeypatch.context() as patch:
+        patch.setattr(cleaning, step, retried)
+        cleaning.clean_up(world.context, world.history(pipeline).id)
+    world.plan.hooks.clear()
+    world.drain()
+    if fails_again:
+        assert world.history(pipeline).status == "failed"
+        assert set(_retry(world, pipeline)) == {Outcome.DONE}
+    assert world.history(pipeline).status == "completed"
+    with world.context.session() as session:
+        assert session.execute(select(Transcript.full_text)).scalar_one() == "0 1"
     sweep(world.context)
-    assert len(world.objects()) == 2 * len(steps)
+    assert len(world.objects()) == 2
 
 
-def _begin_again(world: World, pipeline: str) -> None:
-    """A retry, whose first stage has already been at work."""
-    world.retry(pipeline)
-    waiting = [run for run in world.runs(pipeline) if run.status == "queued"]
-    for run in waiting:
-        message = world.context.topology.messages[run.topic].model_validate(run.message)
-        assert world.deliver(run.stage, message) is Outcome.DONE
+def _begin_again(world: World, pipeline: str, *, fails_again: bool) -> None:
+    """A retry whose first stages have been at work; all of them, where it `fails_again`."""
+    if fails_again:
+        reject = Reject("noise", "It is only noise.")
+        world.plan.hooks["hear"] = raising(reject, subject="1")
+    assert world.retry(pipeline) > 0
+    for run in world.runs(pipeline):
+        if run.status == "queued":
+            message = world.context.topology.messages[run.topic].model_validate(run.message)
+            world.deliver(run.stage, message)
+    if fails_again:
+        world.drain()
 
 
 def test_other_ends_keep_nothing(world: World) -> None:

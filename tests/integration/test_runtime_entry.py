@@ -11,7 +11,7 @@ from shared.db.models import PipelineHistory, StageRun, Video
 from shared.errors import Reject
 from shared.messages import Options, VideoUploaded
 from shared.messaging.delivery import Outcome
-from tests.integration.test_runtime_failures import raising
+from tests.pipeline_plan import raising
 from tests.pipelines import World, in_threads
 
 

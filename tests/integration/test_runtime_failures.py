@@ -12,18 +12,9 @@ from shared.messages import AudioSliced, Message
 from shared.messaging.delivery import Outcome
 from shared.pipeline.job import Job
 from shared.pipeline.sweeping import sweep
-from tests.pipeline_stages import Hook, probed
+from tests.pipeline_plan import raising
+from tests.pipeline_stages import probed
 from tests.pipelines import World
-
-
-def raising(error: BaseException, *, subject: str = "") -> Hook:
-    """A hook that raises, for every message or only for those whose subject ends so."""
-
-    def hook(message: Message, job: Job) -> None:
-        if message.subject.endswith(subject):
-            raise error
-
-    return hook
 
 
 def test_a_transient_error_is_recorded_and_tried_again_later(world: World) -> None:
@@ -114,6 +105,33 @@ def test_a_source_that_is_no_longer_there_ends_the_run(
     assert "file:///a.mp4" in (history.error_message or "")
     assert {"failed"} <= set(world.statuses(pipeline, stage)) <= {"failed", "skipped"}
     assert world.objects() == set()
+
+
+def test_what_is_emitted_into_a_failed_run_waits_for_its_retry(world: World) -> None:
+    """A stage at work when the run fails emits nothing now; a retry brings back exactly that."""
+    world.plan.slices = 0
+    pipeline = world.begin()
+    world.deliver("split", probed(pipeline))
+    world.receive(world.publisher.take()[0])
+    published = world.publisher.take()
+
+    def cut(message: Message, job: Job) -> None:
+        if message.subject.endswith("-1"):
+            raise SourceGone("file:///a.mp4")
+        assert world.receive(published[1]) == [Outcome.REJECTED]
+
+    world.plan.hooks["cut"] = cut
+    assert world.receive(published[0]) == [Outcome.DONE]
+    assert world.publisher.take() == []
+    (picture,) = world.runs(pipeline, "picture")
+    assert (picture.status, picture.error_code) == ("skipped", "pipeline_failed")
+    assert picture.completed_at is not None
+    assert world.history(pipeline).status == "source_gone"
+    world.plan.hooks.clear()
+    assert world.retry(pipeline) == 2
+    sweep(world.context, at_once=True)
+    assert world.drain() == [Outcome.DONE] * 3
+    assert world.history(pipeline).status == "completed"
 
 
 def test_another_object_that_changed_is_no_new_source(world: World) -> None:

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import select, update
 
 from shared.db.models import Clip, StageRun
-from shared.errors import LeaseLost
-from shared.messages import Message
+from shared.errors import LeaseLost, Reject
+from shared.messages import Message, VideoProbed
 from shared.messaging.delivery import Outcome
 from shared.messaging.protocol import Outgoing
 from shared.pipeline import heartbeat, leases
@@ -89,6 +89,23 @@ def test_an_overtaken_worker_commits_nothing(world: World, first_goes_on: str) -
     assert len(urls) == ROUNDS // 3
     assert set(urls) == world.objects()
     assert overtaken == ROUNDS // 3 or first_goes_on == "at once"
+
+
+@pytest.mark.parametrize("error", [OSError("for now"), Reject("bad", "For good.")])
+def test_an_overtaken_workers_error_is_nobody_elses(world: World, error: Exception) -> None:
+    """Neither the other's lease nor its attempt is touched by what the first one failed at."""
+    pipeline = world.begin()
+
+    def overtaken(message: VideoProbed, job: Job) -> None:
+        world.advance(world.context.policy.lease_seconds + 1)
+        world.take_lease("split", message)
+        raise error
+
+    world.plan.hooks["split"] = overtaken
+    assert world.deliver("split", probed(pipeline)) is Outcome.BUSY
+    (run,) = world.runs(pipeline)
+    assert (run.status, run.attempt, run.lease_owner) == ("running", 2, "another")
+    assert (run.error_code, world.history(pipeline).status) == (None, "running")
 
 
 def test_a_lease_over_but_not_taken_still_commits(world: World) -> None:
