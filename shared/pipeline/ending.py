@@ -17,7 +17,11 @@ RETRYABLE_STATUSES = ("failed", "partial")
 
 
 def lock_pipeline(session: Session, pipeline_id: int) -> PipelineHistory | None:
-    """The pipeline's row, locked; None when it was deleted. Always locked before a stage run."""
+    """The pipeline's row, locked; None when it was deleted.
+
+    Always locked before a stage run, and before the video: whoever deletes a video locks its
+    pipelines first, or waits for a finishing stage that waits for the video.
+    """
     return session.execute(
         select(PipelineHistory)
         .where(PipelineHistory.id == pipeline_id)
