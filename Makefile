@@ -34,7 +34,9 @@ lint: setup-dev ## Style, types, and who may import whom
 	.venv/bin/lint-imports --no-cache
 
 bench: setup-dev ## Benchmarks: ours, the baseline, and the ratio
-	@PATH="$$PWD/.venv/bin:$$PATH" .venv/bin/python -m bench
+	@for file in bench/bench_*.py; do \
+		name=$${file##*/} && echo "== $${name%.py}" && .venv/bin/python -m "bench.$${name%.py}" || exit 1; \
+	done
 
 docs: setup ## Write the generated pages anew
 	.venv/bin/python -m cli.docs
