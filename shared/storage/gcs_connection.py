@@ -34,13 +34,13 @@ def connect(endpoint: str | None, project: str | None) -> GcsConnection:
     TLS. Raises `SettingsError` where there are no credentials.
     """
     from google.auth.transport.requests import AuthorizedSession
-    from google.cloud import storage
+    from google.cloud.storage import Client
 
     from_environment = os.environ.get("STORAGE_EMULATOR_HOST")
     address = _normal(endpoint or from_environment or "https://storage.googleapis.com")
     is_emulator = address == _normal(from_environment or "") or _is_local(address)
     credentials, default_project = _credentials(is_emulator)
-    client = storage.Client(
+    client = Client(
         project=project or default_project,
         credentials=credentials,
         client_options={"api_endpoint": address} if endpoint or from_environment else None,
