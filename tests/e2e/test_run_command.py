@@ -125,6 +125,16 @@ def test_people_get_a_table_on_stdout_and_progress_on_stderr(
     assert len(list(folder.glob("*.jpg"))) == len(copied["thumbnails"])
 
 
+def test_nothing_that_was_said_gets_into_the_log(first: Json, data: Path) -> None:
+    """The log of all functions holds no run of words of the transcript, nor a title."""
+    log = (data / "videomoments.log").read_text(encoding="utf-8")
+    assert "generate_moments" in log
+    words = first["transcript"]["full_text"].split()
+    said = [" ".join(words[n : n + 3]) for n in range(len(words) - 2)]
+    assert not [phrase for phrase in said if phrase in log]
+    assert not [moment["title"] for moment in first["moments"] if moment["title"] in log]
+
+
 def test_status_shows_runs_and_stages(first: Json, data: Path) -> None:
     """`status --json` lists the run; of one video it has every stage."""
     listed = json.loads(videomoments("status", "--json", "--data", data).stdout)
