@@ -22,7 +22,7 @@ TONE_BASE_HZ = 300.0
 TONE_RISE_HZ_PER_SECOND = 500.0
 
 _VIDEO_ENCODERS = {
-    "h264": ["libx264", "-preset", "ultrafast"],
+    "h264": ["libx264"],
     "hevc": ["libx265", "-preset", "ultrafast", "-x265-params", "log-level=none"],
     "vp9": ["libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "300k"],
     "vp8": ["libvpx", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "300k"],
@@ -190,6 +190,8 @@ def _video_options(spec: VideoSpec) -> list[str]:
     options = ["-c:v", *_VIDEO_ENCODERS.get(codec, [codec]), "-g", str(spec.gop_frames)]
     options += ["-pix_fmt", "yuv422p10le" if codec == "prores" else spec.pixel_format]
     if codec == "h264":
+        # The fastest preset makes no open GOPs.
+        options += ["-preset", "veryfast" if spec.open_gop else "ultrafast"]
         options += ["-bf", str(spec.bframes), "-sc_threshold", "0"]
         options += ["-x264-params", f"open-gop={int(spec.open_gop)}:keyint={spec.gop_frames}"]
     if spec.vfr:

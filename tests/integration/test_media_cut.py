@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import pytest
 
 from shared.domain.cuts import CutMode
@@ -37,6 +38,13 @@ def cut(path: Path, workdir: Path, mode: CutMode = "copy", window: TimeSpan = WI
     )  # fmt: skip
 
 
+def hidden_packets(path: Path) -> int:
+    """How many pictures are in the file only to be skipped: none must be needed."""
+    with av.open(str(path)) as container:
+        packets = [p for p in container.demux(video=0) if p.pts is not None]
+        return sum(p.is_discard or p.pts < 0 for p in packets)
+
+
 def assert_shows_its_times(clip: CutResult, path: Path, *, tolerance: float) -> None:
     """Every picture is the one that its place in the clip and the clip's start say."""
     late = PICTURE_LATE_SECONDS.get(path.name, 0.0)
@@ -46,6 +54,7 @@ def assert_shows_its_times(clip: CutResult, path: Path, *, tolerance: float) -> 
             number * FRAME_SECONDS + late, abs=tolerance
         )
     assert shown[0][0] == pytest.approx(0.0, abs=0.001)
+    assert hidden_packets(clip.path) == 0
     last = clip.start_seconds + shown[-1][0] + FRAME_SECONDS
     assert clip.end_seconds == pytest.approx(last, abs=FRAME_SECONDS)
 
