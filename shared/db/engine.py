@@ -8,6 +8,7 @@ from sqlalchemy.pool import QueuePool
 
 from shared.db.cloud_sql import CloudSqlConnector, cloud_sql_connect
 from shared.db.connect import SessionLimits, connector_for
+from shared.db.private_errors import keep_rows_private
 from shared.db.sessions import tolerate_ended_sessions
 from shared.db.url import parse_database_url
 from shared.errors import SettingsError
@@ -68,8 +69,11 @@ def make_engine(
         pool_timeout=POOL_TIMEOUT_SECONDS,
         pool_recycle=POOL_RECYCLE_SECONDS,
         pool_pre_ping=True,
+        # What is said in a recording is a parameter: it must not get into an error's text.
+        hide_parameters=True,
     )
     tolerate_ended_sessions(engine)
+    keep_rows_private(engine)
     return engine
 
 
