@@ -42,7 +42,7 @@ def hidden_packets(path: Path) -> int:
     """How many pictures are in the file only to be skipped: none must be needed."""
     with av.open(str(path)) as container:
         packets = [p for p in container.demux(video=0) if p.pts is not None]
-        return sum(p.is_discard or p.pts < 0 for p in packets)
+        return sum(p.is_discard or (p.pts or 0) < 0 for p in packets)
 
 
 def assert_shows_its_times(clip: CutResult, path: Path, *, tolerance: float) -> None:
@@ -133,6 +133,14 @@ def test_a_turned_phone_video_stays_upright(mode: CutMode, tmp_path: Path) -> No
     assert clip.resolution == info.resolution == "180x320"
     assert info.video is not None
     assert info.video.rotation_degrees == (270 if mode == "copy" else 0)
+
+
+def test_pictures_that_need_the_gop_before_are_left_out(tmp_path: Path) -> None:
+    """An open GOP is entered at its keyframe; what is decoded after and shown before is dropped."""
+    path = make_video(tmp_path / "open.mp4", open_gop=True, bframes=3)
+    clip = cut(path, tmp_path, window=TimeSpan(1.3, 2.5))
+    assert clip.start_seconds == pytest.approx(1.0)
+    assert_shows_its_times(clip, path, tolerance=0.002)
 
 
 def test_far_apart_keyframes_are_not_followed(tmp_path: Path) -> None:
