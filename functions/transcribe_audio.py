@@ -18,7 +18,7 @@ from shared.pipeline.stage import Resources, stage
     consumes=[AudioSliced],
     emits=[VideoTranscribed],
     pipeline_types=["full", "moments_only"],
-    resources=Resources(timeout_seconds=540, cpu=4, memory_mib=4096, image="speech"),
+    resources=Resources(timeout_seconds=300, cpu=4, memory_mib=4096, image="speech"),
 )
 def transcribe_audio(message: AudioSliced, job: Job) -> None:
     """Hear one slice. Its words wait in the ledger until all slices are heard."""
