@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,12 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TextIO, cast
 
-from filelock import FileLock, Timeout
 from rich.console import Console
 from sqlalchemy import Engine
 
 from cli.database import database
 from cli.dev_console import DevConsole, OwnLines
+from cli.dev_process import only_one, stopped_by_signals
 from cli.dev_topics import Choice, Topics, open_topics
 from cli.drop_events import announce_drop, is_registered
 from cli.guard import Guard
@@ -29,7 +28,6 @@ from cli.watching import Watcher
 from functions.main import TOPOLOGY
 from functions.wiring import make_context
 from shared import log
-from shared.errors import SettingsError
 from shared.pipeline.context import Context
 from shared.pipeline.sweeping import sweep
 from shared.settings import PREFIX, Settings
@@ -56,8 +54,8 @@ def dev(settings: Settings, request: DevRequest) -> int:
     local = home.settings(settings).model_copy(update={"project": project})
     names = [function.name for function in TOPOLOGY.functions]
     with ExitStack() as stack:
-        stop = stack.enter_context(_stopped_by_signals())
-        stack.enter_context(_only_one(home))
+        stop = stack.enter_context(stopped_by_signals())
+        stack.enter_context(only_one(home))
         lines = stack.enter_context(home.log.open("a", encoding="utf-8"))
         console = DevConsole(Console(), lines, names)
         log.configure("json", settings.log_level, project, cast(TextIO, OwnLines(console)))
@@ -217,33 +215,3 @@ class _Dev:
             "dim",
         )
         console.say(f"Ready. Copy videos into {folder or settings.upload_url}; Ctrl-C stops.")
-
-
-@contextmanager
-def _only_one(home: Home) -> Iterator[None]:
-    lock = FileLock(home.lock)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise SettingsError(
-            f"Another videomoments is at work in {home.root}. Stop it, or choose another --data."
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[threading.Event]:
-    """An event set by Ctrl-C or SIGTERM, instead of what they did before."""
-    stop = threading.Event()
-    before = {
-        number: signal.signal(number, lambda *_: stop.set())
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    }
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

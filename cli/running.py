@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from shared.messaging.protocol import Publisher
 from shared.messaging.pubsub import PubSubPublisher

@@ -98,6 +98,7 @@ class Watcher:
         announce: Callable[[ObjectStat], None],
         is_known: Callable[[ObjectStat], bool],
         settle_seconds: float = SETTLE_SECONDS,
+        rescan_seconds: float = RESCAN_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._storage = storage
@@ -105,6 +106,7 @@ class Watcher:
         self._folder = folder
         self._announce = announce
         self._is_known = is_known
+        self._rescan_seconds = rescan_seconds
         self._clock = clock
         self._settling = Settling(settle_seconds)
         self._unconfirmed: dict[str, _Announced] = {}
@@ -115,7 +117,7 @@ class Watcher:
         for changed in self._wakes(stop):
             if not (changed or self._settling.is_busy or self._clock() >= rescan_at):
                 continue
-            rescan_at = self._clock() + RESCAN_SECONDS
+            rescan_at = self._clock() + self._rescan_seconds
             try:
                 self.look()
             except Exception as error:
