@@ -5,8 +5,6 @@ from __future__ import annotations
 from sqlalchemy import update
 
 from shared.db.models import Video
-from shared.domain.media_info import MediaInfo
-from shared.errors import Reject
 from shared.media.probe import probe
 from shared.messages import VideoProbed, VideoUploaded
 from shared.pipeline.job import Job
@@ -39,8 +37,12 @@ def probe_video(message: VideoUploaded, job: Job) -> None:
 
 def _facts(job: Job) -> dict[str, object]:
     with open_source(job) as opened:
-        info = probe(opened, limits=limits(job), deadline_seconds=job.remaining_seconds)
-    _check_length(info, job.settings.max_duration_seconds)
+        info = probe(
+            opened,
+            limits=limits(job),
+            deadline_seconds=job.remaining_seconds,
+            max_duration_seconds=job.settings.max_duration_seconds,
+        )
     job.add_metric("media_seconds", info.duration_seconds)
     return {
         "duration_seconds": info.duration_seconds,
@@ -49,12 +51,3 @@ def _facts(job: Job) -> dict[str, object]:
         "resolution": info.resolution,
         "frame_rate": info.video.frame_rate if info.video else None,
     }
-
-
-def _check_length(info: MediaInfo, max_seconds: float) -> None:
-    if info.duration_seconds > max_seconds:
-        raise Reject(
-            "too_long",
-            f"The recording lasts {info.duration_seconds:.0f} s, the limit is {max_seconds:.0f} s. "
-            "Cut it into parts, or raise VIDEOMOMENTS_MAX_DURATION_SECONDS.",
-        )

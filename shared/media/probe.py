@@ -37,7 +37,8 @@ def probe(
         raise Reject(
             "too_long",
             f"The recording lasts {info.duration_seconds:.0f} s; at most "
-            f"{max_duration_seconds:.0f} s are allowed. Cut it into parts.",
+            f"{max_duration_seconds:.0f} s are allowed. Cut it into parts, "
+            "or raise VIDEOMOMENTS_MAX_DURATION_SECONDS.",
         )
     return info
 
