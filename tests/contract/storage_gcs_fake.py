@@ -7,78 +7,36 @@ enforced, so are checksums, chunk sizes, ranges, names and signatures.
 
 from __future__ import annotations
 
-import base64
-import itertools
 import json
 import re
 import threading
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from email.parser import BytesHeaderParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import google_crc32c
-
+from tests.contract.storage_gcs_objects import (
+    FakeObject,
+    Objects,
+    Refused,
+    crc32c,
+    next_number,
+)
 from tests.contract.storage_signatures import SignatureCheck
 
 CHUNK_BYTES = 256 * 1024
 _PAGE = 1000
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 _OBJECT = r"/b/(?P<bucket>[^/]+)/o/(?P<name>[^/]+)"
-_counter = itertools.count(1_700_000_000_000_000)
 
 
-class Refused(Exception):
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-
-
-@dataclass
-class FakeObject:
-    bucket: str
-    name: str
-    data: bytes
-    content_type: str
-    metadata: dict[str, str] = field(default_factory=dict)
-    claimed_crc32c: str | None = None
-    generation: int = field(default_factory=lambda: next(_counter))
-    updated: str = field(
-        default_factory=lambda: datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    )
-
-    @property
-    def resource(self) -> dict[str, Any]:
-        return {
-            "kind": "storage#object",
-            "bucket": self.bucket,
-            "name": self.name,
-            "size": str(len(self.data)),
-            "generation": str(self.generation),
-            "metageneration": "1",
-            "contentType": self.content_type,
-            "metadata": self.metadata,
-            "crc32c": self.claimed_crc32c or crc32c(self.data),
-            "updated": self.updated,
-            "timeCreated": self.updated,
-        }
-
-
-def crc32c(data: bytes) -> str:
-    """The checksum as the JSON API writes it."""
-    return base64.b64encode(google_crc32c.Checksum(data).digest()).decode()  # type: ignore[no-untyped-call]
-
-
-class FakeGcs:
+class FakeGcs(Objects):
     """The state; one lock makes every change atomic. `requests` logs method and path of each."""
 
     def __init__(self, signatures: SignatureCheck) -> None:
+        super().__init__()
         self.signatures = signatures
-        self.buckets: dict[str, dict[str, FakeObject]] = {}
         self.uploads: dict[str, tuple[FakeObject, bytearray, str | None]] = {}
-        self.lock = threading.Lock()
         self.requests: list[str] = []
         self.lose_next_upload_answer = False
         self._server = ThreadingHTTPServer(
@@ -91,34 +49,6 @@ class FakeGcs:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-
-    def objects(self, bucket: str) -> dict[str, FakeObject]:
-        if bucket not in self.buckets:
-            raise Refused(404, "The specified bucket does not exist.")
-        return self.buckets[bucket]
-
-    def find(self, bucket: str, name: str, query: dict[str, str]) -> FakeObject:
-        found = self.objects(bucket).get(name)
-        if found is None or query.get("generation", str(found.generation)) != str(found.generation):
-            raise Refused(404, f"No such object: {bucket}/{name}")
-        expected = query.get("ifGenerationMatch")
-        if expected not in (None, str(found.generation)):
-            raise Refused(412, "conditionNotMet")
-        return found
-
-    def store(self, item: FakeObject, if_generation: str | None) -> FakeObject:
-        bad = item.name in (".", "..", "") or set(item.name) & set("\r\n")
-        if bad or len(item.name.encode()) > 1024:
-            raise Refused(400, f"Invalid object name {item.name!r}")
-        with self.lock:
-            objects = self.objects(item.bucket)
-            there = objects.get(item.name)
-            if if_generation is not None and int(if_generation) != (
-                there.generation if there else 0
-            ):
-                raise Refused(412, "conditionNotMet")
-            objects[item.name] = item
-        return item
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -200,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
         meta = json.loads(self.body or b"{}")
         content_type = self.headers.get("X-Upload-Content-Type", "application/octet-stream")
         item = FakeObject(bucket, meta["name"], b"", content_type, meta.get("metadata", {}))
-        key = str(next(_counter))
+        key = str(next_number())
         condition = self.query.get("ifGenerationMatch")
         self.gcs.uploads[key] = (item, bytearray(), condition)
         host = self.headers["Host"]
@@ -222,7 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
             data += self.body
         if not sent or int(sent[2]) + 1 != int(sent[3]):
             return self.answer(308, Range=f"bytes=0-{len(data) - 1}") if data else self.answer(308)
-        item.data, item.generation = bytes(data), next(_counter)
+        item.data, item.generation = bytes(data), next_number()
         return self.stored(item, condition)
 
     def get(self, bucket: str, name: str) -> None:

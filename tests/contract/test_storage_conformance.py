@@ -4,51 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from shared.errors import ObjectChanged, ObjectExists, ObjectMissing, Reject
-from shared.storage.protocol import ObjectStat
+from shared.errors import ObjectExists, ObjectMissing
+from tests.contract.storage_actions import put, read
 from tests.contract.storage_backends import PAGE_SIZE, Backend
-
-ODD_NAMES = [
-    "with space.mp4",
-    "hash#tag?.mp4",
-    "100%.mp4",
-    "%41%2F.mp4",
-    "ünï/日本語.mp4",
-    "+plus&amp;=.mp4",
-    "trailing.",
-    "trailing/",
-    "quote\"'.mp4",
-    "back\\slash",
-    "a//b.mp4",
-    "/leading.mp4",
-    ".hidden",
-    "unfinished.part",
-    "./here",
-    "tab\there",
-    "~tilde*[glob]{}",
-    "@at:colon;v=1",
-    "=~encoded~",
-    "x" * 300,
-]
-
-
-def put(backend: Backend, folder: Path, name: str, data: bytes, **options: object) -> ObjectStat:
-    """Upload these bytes."""
-    path = folder / "to-upload"
-    path.write_bytes(data)
-    return backend.storage.upload(path, backend.url(name), **options)  # type: ignore[arg-type]
-
-
-def read(backend: Backend, name: str, generation: str | None = None) -> bytes:
-    """All bytes of the object."""
-    with backend.storage.open(backend.url(name), generation=generation) as reader:
-        return reader.read()
 
 
 def test_stat_tells_what_was_uploaded(backend: Backend, tmp_path: Path) -> None:
@@ -74,22 +37,6 @@ def test_an_empty_object_is_an_object(backend: Backend, tmp_path: Path) -> None:
     assert read(backend, "empty") == b""
     backend.storage.download(backend.url("empty"), tmp_path / "got")
     assert (tmp_path / "got").read_bytes() == b""
-
-
-def test_every_overwrite_changes_the_generation(backend: Backend, tmp_path: Path) -> None:
-    """Twenty overwrites of one size have twenty generations, and listings tell the last."""
-    seen = [put(backend, tmp_path, "same", f"{n:04}".encode()).generation for n in range(20)]
-    assert len(set(seen)) == 20
-    assert [s.generation for s in backend.storage.list(backend.url("same"))] == seen[-1:]
-
-
-def test_an_overwrite_with_equal_bytes_changes_the_generation(
-    backend: Backend, tmp_path: Path
-) -> None:
-    """Even the same bytes are another generation when they are written again."""
-    first = put(backend, tmp_path, "same", b"bytes").generation
-    with backend.has("generations of equal bytes"):
-        assert put(backend, tmp_path, "same", b"bytes").generation != first
 
 
 def test_ranged_reads(backend: Backend, tmp_path: Path) -> None:
@@ -119,16 +66,6 @@ def test_upload_only_if_absent(backend: Backend, tmp_path: Path) -> None:
     with pytest.raises(ObjectExists):
         put(backend, tmp_path, "once", b"second", only_if_absent=True)
     assert read(backend, "once") == b"first"
-
-
-def test_only_if_absent_is_enforced_by_the_store(
-    backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It does not rest on our looking first."""
-    put(backend, tmp_path, "once", b"first")
-    monkeypatch.setattr(backend.storage, "_refuse_existing", lambda url: None, raising=False)
-    with backend.has("write preconditions"), pytest.raises(ObjectExists):
-        put(backend, tmp_path, "once", b"second", only_if_absent=True)
 
 
 def test_a_large_object(backend: Backend, tmp_path: Path, large_file: Path) -> None:
@@ -230,152 +167,6 @@ def test_a_missing_object(backend: Backend, tmp_path: Path) -> None:
         backend.storage.download(url, tmp_path / "got")
     assert list(tmp_path.glob("*got*")) == []
     assert backend.storage.local_path(url) is None
-
-
-@pytest.mark.parametrize("name", ODD_NAMES)
-def test_odd_names(backend: Backend, tmp_path: Path, name: str) -> None:
-    """An odd name can be written, listed, read, copied and deleted, and stays as it is."""
-    put(backend, tmp_path, name, b"odd")
-    assert backend.storage.stat(backend.url(name)).url == backend.url(name)
-    assert [s.url for s in backend.storage.list(backend.url(""))] == [backend.url(name)]
-    assert [s.url for s in backend.storage.list(backend.url(name))] == [backend.url(name)]
-    assert read(backend, name) == b"odd"
-    backend.storage.copy(backend.url(name), backend.url(f"copy of {name}"))
-    assert read(backend, f"copy of {name}") == b"odd"
-    assert backend.storage.delete(backend.url(name))
-    with pytest.raises(ObjectMissing):
-        backend.storage.stat(backend.url(name))
-
-
-@pytest.mark.parametrize(
-    ("feature", "name"),
-    [
-        ("line breaks in names", "two\nlines"),
-        ("dots within names", "dir/../up"),
-        ("dots as name", ".."),
-        ("dots as name", "."),
-    ],
-)
-def test_names_that_not_every_store_takes(
-    backend: Backend, tmp_path: Path, feature: str, name: str
-) -> None:
-    """Such a name is kept as it is, or not taken at all."""
-    with backend.has(feature):
-        put(backend, tmp_path, name, b"odd")
-        assert read(backend, name) == b"odd"
-        assert [s.url for s in backend.storage.list(backend.url(""))] == [backend.url(name)]
-
-
-def test_a_name_that_begins_another(backend: Backend, tmp_path: Path) -> None:
-    """`a` and `a/b` are two objects."""
-    put(backend, tmp_path, "a", b"1")
-    with backend.has("names that begin names"):
-        put(backend, tmp_path, "a/b", b"2")
-        assert (read(backend, "a"), read(backend, "a/b")) == (b"1", b"2")
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["k" * 1024, "é" * 512, ("folder/" * 147)[:1023] + "x", "a/" + "k" * 1022],
-    ids=["one part", "non-ASCII", "folders", "a long part"],
-)
-def test_a_name_of_1024_bytes(backend: Backend, tmp_path: Path, name: str) -> None:
-    """The longest name works; one byte more is refused."""
-    assert len(name.encode()) == 1024
-    put(backend, tmp_path, name, b"long")
-    assert read(backend, name) == b"long"
-    assert [s.url for s in backend.storage.list(backend.url(name[:900]))] == [backend.url(name)]
-    with pytest.raises(Reject, match="1025 bytes"):
-        put(backend, tmp_path, name + "x", b"longer")
-
-
-def test_concurrent_writers(backend: Backend, tmp_path: Path) -> None:
-    """Of eight writers at once, one wins whole; those who read meanwhile see nothing torn."""
-    contents = [bytes([65 + n]) * 200_000 for n in range(8)]
-    files = [tmp_path / f"w{n}" for n in range(8)]
-    for path, content in zip(files, contents, strict=True):
-        path.write_bytes(content)
-    url = backend.url("contended")
-    backend.storage.upload(files[0], url)
-
-    def look(_: int) -> bytes:
-        try:
-            return read(backend, "contended")
-        except ObjectChanged:
-            return contents[0]
-
-    with ThreadPoolExecutor(12) as pool:
-        writes = [pool.submit(backend.storage.upload, path, url) for path in files]
-        looks = [pool.submit(look, n) for n in range(8)]
-        made = {future.result().generation for future in writes}
-        assert {future.result() for future in looks} <= set(contents)
-    assert len(made) == 8
-    assert read(backend, "contended") in contents
-    assert backend.storage.stat(url).generation in made
-
-
-def test_concurrent_writers_of_what_is_absent(backend: Backend, tmp_path: Path) -> None:
-    """Of eight uploads only-if-absent at once, one succeeds, and its bytes are there."""
-    if "write preconditions" in backend.lacks:
-        pytest.xfail(f"{backend.name} lacks write preconditions")
-    files = [tmp_path / f"w{n}" for n in range(8)]
-    for path in files:
-        path.write_bytes(path.name.encode() * 10_000)
-
-    def attempt(path: Path) -> Path | None:
-        try:
-            backend.storage.upload(path, backend.url("race"), only_if_absent=True)
-        except ObjectExists:
-            return None
-        return path
-
-    with ThreadPoolExecutor(8) as pool:
-        (winner,) = [path for path in pool.map(attempt, files) if path]
-    assert read(backend, "race") == winner.read_bytes()
-
-
-def test_overwritten_between_stat_and_read(backend: Backend, tmp_path: Path) -> None:
-    """A pinned open or download of an older generation is refused, and no file is left."""
-    old = put(backend, tmp_path, "talk", b"old bytes")
-    new = put(backend, tmp_path, "talk", b"new bytes")
-    with pytest.raises(ObjectChanged):
-        backend.storage.open(backend.url("talk"), generation=old.generation)
-    with pytest.raises(ObjectChanged):
-        backend.storage.download(backend.url("talk"), tmp_path / "got", generation=old.generation)
-    assert not (tmp_path / "got").exists()
-    assert read(backend, "talk", new.generation) == b"new bytes"
-
-
-def test_overwritten_while_it_is_read(backend: Backend, tmp_path: Path) -> None:
-    """A reader opened before gives the old bytes to the end, or raises; never a mixture."""
-    put(backend, tmp_path, "talk", b"o" * 1_000_000)
-    with backend.storage.open(backend.url("talk")) as reader:
-        got = reader.read(1000)
-        put(backend, tmp_path, "talk", b"n" * 1_000_000)
-        try:
-            while piece := reader.read(100_000):
-                got += piece
-        except ObjectChanged:
-            pass
-        else:
-            assert len(got) == 1_000_000
-    assert set(got) == {ord("o")}
-
-
-def test_deleted_while_it_is_read(backend: Backend, tmp_path: Path) -> None:
-    """A reader of an object deleted since gives its bytes, or says that it is gone."""
-    put(backend, tmp_path, "talk", b"o" * 1_000_000)
-    with backend.storage.open(backend.url("talk")) as reader:
-        got = reader.read(1000)
-        backend.storage.delete(backend.url("talk"))
-        try:
-            while piece := reader.read(100_000):
-                got += piece
-        except ObjectMissing:
-            pass
-        else:
-            assert len(got) == 1_000_000
-    assert set(got) == {ord("o")}
 
 
 def test_local_path(backend: Backend, tmp_path: Path) -> None:

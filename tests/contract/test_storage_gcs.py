@@ -13,9 +13,9 @@ from shared.storage.gcs import GcsStorage
 from shared.storage.gcs_connection import connect
 from shared.storage.gcs_signing import signer_arguments
 from shared.storage.retries import RetryPolicy
+from tests.contract.storage_actions import put
 from tests.contract.storage_backends import Backend, gcs_storage
 from tests.contract.storage_gcs_fake import FakeGcs
-from tests.contract.test_storage_conformance import put
 from tests.contract.test_storage_signed_urls import fetch
 
 

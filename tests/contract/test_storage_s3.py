@@ -11,8 +11,8 @@ from shared.errors import ObjectChanged, ObjectExists, Reject, StorageUnavailabl
 from shared.storage.retries import RetryPolicy
 from shared.storage.s3 import S3Storage
 from shared.storage.s3_versions import version_of
+from tests.contract.storage_actions import put, read
 from tests.contract.storage_backends import Backend, s3_storage
-from tests.contract.test_storage_conformance import put, read
 
 MIB = 1 << 20
 

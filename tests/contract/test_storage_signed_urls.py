@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from shared.errors import ObjectMissing
+from tests.contract.storage_actions import put, read
 from tests.contract.storage_backends import Backend
-from tests.contract.test_storage_conformance import put, read
 
 NAMES = ["clips/talk.mp4", "a folder/höhe #1 100%.mp4", "k" * 1024]
 
