@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from cli.docs_errors import errors_page
 from cli.topology import topology_markdown
+from cli.topology_terraform import terraform_variables
 from functions.main import TOPOLOGY
 from shared.messages import Message
 from shared.pipeline.stage import Function, Stage
@@ -35,6 +36,7 @@ def pages() -> Mapping[str, Callable[[], str]]:
         "docs/settings.md": settings_page,
         "docs/pipeline.md": lambda: pipeline_page(TOPOLOGY),
         "docs/errors.md": lambda: errors_page(ROOT, NOTICE),
+        "infra/terraform/topology.auto.tfvars.json": lambda: terraform_variables(TOPOLOGY),
     }
 
 

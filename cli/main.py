@@ -180,11 +180,14 @@ def publish(
 def topology(
     as_json: AsJson = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="As docs/pipeline.md.")] = False,
+    terraform: Annotated[
+        bool, typer.Option("--terraform", help="As infra/terraform/topology.auto.tfvars.json.")
+    ] = False,
 ) -> None:
     """Show every function: what it consumes and emits, and what it may take."""
     from cli.topology import show_topology
 
-    show_topology(as_json=as_json, as_markdown=markdown)
+    show_topology(as_json=as_json, as_markdown=markdown, as_terraform=terraform)
 
 
 @database_app.command("upgrade", epilog="Example: videomoments db upgrade")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from cli.topology_terraform import terraform_variables
 from functions.main import TOPOLOGY
 from shared.pipeline.stage import Function, Stage
 from shared.pipeline.topology import MAX_DELIVERY_ATTEMPTS, Topology
@@ -12,9 +13,11 @@ from shared.pipeline.topology import MAX_DELIVERY_ATTEMPTS, Topology
 Json = dict[str, Any]
 
 
-def show_topology(*, as_json: bool, as_markdown: bool) -> None:
-    """Print it: JSON, Markdown, or a plain list."""
-    if as_json:
+def show_topology(*, as_json: bool, as_markdown: bool, as_terraform: bool = False) -> None:
+    """Print it: JSON, Markdown, Terraform's variables, or a plain list."""
+    if as_terraform:
+        print(terraform_variables(TOPOLOGY), end="")  # noqa: T201
+    elif as_json:
         print(json.dumps(topology_json(TOPOLOGY), indent=2))  # noqa: T201
     elif as_markdown:
         print(topology_markdown(TOPOLOGY), end="")  # noqa: T201

@@ -26,6 +26,7 @@ from shared.storage.protocol import ObjectStat
     required=False,
     pipeline_types=["full", "clips_only"],
     resources=Resources(timeout_seconds=300, cpu=2, memory_mib=2048),
+    needs=["uploads"],
 )
 def cut_clip(message: MomentFound, job: Job) -> None:
     """Cut the moment with its padding; the row says what was really used."""

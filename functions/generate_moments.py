@@ -23,6 +23,7 @@ NO_MOMENT = "No stretch of the speech fits the bounds on a moment's length."
     emits=[MomentFound],
     pipeline_types=["full", "moments_only"],
     resources=Resources(timeout_seconds=300, cpu=1, memory_mib=1024),
+    needs=["models"],
 )
 def generate_moments(message: VideoTranscribed, job: Job) -> None:
     """Choose the moments; the same transcript and config always give the same ones."""

@@ -23,6 +23,7 @@ from shared.pipeline.stage import Resources, stage
     consumes=[VideoProbed, ClipCut],
     required=False,
     resources=Resources(timeout_seconds=120, cpu=1, memory_mib=1024),
+    needs=["uploads"],
 )
 def make_thumbnail(message: VideoProbed | ClipCut, job: Job) -> None:
     """The best of the keyframes, once for the video and once for each clip."""

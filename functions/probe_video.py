@@ -17,7 +17,8 @@ from shared.pipeline.stage import Resources, stage
     emits=[VideoProbed],
     entry=True,
     pipeline_types=["full", "moments_only"],
-    resources=Resources(timeout_seconds=120, memory_mib=1024, concurrency=4),
+    resources=Resources(timeout_seconds=120, memory_mib=1024, concurrency=4, min_instances=1),
+    needs=["uploads"],
 )
 def probe_video(message: VideoUploaded, job: Job) -> None:
     """Read container and streams, check the claimed duration, fill in the video's row."""

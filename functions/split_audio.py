@@ -27,6 +27,7 @@ from shared.speech.subtitles import SERVICE
     emits=[AudioSliced, VideoTranscribed],
     pipeline_types=["full", "moments_only"],
     resources=Resources(timeout_seconds=300, cpu=2, memory_mib=2048),
+    needs=["uploads"],
 )
 def split_audio(message: VideoProbed, job: Job) -> None:
     """Read the source once, end to end; skip what is known, written or not there to be heard."""

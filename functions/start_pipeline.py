@@ -16,6 +16,7 @@ from shared.pipeline.stage import Resources, stage
     emits=[VideoUploaded, MomentFound],
     entry=True,
     resources=Resources(timeout_seconds=60, memory_mib=512, concurrency=8),
+    needs=["uploads"],
 )
 def start_pipeline(message: PipelineRequested, job: Job) -> None:
     """A full run begins with its source, a `clips_only` run with the moments that have no clip."""

@@ -11,6 +11,8 @@ from shared.pipeline.sweeping import sweep as sweep_ledger
 @task(
     consumes=[SweepRequested],
     resources=Resources(timeout_seconds=120, memory_mib=512, max_instances=1),
+    needs=["derived"],
+    republishes=True,
 )
 def sweep(message: SweepRequested, context: Context) -> None:
     """Free expired leases, publish again what waits too long, end what has nothing left to do."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 ALL_PIPELINE_TYPES: frozenset[str] = frozenset(get_args(PipelineType))
 Image = Literal["media", "speech"]
+# What a function touches beside the database and its topics; in the cloud its account gets no more.
+Need = Literal["uploads", "derived", "models"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Resources:
     cpu: int = 1
     memory_mib: int = 1024
     concurrency: int = 1
+    min_instances: int = 0
     max_instances: int = 10
     image: Image = "media"
 
@@ -35,6 +38,8 @@ class Stage:
     `required`: the pipeline fails when this does; otherwise it ends `partial`.
     `entry`: its messages may come from outside, so a pipeline may have to be begun first.
     `pipeline_types`: the runs which it takes part in.
+    `needs`: the uploads it reads, the models it asks; the derived bucket is every stage's, for
+    whichever ends a run deletes what that run kept there.
     """
 
     name: str
@@ -45,6 +50,7 @@ class Stage:
     entry: bool = False
     pipeline_types: frozenset[str] = ALL_PIPELINE_TYPES
     resources: Resources = field(default_factory=Resources)
+    needs: frozenset[Need] = frozenset[Need]({"derived"})
 
     def __call__(self, message: Message, job: Job) -> None:
         """The function itself."""
@@ -53,13 +59,18 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A function outside any pipeline: no ledger row, safe to repeat by its own nature."""
+    """A function outside any pipeline: no ledger row, safe to repeat by its own nature.
+
+    `republishes`: it may send again what any stage waits for.
+    """
 
     name: str
     handler: Callable[[Any, Context], None]
     consumes: tuple[type[Message], ...]
     resources: Resources = field(default_factory=Resources)
     emits: tuple[type[Message], ...] = ()
+    needs: frozenset[Need] = frozenset()
+    republishes: bool = False
 
     def __call__(self, message: Message, context: Context) -> None:
         """The function itself."""
@@ -77,6 +88,7 @@ def stage(
     entry: bool = False,
     pipeline_types: Collection[PipelineType] | None = None,
     resources: Resources | None = None,
+    needs: Collection[Need] = (),
 ) -> Callable[[Callable[[Any, Job], None]], Stage]:
     """Make a function of (message, job) a stage, named as the function is."""
 
@@ -90,13 +102,18 @@ def stage(
             entry=entry,
             pipeline_types=frozenset(pipeline_types or ALL_PIPELINE_TYPES),
             resources=resources or Resources(),
+            needs=frozenset[Need]({"derived", *needs}),
         )
 
     return declare
 
 
 def task(
-    *, consumes: Collection[type[Message]], resources: Resources | None = None
+    *,
+    consumes: Collection[type[Message]],
+    resources: Resources | None = None,
+    needs: Collection[Need] = (),
+    republishes: bool = False,
 ) -> Callable[[Callable[[Any, Context], None]], Task]:
     """Make a function of (message, context) a task, named as the function is."""
 
@@ -106,6 +123,8 @@ def task(
             handler=handler,
             consumes=tuple(consumes),
             resources=resources or Resources(),
+            needs=frozenset(needs),
+            republishes=republishes,
         )
 
     return declare
