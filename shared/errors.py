@@ -91,5 +91,9 @@ class MediaError(VideoMomentsError):
     """A media child failed without saying that the input is to blame: transient."""
 
 
+class ModelUnavailable(VideoMomentsError):
+    """A language model gave no answer (rate limit, server error, time-out): transient."""
+
+
 class SettingsError(VideoMomentsError):
     """A setting is missing or wrong; the message names it and the remedy."""

@@ -9,10 +9,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shared.db.models import (
+    AiRequest,
     Base,
     Clip,
     GenerationConfig,
     Moment,
+    MomentCandidate,
     PipelineHistory,
     Prompt,
     StageRun,
@@ -70,8 +72,37 @@ def new_stage_run(pipeline_id: int | None, subject: str) -> StageRun:
     )
 
 
+def new_ai_request(pipeline_id: int | None, **values: object) -> AiRequest:
+    """An answered call; not added to a session."""
+    base: dict[str, object] = {
+        "stage": "generate_window",
+        "subject": "s",
+        "operation": "generate",
+        "model": "m",
+        "request": {},
+        "request_hash": "h" * 64,
+        "outcome": "answered",
+        "input_tokens": 10,
+        "output_tokens": 5,
+    }
+    return AiRequest(**{**base, "pipeline_id": pipeline_id, **values})
+
+
+def new_candidate(pipeline: PipelineHistory, prompt_id: int, **values: object) -> MomentCandidate:
+    """A proposed moment; not added to a session."""
+    base: dict[str, object] = {
+        "operation": "generate",
+        "model": "m",
+        "asked": {},
+        "proposal": {},
+        "status": "proposed",
+        "video_id": pipeline.video_id,
+    }
+    return MomentCandidate(**{**base, "pipeline_id": pipeline.id, "prompt_id": prompt_id, **values})
+
+
 def add_whole_video(session: Session, config: GenerationConfig) -> Video:
-    """A video with a transcript, a moment refined once, a clip, thumbnails and a pipeline."""
+    """A video with a transcript, a moment refined once, a clip, thumbnails, a pipeline, a call."""
     video = add_video(session)
     session.add(
         Transcript(video_id=video.id, full_text="", word_timestamps=[], segment_timestamps=[])
@@ -110,6 +141,8 @@ def add_whole_video(session: Session, config: GenerationConfig) -> Video:
             second,
             Thumbnail(video_id=video.id, cloud_url="file:///b/v.jpg"),
             Thumbnail(clip_id=clip.id, cloud_url="file:///b/c.jpg"),
+            new_ai_request(pipeline.id),
+            new_candidate(pipeline, config.prompt_id, moment_id=root.id, status="chosen"),
         ]
     )
     session.commit()

@@ -13,6 +13,8 @@ from sqlalchemy.orm import Session
 from shared.db.models import (
     GenerationConfig,
     Moment,
+    MomentCandidate,
+    PipelineHistory,
     Prompt,
     StageRun,
     Transcript,
@@ -23,6 +25,7 @@ from tests.integration.rows import (
     add_video,
     add_whole_video,
     count_rows,
+    new_candidate,
     new_moment,
     new_stage_run,
 )
@@ -171,5 +174,33 @@ def test_a_lease_is_held_exactly_while_running(
     run = new_stage_run(None, "start")
     run.status, run.lease_token = status, token
     session.add(run)
+    with pytest.raises(DBAPIError, match="violates check constraint"):
+        session.flush()
+
+
+def test_a_deleted_moment_leaves_the_candidate_it_was(session: Session) -> None:
+    """What was proposed stays on record; it is no moment's any more."""
+    add_whole_video(session, add_config(session))
+    session.execute(delete(Moment))
+    session.commit()
+    assert session.scalars(select(MomentCandidate.moment_id)).all() == [None]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"status": "rejected"},
+        {"status": "chosen", "rejection_code": "bad_length"},
+        {"status": "lost"},
+    ],
+)
+def test_a_candidate_is_rejected_exactly_with_a_code(
+    session: Session, wrong: dict[str, str]
+) -> None:
+    """A rejected candidate says why; another has no code; an unknown status is refused."""
+    config = add_config(session)
+    add_whole_video(session, config)
+    pipeline = session.scalars(select(PipelineHistory)).one()
+    session.add(new_candidate(pipeline, config.prompt_id, **wrong))
     with pytest.raises(DBAPIError, match="violates check constraint"):
         session.flush()

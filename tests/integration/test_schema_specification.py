@@ -15,7 +15,7 @@ from tests.integration.live_schema import (
     specified_indexes,
 )
 
-OURS = {"stage_runs"}
+OURS = {"stage_runs", "model_configs", "ai_requests", "moment_candidates"}
 SPECIFIED = specified_columns()
 INDEXES = specified_indexes()
 
@@ -42,7 +42,9 @@ def test_indexes_are_as_specified(engine: Engine) -> None:
     assert {name: _expected_definition(name, said) for name, said in INDEXES.items()} == {
         name: live[name] for name in INDEXES if name in live
     }
-    more = {name for name in live.keys() - INDEXES.keys() if "stage_runs" not in name}
+    more = {
+        name for name in live.keys() - INDEXES.keys() if not any(table in name for table in OURS)
+    }
     # transcripts.video_id is UNIQUE while its named index is specified as a plain one.
     assert more == {"uq_transcripts_video_id"}
 
@@ -63,6 +65,26 @@ def test_stage_runs_have_their_indexes(engine: Engine) -> None:
         "ON public.stage_runs USING btree (pipeline_id, status)",
         "idx_stage_runs_parent_id": "CREATE INDEX idx_stage_runs_parent_id ON public.stage_runs "
         "USING btree (parent_id)",
+    }
+
+
+def test_tables_of_language_models_have_their_indexes(engine: Engine) -> None:
+    """What is looked up, summed or purged has an index, and so has every foreign key."""
+    with engine.connect() as connection:
+        live = live_indexes(connection)
+    tables = ("model_configs", "ai_requests", "moment_candidates")
+    assert {
+        name: definition.partition(" USING ")[2]
+        for name, definition in live.items()
+        if any(table in name for table in tables)
+    } == {
+        "uq_model_configs_name": "btree (name)",
+        "idx_ai_requests_pipeline_hash": "btree (pipeline_id, request_hash)",
+        "idx_ai_requests_created_at": "btree (created_at)",
+        "idx_moment_candidates_pipeline_id": "btree (pipeline_id)",
+        "idx_moment_candidates_video_id": "btree (video_id)",
+        "idx_moment_candidates_moment_id": "btree (moment_id)",
+        "idx_moment_candidates_prompt_id": "btree (prompt_id)",
     }
 
 
@@ -104,6 +126,7 @@ def test_every_constraint_is_validated(engine: Engine) -> None:
             "moments_updated_at",
             "moments_refined_has_parent",
             "stage_runs_updated_at",
+            "model_configs_updated_at",
         }
 
 

@@ -1,0 +1,185 @@
+"""From what a model proposes to a span of the recording: its ids and its quote are checked here.
+
+A model names sentences and quotes them. Every time is computed from the words, never by it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from shared.domain.moments import Bounds
+from shared.domain.orthography import is_unspaced, join_words
+from shared.domain.sentences import Sentence, split_sentences, timed_words
+from shared.domain.snapping import snap
+from shared.domain.spans import TimeSpan
+from shared.domain.transcript import Transcript, Word
+from shared.domain.windows import Window
+
+MAX_TITLE = 120
+_WORDS = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A stretch from sentence `start_id` to `end_id`, both included, as a model proposed it."""
+
+    start_id: int
+    end_id: int
+    quote: str
+    title: str
+    reason: str
+    sub_scores: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a proposal cannot be used: a stable word, and a sentence that helps to mend it."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A proposal with the span it was given; the sentences are those the span touches."""
+
+    proposal: Proposal
+    span: TimeSpan
+    first_sentence: int
+    last_sentence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A transcript ready to be proposed from."""
+
+    words: tuple[Word, ...]
+    sentences: tuple[Sentence, ...]
+    duration_seconds: float
+
+    @staticmethod
+    def of(transcript: Transcript, duration_seconds: float) -> Script:
+        """The transcript's words and sentences; it is always split alike."""
+        return Script(timed_words(transcript), tuple(split_sentences(transcript)), duration_seconds)
+
+    def text(self, first: int, last: int) -> str:
+        """What is said from sentence `first` to `last`, both included."""
+        return join_words([s.text for s in self.sentences[first : last + 1]])
+
+    def touched(self, span: TimeSpan) -> tuple[int, int]:
+        """First and last sentence of which the span has a part; the nearest where it has none."""
+        inside = [
+            s.number
+            for s in self.sentences
+            if s.start_seconds < span.end_seconds and s.end_seconds > span.start_seconds
+        ]
+        if inside:
+            return inside[0], inside[-1]
+        starts = [s.start_seconds for s in self.sentences]
+        near = min(bisect_left(starts, span.start_seconds), len(starts) - 1)
+        return near, near
+
+
+def place(proposal: Proposal, script: Script, window: Window, bounds: Bounds) -> Placed | Fault:
+    """The span of a sound proposal, snapped to where it cuts no word; else what is wrong with it.
+
+    `window` is what the model was shown: it cannot know of other sentences.
+    """
+    fault = _named_wrongly(proposal, window) or _misquoted(proposal, script)
+    if fault is None and not clean_title(proposal.title):
+        fault = Fault("no_title", "The title is empty.")
+    if fault is not None:
+        return fault
+    first, last = script.sentences[proposal.start_id], script.sentences[proposal.end_id]
+    raw = TimeSpan(
+        first.start_seconds, max(last.end_seconds, first.start_seconds + 1e-3, first.end_seconds)
+    )
+    span = snap(
+        raw,
+        script.words,
+        script.sentences,
+        bounds=bounds,
+        duration_seconds=script.duration_seconds,
+    )
+    if span is None or not _fits(raw, span, script, bounds):
+        return Fault(
+            "bad_length",
+            f"Sentences {proposal.start_id} to {proposal.end_id} last {raw.length_seconds:.1f} s; "
+            f"a moment lasts {bounds.min_length_seconds:g} to {bounds.max_length_seconds:g} s.",
+        )
+    return Placed(proposal, span, *script.touched(span))
+
+
+def _named_wrongly(proposal: Proposal, window: Window) -> Fault | None:
+    for number in (proposal.start_id, proposal.end_id):
+        if number not in window:
+            return Fault(
+                "unknown_id",
+                f"There is no sentence {number} here; they are {window.first} to {window.last}.",
+            )
+    if proposal.end_id < proposal.start_id:
+        return Fault(
+            "ids_reversed",
+            f"end_id {proposal.end_id} comes before start_id {proposal.start_id}.",
+        )
+    return None
+
+
+def _misquoted(proposal: Proposal, script: Script) -> Fault | None:
+    if occurs(proposal.quote, script.text(proposal.start_id, proposal.end_id)):
+        return None
+    return Fault(
+        "quote_not_found",
+        f"The quote does not occur in sentences {proposal.start_id} to {proposal.end_id}; "
+        "copy some of their words exactly.",
+    )
+
+
+def _fits(raw: TimeSpan, span: TimeSpan, script: Script, bounds: Bounds) -> bool:
+    """Whether the length was right, or is by silence alone: with the very same words."""
+    if bounds.min_length_seconds <= raw.length_seconds <= bounds.max_length_seconds:
+        return True
+    return _inside(raw, script.words) == _inside(span, script.words)
+
+
+def _inside(span: TimeSpan, words: Sequence[Word]) -> list[int]:
+    return [
+        n
+        for n, w in enumerate(words)
+        if span.start_seconds <= (w.start_seconds + w.end_seconds) / 2 <= span.end_seconds
+    ]
+
+
+def occurs(quote: str, text: str) -> bool:
+    """Whether the words of `quote` follow one another in `text`.
+
+    Case, accents' encoding, punctuation and spacing do not count; parts of words are no words,
+    except in scripts that write none apart. An empty quote occurs nowhere.
+    """
+    wanted, said = normalised(quote), normalised(text)
+    if not wanted:
+        return False
+    if any(map(is_unspaced, wanted)):
+        return wanted.replace(" ", "") in said.replace(" ", "")
+    return f" {wanted} " in f" {said} "
+
+
+def normalised(text: str) -> str:
+    """Words alone, in small letters, with single spaces."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(_WORDS.findall(folded.replace("_", " ")))
+
+
+def clean_title(title: str) -> str:
+    """One line of printable text, at most 120 characters; empty where nothing is left."""
+    shown = "".join(
+        character if unicodedata.category(character)[0] not in "CZ" else " " for character in title
+    )
+    line = " ".join(shown.split())
+    if len(line) <= MAX_TITLE:
+        return line
+    return line[: MAX_TITLE - 1].rsplit(" ", 1)[0].rstrip() + "…"

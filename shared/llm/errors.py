@@ -1,0 +1,54 @@
+"""What went wrong with a call, as something that passes, or that never will."""
+
+from __future__ import annotations
+
+from pydantic_ai import exceptions
+
+from shared.errors import ModelUnavailable, Reject
+from shared.llm.protocol import Endpoint
+
+_PASSING_STATUSES = frozenset({408, 409, 425, 429})
+
+
+def translated(error: Exception, endpoint: Endpoint) -> Exception:
+    """`Reject` for what trying again cannot mend, else `ModelUnavailable`.
+
+    Rate limits, server errors, time-outs and answers that are no answer of such an API pass.
+    """
+    name = endpoint.name
+    said = " ".join(str(error).split())[:300]
+    if isinstance(error, exceptions.ModelQuotaExceededError):
+        return Reject(
+            "model_quota_exceeded",
+            f"The account behind the model {name} has no quota or credit left: {said}",
+        )
+    if isinstance(error, exceptions.ModelAuthenticationError):
+        return Reject(
+            "model_unauthorized",
+            f"The endpoint of the model {name} refuses our key or account. Check "
+            f"VIDEOMOMENTS_LLM_API_KEY: {said}",
+        )
+    if isinstance(error, exceptions.ModelNotFoundError):
+        return Reject(
+            "model_not_found",
+            f"The endpoint {endpoint.url or endpoint.provider} has no model {endpoint.model!r}: "
+            f"{said}",
+        )
+    if isinstance(error, exceptions.ModelContextWindowExceededError):
+        return Reject(
+            "model_context_exceeded",
+            f"A question was too long for the model {name}. Lower VIDEOMOMENTS_LLM_WINDOW_TOKENS "
+            f"or VIDEOMOMENTS_LLM_CONTEXT_TOKENS: {said}",
+        )
+    if _is_rejected(error):
+        return Reject(
+            "model_request_rejected",
+            f"The endpoint of the model {name} takes no such request: {said}",
+        )
+    return ModelUnavailable(f"The model {name} gave no answer: {said or type(error).__name__}")
+
+
+def _is_rejected(error: Exception) -> bool:
+    if isinstance(error, exceptions.ModelHTTPError):
+        return 400 <= error.status_code < 500 and error.status_code not in _PASSING_STATUSES
+    return isinstance(error, exceptions.ModelRequestRejectedError)
