@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rich.console import Console
 from sqlalchemy import Engine
 
 from cli.home import Home
 from cli.postgres import EmbeddedPostgres
 from functions.wiring import engine_from
 from shared.db.engine import check_server, make_engine
-from shared.db.migrate import upgrade
+from shared.db.migrate import current, head, upgrade
 from shared.settings import Settings
 
 
@@ -38,3 +39,18 @@ def _ready(engine: Engine, *, migrate: bool) -> Iterator[None]:
         yield
     finally:
         engine.dispose()
+
+
+def upgrade_database(settings: Settings, home: Home) -> None:
+    """Migrate, and say to what."""
+    with database(settings, home) as engine:
+        Console().print(f"The database is at revision {current(engine)}.", highlight=False)
+
+
+def show_revision(settings: Settings, home: Home) -> None:
+    """Say where the database is, and where this version would have it."""
+    with database(settings, home, migrate=False) as engine:
+        found = current(engine) or "none"
+    newest = head()
+    note = "" if found == newest else " Run: videomoments db upgrade"
+    Console().print(f"database {found}, newest {newest}.{note}", highlight=False)

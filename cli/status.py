@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from cli.database import database
 from cli.home import Home
 from cli.results import document
-from shared.db.migrate import current, head
 from shared.db.models import PipelineHistory, StageRun, Video
 from shared.errors import Reject
 from shared.settings import Settings
@@ -126,18 +125,3 @@ def _stages_table(stages: list[Json]) -> Table:
             Text(stage["error_message"] or ""),
         )
     return table
-
-
-def upgrade_database(settings: Settings, home: Home) -> None:
-    """Migrate, and say to what."""
-    with database(settings, home) as engine:
-        Console().print(f"The database is at revision {current(engine)}.", highlight=False)
-
-
-def show_revision(settings: Settings, home: Home) -> None:
-    """Say where the database is, and where this version would have it."""
-    with database(settings, home, migrate=False) as engine:
-        found = current(engine) or "none"
-    newest = head()
-    note = "" if found == newest else " Run: videomoments db upgrade"
-    Console().print(f"database {found}, newest {newest}.{note}", highlight=False)

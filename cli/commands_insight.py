@@ -1,0 +1,65 @@
+"""Commands that look and change nothing: status, explain, doctor, topology."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.arguments import AsJson, Data, Video
+from cli.home import Home
+from shared.settings import load_settings
+
+app = typer.Typer()
+
+
+@app.command(epilog="Example: videomoments status talk-1a2b3c4d5e --json")
+def status(
+    video: Annotated[
+        str | None, typer.Argument(help="A video's identifier; without it, all runs.")
+    ] = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how runs stand: all of them, or one video's with each of its stages.
+
+    Without a video also what failed outside any run, dead letters among it, and deletions that
+    were not finished.
+    """
+    from cli.status import show_status
+
+    raise typer.Exit(show_status(load_settings(), Home.of(data), video, as_json=as_json))
+
+
+@app.command(epilog="Example: videomoments explain talk-1a2b3c4d5e")
+def explain(video: Video, data: Data = None) -> None:
+    """Say in plain words where a video stands, what failed, why, and what to do."""
+    from cli.explain import explain_video
+
+    raise typer.Exit(explain_video(load_settings(), Home.of(data), video))
+
+
+@app.command(epilog="Example: videomoments doctor --json")
+def doctor(data: Data = None, as_json: AsJson = False) -> None:
+    """Check everything a run needs, and say what to do about what is wrong.
+
+    Settings, database, buckets, topics, dead letters, speech model, ffmpeg. Nothing is installed,
+    migrated or downloaded. Exit code 1 when something is wrong.
+    """
+    from cli.doctor import show_checks
+
+    raise typer.Exit(show_checks(Home.of(data), as_json=as_json))
+
+
+@app.command(epilog="Example: videomoments topology --markdown")
+def topology(
+    as_json: AsJson = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="As docs/pipeline.md.")] = False,
+    terraform: Annotated[
+        bool, typer.Option("--terraform", help="As infra/terraform/topology.auto.tfvars.json.")
+    ] = False,
+) -> None:
+    """Show every function: what it consumes and emits, and what it may take."""
+    from cli.topology import show_topology
+
+    show_topology(as_json=as_json, as_markdown=markdown, as_terraform=terraform)

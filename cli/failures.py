@@ -1,0 +1,48 @@
+"""What a user can put right, in one line instead of a trace."""
+
+from __future__ import annotations
+
+import errno
+
+_DISK_FULL = "53100"
+_OUT_OF_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_REMEDIES = {
+    errno.EACCES: "Choose another folder with --data or --out, or allow writing there",
+    errno.EPERM: "Choose another folder with --data or --out, or allow writing there",
+    errno.EROFS: "Choose another folder with --data or --out: this one is read-only",
+    errno.ENOTDIR: "A part of this path is a file; choose another folder",
+    errno.EEXIST: "A file of this name is in the way; choose another folder",
+    errno.EISDIR: "A folder of this name is in the way; move it",
+    errno.ENAMETOOLONG: "Give it a shorter name",
+    errno.ELOOP: "The path leads in circles through symbolic links; correct it",
+    errno.EIO: "The disk answers with errors; check it",
+    errno.EMFILE: "Too many files are open; raise the limit (ulimit -n)",
+    errno.ENFILE: "Too many files are open on this machine",
+}
+_FULL = "The disk is full. Make room, and give the same command again: it goes on where it stopped."
+
+
+def one_line(error: Exception) -> str | None:
+    """What happened and what to do; None for what is a bug or says enough by itself."""
+    if isinstance(error, OSError):
+        return _about_files(error)
+    return _about_database(error)
+
+
+def _about_files(error: OSError) -> str | None:
+    where = f"{error.filename}: " if error.filename is not None else ""
+    if error.errno in _OUT_OF_SPACE:
+        return f"{where}{_FULL}"
+    remedy = _REMEDIES.get(error.errno or 0)
+    return f"{where}{error.strerror}. {remedy}." if remedy is not None else None
+
+
+def _about_database(error: Exception) -> str | None:
+    """An error of the database, told by its SQLSTATE."""
+    original = getattr(error, "orig", None)
+    details = original.args[0] if original is not None and original.args else None
+    if not isinstance(details, dict):
+        return None
+    if details.get("C") == _DISK_FULL:
+        return f"The database: {_FULL}"
+    return None
