@@ -21,7 +21,7 @@ run: setup ## Find the moments of a video: make run VIDEO="my talk.mp4" (default
 	@PATH="$$PWD/.venv/bin:$$PATH" .venv/bin/videomoments run -- "$${RUN_VIDEO:-$(SAMPLE)}"
 
 test: setup-dev ## All tests
-	@PATH="$$PWD/.venv/bin:$$PATH" .venv/bin/python -m pytest -n auto --maxprocesses 4 $(PYTEST_ARGS)
+	@PATH="$$PWD/.venv/bin:$$PATH" .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadgroup $(PYTEST_ARGS)
 
 test-emulator: setup-dev ## The tests on the official Pub/Sub emulator; fails where there is none
 	@PATH="$$PWD/.venv/bin:$$PATH" VIDEOMOMENTS_TEST_REQUIRE=emulator \

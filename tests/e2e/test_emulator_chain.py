@@ -24,6 +24,10 @@ pytestmark = [
 ]
 
 
+DEAD_LETTERS = "test-dead-letters"
+GARBAGE = b"\xff{no JSON"
+
+
 @pytest.fixture(scope="module")
 def buckets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the buckets."""
@@ -41,6 +45,10 @@ def cloud(module_database_url: str, buckets: Path) -> Iterator[Cloud]:
         upload_url=folder_url(buckets, "uploads"),
         derived_url=folder_url(buckets, "derived"),
     ) as running:
+        dead = SubscriptionSpec(DEAD_LETTERS, DEAD_LETTER_TOPIC, ack_deadline_seconds=60)
+        ensure([], [dead], project=PROJECT, emulator_host=running.emulator.host)
+        # It takes its time to die: meanwhile the other tests are at work.
+        running.publish_raw("moment-found", GARBAGE, {"origin": "a test"})
         yield running
 
 
@@ -108,36 +116,6 @@ def test_the_same_event_twice(cloud: Cloud, buckets: Path) -> None:
     assert len(cloud.pipelines(url)) == 1
 
 
-def test_garbage(cloud: Cloud) -> None:
-    """What no function can read ends among the dead letters, and its failure is visible."""
-    name = "test-dead-letters"
-    ensure(
-        [],
-        [SubscriptionSpec(name, DEAD_LETTER_TOPIC, ack_deadline_seconds=60)],
-        project=PROJECT,
-        emulator_host=cloud.emulator.host,
-    )
-    cloud.publish_raw("moment-found", b"\xff{no JSON", {"origin": "a test"})
-
-    failures = eventually(
-        "the failure's row",
-        lambda: cloud.stage_runs(pipeline_id=None, error_code="malformed_message"),
-    )
-    assert [(one.stage, one.topic, one.status) for one in failures] == [
-        ("cut_clip", "moment-found", "failed")
-    ]
-    assert "no JSON" in failures[0].message["text"]
-    assert "Correct it" in (failures[0].error_message or "")
-
-    client = connection.subscriber_client(cloud.emulator.host)
-    path = connection.subscription_path(PROJECT, name)
-    answer = client.pull(request={"subscription": path, "max_messages": 10}, timeout=10)
-    client.transport.close()  # type: ignore[no-untyped-call]
-    (letter,) = answer.received_messages
-    assert letter.message.data == b"\xff{no JSON"
-    assert letter.message.attributes["origin"] == "a test"
-
-
 def test_a_function_dies_at_work(cloud: Cloud, buckets: Path) -> None:
     """A function killed in the middle is started again, and the run ends as if it had not been."""
     url = drop(cloud, buckets, "killed.mp4")
@@ -161,6 +139,27 @@ def test_a_function_is_replaced(cloud: Cloud, buckets: Path) -> None:
     found = cloud.ended(url)
     assert found["status"] == "completed"
     assert len(found["clips"]) == 3
+
+
+def test_garbage(cloud: Cloud) -> None:
+    """What no function can read ends among the dead letters, and its failure is visible."""
+    failures = eventually(
+        "the failure's row",
+        lambda: cloud.stage_runs(pipeline_id=None, error_code="malformed_message"),
+    )
+    assert [(one.stage, one.topic, one.status) for one in failures] == [
+        ("cut_clip", "moment-found", "failed")
+    ]
+    assert "no JSON" in failures[0].message["text"]
+    assert "Correct it" in (failures[0].error_message or "")
+
+    client = connection.subscriber_client(cloud.emulator.host)
+    path = connection.subscription_path(PROJECT, DEAD_LETTERS)
+    answer = client.pull(request={"subscription": path, "max_messages": 10}, timeout=10)
+    client.transport.close()  # type: ignore[no-untyped-call]
+    (letter,) = answer.received_messages
+    assert letter.message.data == GARBAGE
+    assert letter.message.attributes["origin"] == "a test"
 
 
 def test_the_broker_forgets_everything(cloud: Cloud, buckets: Path) -> None:
