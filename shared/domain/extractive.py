@@ -46,17 +46,42 @@ def find_moments(
     Fewer than `min_moments` only where the recording has no room for more under the length
     bounds. `loudness` is spread evenly over the recording, in any unit that grows with it.
     """
+    moments, _ = moments_and_topics(
+        transcript, duration_seconds=duration_seconds, bounds=bounds, loudness=loudness
+    )
+    return moments
+
+
+def moments_and_topics(
+    transcript: Transcript,
+    *,
+    duration_seconds: float,
+    bounds: Bounds,
+    loudness: Sequence[float] | None = None,
+) -> tuple[list[Moment], list[float]]:
+    """As `find_moments`; with them where the topic changes, in seconds, ascending."""
     words = timed_words(transcript)
-    if not any(w.text.strip() for w in words) or duration_seconds <= 0 or bounds.max_moments == 0:
-        return []
+    if not any(w.text.strip() for w in words) or duration_seconds <= 0:
+        return [], []
     analysis = analyse(transcript, words, duration_seconds, loudness)
+    boundaries = _topic_boundaries(analysis)
+    if bounds.max_moments == 0:
+        return [], boundaries
     choices = _choose(analysis, bounds)
     weights = topic_words(analysis.sentences, analysis.topics)
     scores = _scores(np.array([c.quality for c in choices]))
-    return [
+    moments = [
         _moment(analysis, choice, score, weights)
         for choice, score in zip(choices, scores, strict=True)
     ]
+    return moments, boundaries
+
+
+def _topic_boundaries(analysis: Analysis) -> list[float]:
+    """The middle of the gap before each topic but the first."""
+    gaps = [analysis.sentences[int(i)].first_word for i in analysis.topics.first[1:]]
+    middles: list[float] = ((analysis.gaps.left[gaps] + analysis.gaps.right[gaps]) / 2).tolist()
+    return middles
 
 
 def _choose(analysis: Analysis, bounds: Bounds) -> list[_Choice]:

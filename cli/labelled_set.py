@@ -1,0 +1,187 @@
+"""Labelled sets: recordings or transcripts with what people marked (docs/labelled-sets.md)."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from shared.domain.evaluation.measures import Reference
+from shared.domain.spans import TimeSpan
+from shared.domain.transcript import Segment, Transcript, Word
+from shared.domain.word_times import apportioned
+from shared.errors import Reject
+
+Json = dict[str, Any]
+
+
+def _keyed(*names: str) -> BeforeValidator:
+    """A list `[a, b, …]` read as the fields of those names."""
+
+    def read(value: object) -> object:
+        return dict(zip(names, value, strict=False)) if isinstance(value, list | tuple) else value
+
+    return BeforeValidator(read)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class Span(_Part):
+    """`[start, end]` in seconds, or an object with both."""
+
+    start: float = Field(
+        ge=0, validation_alias=AliasChoices("start", "start_seconds", "start_time")
+    )
+    end: float = Field(validation_alias=AliasChoices("end", "end_seconds", "end_time"))
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Span:
+        if self.end <= self.start:
+            raise ValueError(f"ends at {self.end} s, not after its start at {self.start} s")
+        return self
+
+    def span(self) -> TimeSpan:
+        """The same, for the domain."""
+        return TimeSpan(self.start, self.end)
+
+
+class SpokenWord(_Part):
+    """`[text, start, end]`, or an object with these."""
+
+    text: str = Field(validation_alias=AliasChoices("text", "word"))
+    start: float = Field(
+        ge=0, validation_alias=AliasChoices("start", "start_seconds", "start_time")
+    )
+    end: float = Field(ge=0, validation_alias=AliasChoices("end", "end_seconds", "end_time"))
+
+
+Words = list[Annotated[SpokenWord, _keyed("text", "start", "end")]]
+
+
+class SpokenSegment(Span):
+    """A run of speech; without `words` its words are spread over it by their letters."""
+
+    text: str = ""
+    words: Words | None = None
+
+
+class LengthBounds(_Part):
+    """Bounds on moments; what is not given comes from the config, then from the settings."""
+
+    min_length_seconds: float | None = Field(default=None, ge=0)
+    max_length_seconds: float | None = Field(default=None, gt=0)
+    min_moments: int | None = Field(default=None, ge=0)
+    max_moments: int | None = Field(default=None, ge=1)
+
+
+class Item(_Part):
+    """One recording with its marks."""
+
+    name: str = Field(min_length=1)
+    language: str = "und"
+    duration_seconds: float | None = Field(default=None, gt=0)
+    media: Path | None = None
+    words: Words | None = None
+    segments: list[SpokenSegment] | None = None
+    moments: list[Annotated[Span, _keyed("start", "end")]] | None = None
+    topic_boundaries: list[float] | None = None
+    bounds: LengthBounds = LengthBounds()
+
+    @field_validator("topic_boundaries")
+    @classmethod
+    def _ascending(cls, times: list[float] | None) -> list[float] | None:
+        return sorted(set(times)) if times is not None else None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Item:
+        if self.media is None and self.words is None and self.segments is None:
+            raise ValueError(f"item {self.name!r} has neither media nor words nor segments")
+        if self.moments is None and self.topic_boundaries is None:
+            raise ValueError(f"item {self.name!r} has neither moments nor topic_boundaries")
+        return self
+
+    @property
+    def reference(self) -> Reference:
+        """What people marked."""
+        moments = None if self.moments is None else tuple(m.span() for m in self.moments)
+        times = None if self.topic_boundaries is None else tuple(self.topic_boundaries)
+        return Reference(moments, times)
+
+    def transcript(self) -> Transcript | None:
+        """What the item says was said, in time order; None where its media must be heard."""
+        if self.words is None and self.segments is None:
+            return None
+        segments = sorted(self.segments or [], key=lambda s: s.start)
+        words = _words(self.words) if self.words else [w for s in segments for w in _spread(s)]
+        words.sort(key=lambda w: w.start_seconds)
+        return Transcript(
+            self.language,
+            tuple(words),
+            tuple(Segment(s.text, s.start, s.end) for s in segments),
+        )
+
+
+class LabelledSet(_Part):
+    """Items of unlike recordings, each with a name of its own."""
+
+    name: str = ""
+    bounds: LengthBounds = LengthBounds()
+    items: list[Item] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _named_once(self) -> LabelledSet:
+        names = [item.name for item in self.items]
+        doubled = sorted({name for name in names if names.count(name) > 1})
+        if doubled:
+            raise ValueError(f"more than one item is named {', '.join(doubled)}")
+        return self
+
+    @property
+    def fingerprint(self) -> str:
+        """Of its whole content: results of different sets are not to be compared."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+
+def _words(words: Words) -> list[Word]:
+    return [Word(w.text, w.start, max(w.start, w.end)) for w in words]
+
+
+def _spread(segment: SpokenSegment) -> list[Word]:
+    if segment.words:
+        return _words(segment.words)
+    return list(apportioned(segment.text, segment.start, segment.end))
+
+
+def read_set(path: Path) -> LabelledSet:
+    """The set in a file; a bare list counts as its items. Paths of media are relative to the file.
+
+    Raises Reject("labelled_set_invalid") saying where and why.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        if text.lstrip().startswith("["):
+            text = f'{{"items": {text}}}'
+        return LabelledSet.model_validate_json(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise Reject("labelled_set_invalid", f"{path} cannot be read: {error}.") from None
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in p['loc'])}: {p['msg']}" for p in error.errors()[:5]
+        )
+        raise Reject(
+            "labelled_set_invalid",
+            f"{path} is no labelled set (docs/labelled-sets.md): {problems}.",
+        ) from None

@@ -1,0 +1,1 @@
+"""How good moments and topic boundaries are, held against what people marked."""
