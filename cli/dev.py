@@ -172,6 +172,7 @@ class _Dev:
             )
             yield
             return
+        folder.mkdir(parents=True, exist_ok=True)
         watcher = Watcher(
             context.storage,
             context.upload_url,
