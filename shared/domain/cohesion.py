@@ -9,9 +9,10 @@ import numpy as np
 from shared.domain.features import SentenceFeatures, clustering
 from shared.domain.gaps import Floats, Integers
 
-MAX_TOPIC_SENTENCES = 120
+SHORTEST_REACH, LONGEST_REACH, _WORK = 120, 600, 480_000
+"""A topic has at most so many sentences; in long transcripts fewer, which bounds the work."""
 _PRIOR_MASS = 2.0
-_BOUNDARY_COST = 0.2
+_PRICE, _PRICE_MASS = 0.03, 300.0
 _SHORT_COST = 4.0
 _PAUSE_GAIN = 0.5
 
@@ -34,16 +35,17 @@ def find_topics(features: SentenceFeatures, pauses: Floats) -> Topics:
     Each topic is scored by how well its own word distribution, with the transcript's as prior,
     foretells its words; each boundary has a price, and dynamic programming finds the division
     of least total cost: Utiyama and Isahara, "A Statistical Model for Domain-Independent Text
-    Segmentation", ACL 2001. Ours weighs features by rarity and by how they cluster; the price
-    grows with the square root of the sentences, as topics of longer talks are longer, and is
-    less after a pause.
+    Segmentation", ACL 2001. Ours weighs features by rarity and by how they cluster, and counts
+    a repetition less than a first occurrence, as speakers who said a word once will say it again
+    (docs/decisions/0040). A boundary's price grows with the content of the transcript, as topics
+    of longer recordings are longer, but not without end; it is less after a pause.
     """
     number = len(features.ids)
-    price = _BOUNDARY_COST * np.sqrt(number)
+    segments = _Segments(features)
+    price = _PRICE * segments.content / (1 + segments.content / _PRICE_MASS)
     gain = price * _PAUSE_GAIN * np.append(0.0, pauses[:-1])[:number]
     best = np.concatenate(([0.0], np.full(number, np.inf)))
     back = np.zeros(number + 1, dtype=np.int64)
-    segments = _Segments(features)
     for last in range(number):
         starts, costs = segments.ending_at(last)
         short = price * _SHORT_COST / (last + 1 - starts)
@@ -72,23 +74,27 @@ class _Segments:
         repeated = self._weights > 0
         self._rename = np.where(repeated, np.cumsum(repeated) - 1, -1)
         self._features = features
-        self._width = min(MAX_TOPIC_SENTENCES, max(1, len(features.ids)))
+        number = max(1, len(features.ids))
+        reach = min(LONGEST_REACH, max(SHORTEST_REACH, _WORK // number))
+        self._width = min(reach, number)
         self._size = max(1, int(repeated.sum()))
         self._counts = np.zeros((self._size, self._width))
-        self._prior = _PRIOR_MASS * self._shares()[:, None]
+        totals = self._totals()
+        self.content = float(totals.sum())
+        """The weight of all that is repeated in the transcript."""
+        self._prior = _PRIOR_MASS * (totals / self.content)[:, None]
         self._likelihood = np.zeros(self._width)
         self._mass = np.zeros(self._width)
 
-    def _shares(self) -> Floats:
-        """Each repeated feature's share of the whole transcript's weighted content."""
+    def _totals(self) -> Floats:
+        """Each repeated feature's weighted count in the whole transcript."""
         total = np.full(self._size, 1e-9)
         features = self._features
         for ids, counts in zip(features.ids, features.counts, strict=True):
             names = self._rename[ids]
             kept = names >= 0
             total[names[kept]] += (counts * self._weights[ids])[kept]
-        shares: Floats = total / total.sum()
-        return shares
+        return total
 
     def ending_at(self, last: int) -> tuple[Integers, Floats]:
         """Starts of the segments that end with sentence `last`, and the cost of each."""
@@ -102,10 +108,11 @@ class _Segments:
         added = (features.counts[last] * self._weights[features.ids[last]])[kept]
         before, prior = self._counts[names], self._prior[names]
         after = before + added[:, None]
-        grown = after * np.log(after + prior) - before * np.log(before + prior)
         self._counts[names] = after
+        before, after = np.log1p(before), np.log1p(after)
+        grown = after * np.log(after + prior) - before * np.log(before + prior)
         self._likelihood += grown.sum(axis=0)
-        self._mass += added.sum()
+        self._mass += (after - before).sum(axis=0)
         starts = np.arange(max(0, last - self._width + 1), last + 1)
         slots = starts % self._width
         mass = self._mass[slots]
