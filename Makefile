@@ -1,7 +1,7 @@
 # `make run` and `make test` are the only set-up a fresh machine needs: Python >= 3.11, git, make.
 .POSIX:
 .SUFFIXES:
-.PHONY: help run test test-emulator lint bench docs clean setup setup-dev
+.PHONY: help run test test-emulator test-full lint bench docs clean setup setup-dev
 
 SHELL = /bin/sh
 SAMPLE = cli/sample/three-topics.mp4
@@ -26,6 +26,9 @@ test: setup-dev ## All tests
 test-emulator: setup-dev ## The tests on the official Pub/Sub emulator; fails where there is none
 	@PATH="$$PWD/.venv/bin:$$PATH" VIDEOMOMENTS_TEST_REQUIRE=emulator \
 		.venv/bin/python -m pytest -m emulator $(PYTEST_ARGS)
+
+test-full: setup-dev ## The fault tests at full size, for hours: attempts, faults injected, lost, doubled
+	@PATH="$$PWD/.venv/bin:$$PATH" .venv/bin/python -m pytest tests/faults -m full $(PYTEST_ARGS)
 
 lint: setup-dev ## Style, types, and who may import whom
 	.venv/bin/ruff check .

@@ -1,0 +1,78 @@
+"""Every fault test ends with the invariants, and its counts are said at the end."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.invariants import Invariants
+from tests.faults.report import SEED_VARIABLE, Counts, base_seed
+from tests.faults.world import FaultWorld
+
+PROPERTY = "faults"
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """This test's own seed; said where the test fails."""
+    own = (base_seed() + zlib.crc32(request.node.nodeid.encode())) % 2**31
+    print(f"seed {own}, of {SEED_VARIABLE}={base_seed()}")
+    return own
+
+
+@pytest.fixture
+def counts(seed: int, record_property: Callable[[str, object], None]) -> Iterator[Counts]:
+    """What this test counts."""
+    counts = Counts(seed)
+    yield counts
+    record_property(PROPERTY, counts.line())
+
+
+@pytest.fixture
+def make_world(
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    counts: Counts,
+    expected_errors: list[Any],
+) -> Iterator[Callable[..., FaultWorld]]:
+    """Makes the world of this test, with fake media; at the end its invariants are checked."""
+    made: list[FaultWorld] = []
+
+    def make(**options: Any) -> FaultWorld:
+        folder = tmp_path / f"world-{len(made)}"
+        folder.mkdir()
+        world = FaultWorld(database_url, folder, seed=counts.seed, **options)
+        world.media.install(monkeypatch)
+        made.append(world)
+        return world
+
+    yield make
+    try:
+        for world in made:
+            violations = Invariants(world).violations()
+            counts.take(world)
+            counts.judge(violations)
+            assert not violations, "\n".join(violations)
+    finally:
+        for world in made:
+            world.close()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """One line for each test: attempts, faults injected, lost, doubled."""
+    reports = [
+        (report.nodeid, said)
+        for outcome in ("", "error")
+        for report in terminalreporter.stats.get(outcome, [])
+        for name, said in getattr(report, "user_properties", [])
+        if name == PROPERTY and report.when == "teardown"
+    ]
+    if reports:
+        terminalreporter.section("faults")
+        for nodeid, said in sorted(reports):
+            terminalreporter.write_line(f"{nodeid.rpartition('/')[2]}: {said}")
