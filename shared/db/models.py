@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shared.db.base import Base
 from shared.db.models_ai import AiRequest, ModelConfig, MomentCandidate
+from shared.db.models_deletion import Deletion
 from shared.db.models_moment import GenerationConfig, Moment, Prompt
 from shared.db.models_output import Clip, Thumbnail
 from shared.db.models_run import PipelineHistory, StageRun
@@ -13,6 +14,7 @@ __all__ = [
     "AiRequest",
     "Base",
     "Clip",
+    "Deletion",
     "GenerationConfig",
     "ModelConfig",
     "Moment",

@@ -86,3 +86,12 @@ def slice_url(derived_url: str, pipeline: str, attempt: str, index: int) -> str:
 def plan_name(*parts: str) -> str:
     """8 characters by which an object's name says what it was made from."""
     return digest(*parts)[:8]
+
+
+def derived_folders(derived_url: str, video: str) -> tuple[str, ...]:
+    """Every folder in which something made of that video, or of its runs, may lie."""
+    return (
+        f"{derived_url}/clips/{video}/",
+        f"{derived_url}/thumbnails/{video}/",
+        temporary_folder(derived_url, f"pipeline:{video}"),
+    )

@@ -13,13 +13,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.db.configs import ensure_config
+from shared.db.deletions import hold_identifier, tombstone
 from shared.db.models import PipelineHistory, Video
 from shared.domain.names import pipeline_identifier, video_identifier
 from shared.errors import ObjectMissing, Reject, SourceGone, SourceSuperseded
 from shared.messages import Message, Options, PipelineRequested, VideoUploaded
 from shared.pipeline.claims import Ignored, queue
-from shared.pipeline.clock import Clock
 from shared.pipeline.context import Context
+from shared.pipeline.endpoints import generator_of
 from shared.pipeline.stage import Stage
 from shared.storage.protocol import ObjectStat
 from shared.storage.urls import split_url
@@ -42,14 +43,20 @@ def admit(context: Context, stage: Stage, message: Message) -> Message | Ignored
     try:
         stat = context.storage.stat(url)
     except ObjectMissing:
+        if _is_late(context, message, url):
+            return Ignored("the video was deleted")
         raise SourceGone(url) from None
     if stat.size_bytes == 0:
         return Ignored("the file is empty")
     options = _resolved(context, message.options)
     with context.session() as session, session.begin():
+        # Before any row of the video: its deletion locks in the same order.
+        hold_identifier(session, identifier_of(stat))
+        if tombstone(session, identifier_of(stat)) is not None:
+            return _deleted(message, identifier_of(stat))
         video = register_video(session, stat)
         _same_video(message, video, url)
-        pipeline = _begin_pipeline(session, video, message, options, context.clock)
+        pipeline = _begin_pipeline(session, video, message, options, context)
         admitted = message.model_copy(update={"pipeline": pipeline.identifier, "options": options})
         if pipeline.status == "running":
             queue(session, pipeline.id, stage, admitted, parent_id=None, clock=context.clock)
@@ -68,21 +75,46 @@ def not_a_source(url: str) -> str | None:
     return None
 
 
+def identifier_of(stat: ObjectStat) -> str:
+    """The identifier of the video that this version of the object is."""
+    return video_identifier(stat.url, stat.generation, _stem(stat.url))
+
+
 def register_video(session: Session, stat: ObjectStat) -> Video:
     """The row of that version of the object, made if it is new."""
-    stem = PurePosixPath(split_url(stat.url).name).stem
-    identifier = video_identifier(stat.url, stat.generation, stem)
+    identifier = identifier_of(stat)
     session.execute(
         insert(Video)
         .values(
             identifier=identifier,
             cloud_url=stat.url,
-            title=stem[:500],
+            title=_stem(stat.url)[:500],
             file_size_kb=max(1, round(stat.size_bytes / 1024)),
         )
         .on_conflict_do_nothing()
     )
     return session.execute(select(Video).where(Video.identifier == identifier)).scalar_one()
+
+
+def _stem(url: str) -> str:
+    return PurePosixPath(split_url(url).name).stem
+
+
+def _is_late(context: Context, message: VideoUploaded | PipelineRequested, url: str) -> bool:
+    """Whether it is an event about an object that was deleted on purpose."""
+    if not isinstance(message, VideoUploaded) or message.generation is None:
+        return False
+    with context.session() as session:
+        return tombstone(session, video_identifier(url, message.generation, _stem(url))) is not None
+
+
+def _deleted(message: VideoUploaded | PipelineRequested, video: str) -> Ignored:
+    """An event may be delivered long after; only a person can have meant it."""
+    if isinstance(message, VideoUploaded):
+        return Ignored("the video was deleted")
+    raise Reject(
+        "video_deleted", f"The video {video} was deleted. Upload its file again to have it anew."
+    )
 
 
 def _source_url(context: Context, message: VideoUploaded | PipelineRequested) -> str:
@@ -118,17 +150,22 @@ def _begin_pipeline(
     video: Video,
     message: VideoUploaded | PipelineRequested,
     options: Options,
-    clock: Clock,
+    context: Context,
 ) -> PipelineHistory:
-    config = ensure_config(session, options)
     pipeline_type = "full" if isinstance(message, VideoUploaded) else message.pipeline_type
+    generator = generator_of(session, context.settings, options, pipeline_type)
+    config = ensure_config(session, options, generator)
     request_id = None if isinstance(message, VideoUploaded) else message.request_id
     identifier = pipeline_identifier(
         video.identifier,
         {
             "type": pipeline_type,
             "config": config.config_hash,
-            "padding": [options.padding_left_seconds, options.padding_right_seconds],
+            "padding": [
+                options.padding_left_seconds,
+                options.padding_right_seconds,
+                *([] if options.padding_over_words else ["within silence"]),
+            ],
             "request": request_id,
         },
     )
@@ -140,7 +177,7 @@ def _begin_pipeline(
             generation_config_id=config.id,
             pipeline_type=pipeline_type,
             status="running",
-            started_at=clock.now(),
+            started_at=context.clock.now(),
         )
         .on_conflict_do_nothing()
     )

@@ -27,7 +27,7 @@ def clean_up(context: Context, pipeline_id: int) -> bool:
         with context.session() as session:
             identifier = session.execute(
                 select(PipelineHistory.identifier).where(
-                    PipelineHistory.id == pipeline_id, _due(context)
+                    PipelineHistory.id == pipeline_id, is_due(context)
                 )
             ).scalar_one_or_none()
         if identifier is None:
@@ -53,7 +53,7 @@ def not_cleaned_up(context: Context, limit: int = 100) -> list[int]:
             session.execute(
                 select(PipelineHistory.id)
                 .where(
-                    _due(context),
+                    is_due(context),
                     exists().where(
                         StageRun.pipeline_id == PipelineHistory.id, StageRun.result.is_not(None)
                     ),
@@ -64,7 +64,8 @@ def not_cleaned_up(context: Context, limit: int = 100) -> list[int]:
         )
 
 
-def _due(context: Context) -> ColumnElement[bool]:
+def is_due(context: Context) -> ColumnElement[bool]:
+    """Of pipelines: ended, and nothing temporary is kept for a retry any more."""
     kept_since = context.clock.after(-context.policy.keep_failed_seconds)
     return PipelineHistory.status.not_in(("running", "failed")) | (
         (PipelineHistory.status == "failed") & (PipelineHistory.completed_at <= kept_since)

@@ -115,17 +115,22 @@ def _final_status(session: Session, pipeline: PipelineHistory) -> str:
     return "partial"
 
 
-def reopen(session: Session, pipeline: PipelineHistory, clock: Clock) -> int:
-    """Queue again what failed, and what was not begun because of it. Returns how many runs.
+def reopen(
+    session: Session, pipeline: PipelineHistory, clock: Clock, *, stage: str | None = None
+) -> int:
+    """Queue again what failed (in that stage), and what was not begun because of it.
 
-    What was completed stays. The caller holds the pipeline's lock and publishes afterwards.
+    Returns how many runs. What was completed stays. The caller holds the pipeline's lock and
+    publishes afterwards.
     """
+    failed = StageRun.status == "failed"
+    if stage is not None:
+        failed &= StageRun.stage == stage
     changed = session.execute(
         update(StageRun)
         .where(
             StageRun.pipeline_id == pipeline.id,
-            (StageRun.status == "failed")
-            | ((StageRun.status == "skipped") & (StageRun.error_code == PIPELINE_FAILED)),
+            failed | ((StageRun.status == "skipped") & (StageRun.error_code == PIPELINE_FAILED)),
         )
         .values(
             status="queued",

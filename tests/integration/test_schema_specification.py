@@ -15,7 +15,7 @@ from tests.integration.live_schema import (
     specified_indexes,
 )
 
-OURS = {"stage_runs", "model_configs", "ai_requests", "moment_candidates"}
+OURS = {"stage_runs", "deletions", "model_configs", "ai_requests", "moment_candidates"}
 SPECIFIED = specified_columns()
 INDEXES = specified_indexes()
 
