@@ -29,7 +29,7 @@ from shared.settings import Settings, load_settings
 from tests.e2e.command import Json, environment
 
 PROJECT = "videomoments-e2e"
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = 90.0
 # Short, so that what is lost is found within a test's patience.
 SHORT = {
     "retry_base_seconds": "0.1",

@@ -124,7 +124,7 @@ def test_a_function_dies_at_work(cloud: Cloud, buckets: Path) -> None:
         lambda: cloud.stage_runs(stage="cut_clip", status="running"),
     )
     cloud.kill("cut_clip")
-    found = cloud.ended(url)
+    found = cloud.ended(url, sweeps=True)
     assert found["status"] == "completed"
     assert len(found["clips"]) == 3
     check_outputs(found)
@@ -136,7 +136,7 @@ def test_a_function_is_replaced(cloud: Cloud, buckets: Path) -> None:
     url = drop(cloud, buckets, "replaced.mp4")
     eventually("a run", lambda: cloud.pipelines(url))
     cloud.servers["generate_moments"].ask_to_end()
-    found = cloud.ended(url)
+    found = cloud.ended(url, sweeps=True)
     assert found["status"] == "completed"
     assert len(found["clips"]) == 3
 
