@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from cli.arguments import AsJson, Data
 from cli.home import Home
-from shared.messages import Options, PipelineType
+from shared.messages import Options
 from shared.settings import Settings, load_settings
 
 app = typer.Typer()
@@ -31,8 +31,11 @@ def run(
         Path | None, typer.Option(file_okay=False, help="Folder to copy the results to.")
     ] = None,
     pipeline_type: Annotated[
-        Literal["full", "moments_only", "clips_only"],
-        typer.Option(help="Everything, no clips, or only the clips that are missing."),
+        Literal["full", "moments_only", "clips_only", "scores_only"],
+        typer.Option(
+            help="Everything, no clips, only the clips that are missing, or new scores for the "
+            "moments there are."
+        ),
     ] = "full",
     padding_left: Annotated[
         float | None, typer.Option(min=0, metavar="S", help="Seconds shown before a moment.")
@@ -48,6 +51,17 @@ def run(
     ] = None,
     min_moments: Annotated[int | None, typer.Option(min=0, help="Fewest moments.")] = None,
     max_moments: Annotated[int | None, typer.Option(min=1, help="Most moments.")] = None,
+    prompt: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="What moments you want; for a model.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Language model that finds them; `extractive` for none."),
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", help="talk, podcast, lesson, meeting, sport or your own."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Find the moments of FILEs and cut them, on this machine.
@@ -68,16 +82,15 @@ def run(
         max_moment_length_seconds=max_length,
         min_moments=min_moments,
         max_moments=max_moments,
+        prompt=prompt,
+        model=model,
+        kind=kind,
     )
-    request = RunRequest(files, Home.of(data), out, _type(pipeline_type), options, as_json)
+    request = RunRequest(files, Home.of(data), out, pipeline_type, options, as_json)
     raise typer.Exit(run_files(settings, request))
 
 
-def _type(name: str) -> PipelineType:
-    return "full" if name == "full" else "clips_only" if name == "clips_only" else "moments_only"
-
-
-def _options(settings: Settings, **asked: float | None) -> Options:
+def _options(settings: Settings, **asked: float | str | None) -> Options:
     """The options with every gap filled; a clash is a wrong command line."""
     try:
         return settings.resolve(Options.model_validate(asked))

@@ -14,6 +14,7 @@ from cli.topology import topology_markdown
 from cli.topology_terraform import terraform_variables
 from functions.main import TOPOLOGY
 from shared.messages import Message
+from shared.model_settings import ModelSettings
 from shared.pipeline.stage import Function, Stage
 from shared.pipeline.topology import Topology
 from shared.settings import PREFIX, Settings
@@ -54,9 +55,13 @@ def write_pages(root: Path = ROOT) -> list[Path]:
 
 def settings_page() -> str:
     """Every setting: its variable, its values, its default and what it is for."""
+    # Inherited fields come first in the class, and last on the page.
+    fields = sorted(
+        Settings.model_fields.items(), key=lambda item: item[0] in ModelSettings.model_fields
+    )
     rows = [
         f"| `{PREFIX}{name.upper()}` | {_values(field)} | {_default(field)} | {field.description} |"
-        for name, field in Settings.model_fields.items()
+        for name, field in fields
     ]
     return "\n".join(
         [

@@ -91,9 +91,9 @@ def _transcript(session: Session, video_id: int) -> Json | None:
 
 
 def _moments(session: Session, pipeline: PipelineHistory) -> list[Moment]:
-    """A `clips_only` run is about all moments of its video, the others about their config's."""
+    """Those of the run's config; all of the video's where it asks for clips or scores of any."""
     found = select(Moment).where(Moment.video_id == pipeline.video_id)
-    if pipeline.pipeline_type != "clips_only":
+    if pipeline.pipeline_type not in ("clips_only", "scores_only"):
         found = found.where(Moment.generation_config_id == pipeline.generation_config_id)
     return list(session.execute(found.order_by(Moment.start_time, Moment.id)).scalars())
 

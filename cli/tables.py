@@ -39,7 +39,9 @@ def show(console: Console, name: str, pipeline: Json) -> None:
         for moment in pipeline["moments"]:
             span = f"{clock_time(moment['start_time'])}–{clock_time(moment['end_time'])}"
             score = "" if moment["score"] is None else str(moment["score"])
-            table.add_row(span, score, Text(moment["title"]))
+            # A refined moment stands beside the one it refines, which has the clip.
+            title = f"↳ {moment['title']}" if moment["is_refined"] else moment["title"]
+            table.add_row(span, score, Text(title))
         console.print(table)
     thumbnails = {picture.get("clip"): picture for picture in pipeline["thumbnails"]}
     lines = []
@@ -61,7 +63,8 @@ def _headline(pipeline: Json) -> str:
     if transcript is not None:
         service, words = transcript["transcription_service"], transcript["number_of_words"]
         parts.append(f"{words} words ({transcript['language']}, by {service})")
-    moments, clips = len(pipeline["moments"]), len(pipeline["clips"])
+    moments = sum(not moment["is_refined"] for moment in pipeline["moments"])
+    clips = len(pipeline["clips"])
     parts.append(f"{moments} moment{'s' * (moments != 1)}, {clips} clip{'s' * (clips != 1)}")
     return ", ".join(parts)
 

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.models import Clip, Moment
+from shared.db.transcripts import silence_around
 from shared.domain.cuts import padded_window
 from shared.domain.names import clip_url, plan_name
 from shared.domain.spans import TimeSpan
@@ -31,12 +32,7 @@ from shared.storage.protocol import ObjectStat
 def cut_clip(message: MomentFound, job: Job) -> None:
     """Cut the moment with its padding; the row says what was really used."""
     moment, clip = _moment(job, message.moment)
-    window = padded_window(
-        TimeSpan(moment.start_time, moment.end_time),
-        left_seconds=job.options.padding_left_seconds or 0.0,
-        right_seconds=job.options.padding_right_seconds or 0.0,
-        duration_seconds=job.video.duration_seconds or moment.end_time,
-    )
+    window = _padded(job, moment)
     plan = plan_name(
         f"{window.start_seconds:.3f}", f"{window.end_seconds:.3f}", job.settings.clip_mode
     )
@@ -76,6 +72,21 @@ def _moment(job: Job, identifier: str) -> tuple[Moment, Clip | None]:
             raise Reject("unknown_moment", f"The moment {identifier} was deleted.")
         clip = session.execute(select(Clip).where(Clip.moment_id == moment.id)).scalar_one_or_none()
     return moment, clip
+
+
+def _padded(job: Job, moment: Moment) -> TimeSpan:
+    """The moment with its padding, which ends at the next word unless it may go on."""
+    span = TimeSpan(moment.start_time, moment.end_time)
+    before, after = 0.0, float("inf")
+    if not job.options.padding_over_words:
+        with job.read() as session:
+            before, after = silence_around(session, job.video.id, span)
+    return padded_window(
+        span,
+        left_seconds=min(job.options.padding_left_seconds or 0.0, span.start_seconds - before),
+        right_seconds=min(job.options.padding_right_seconds or 0.0, after - span.end_seconds),
+        duration_seconds=job.video.duration_seconds or moment.end_time,
+    )
 
 
 def _work(job: Job, window: TimeSpan) -> CutResult:

@@ -1,17 +1,22 @@
-"""video-transcribed → the moments worth watching."""
+"""video-transcribed → the moments worth watching, or what a model is to read to find them."""
 
 from __future__ import annotations
 
-from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.models import Moment, Transcript
-from shared.db.transcripts import from_row, storable
+from shared.db.ai_requests import Spending, check_budget
+from shared.db.models import Moment
+from shared.db.transcripts import storable
 from shared.domain.extractive import find_moments
-from shared.domain.moments import Bounds
 from shared.domain.names import moment_identifier
-from shared.messages import MomentFound, VideoTranscribed
+from shared.domain.proposals import Script
+from shared.domain.windows import Window
+from shared.messages import MomentFound, TranscriptWindowed, VideoTranscribed
+from shared.pipeline.asking import Asker, budget_of, spending
+from shared.pipeline.endpoints import is_extractive
 from shared.pipeline.job import Job
+from shared.pipeline.planning import parts_of, reader_of, windows_of
+from shared.pipeline.script import bounds_of, transcript_of
 from shared.pipeline.stage import Resources, stage
 
 NO_SPEECH = "There is no speech to find moments in."
@@ -20,13 +25,18 @@ NO_MOMENT = "No stretch of the speech fits the bounds on a moment's length."
 
 @stage(
     consumes=[VideoTranscribed],
-    emits=[MomentFound],
+    emits=[MomentFound, TranscriptWindowed],
     pipeline_types=["full", "moments_only"],
     resources=Resources(timeout_seconds=300, cpu=1, memory_mib=1024),
-    needs=["models"],
 )
 def generate_moments(message: VideoTranscribed, job: Job) -> None:
-    """Choose the moments; the same transcript and config always give the same ones."""
+    """Choose the moments, or hand the transcript to the model in parts that it can read in time.
+
+    Without a model the same transcript and config always give the same moments.
+    """
+    if message.has_speech and not is_extractive(job.config.model):
+        _hand_out(message, job)
+        return
     rows = _rows(job) if message.has_speech else []
     reason = None if rows else NO_MOMENT if message.has_speech else NO_SPEECH
     with job.finish(skipped=reason) as done:
@@ -43,21 +53,46 @@ def generate_moments(message: VideoTranscribed, job: Job) -> None:
             )
 
 
-def _rows(job: Job) -> list[dict[str, object]]:
+def _hand_out(message: VideoTranscribed, job: Job) -> None:
+    script = Script.of(transcript_of(job), job.video.duration_seconds or 0.0)
+    asker = Asker(job, message.subject)
+    windows = windows_of(job, asker.endpoint, script)
+    _check_whole_budget(job, asker, script, windows)
+    parts = parts_of(job, windows)
+    with job.finish() as done:
+        for index, part in enumerate(parts):
+            done.emit(
+                TranscriptWindowed(
+                    pipeline=job.pipeline.identifier,
+                    video=job.video.identifier,
+                    index=index,
+                    windows=tuple((window.first, window.last) for window in part),
+                    count=len(parts),
+                )
+            )
+
+
+def _check_whole_budget(job: Job, asker: Asker, script: Script, windows: list[Window]) -> None:
+    """Raises `Reject` where reading all of it would take more than there is to spend."""
+    reader = reader_of(job, asker, script, len(windows))
+    wanted = [spending(asker.endpoint, reader.question(window)) for window in windows]
+    costs = [one.cost for one in wanted if one.cost is not None]
+    whole = Spending(
+        sum(one.input_tokens for one in wanted),
+        sum(one.output_tokens for one in wanted),
+        sum(costs) if len(costs) == len(wanted) else None,
+    )
     with job.read() as session:
-        transcript = session.execute(
-            select(Transcript).where(Transcript.video_id == job.video.id)
-        ).scalar_one()
+        check_budget(session, job.pipeline.id, whole, budget_of(job.settings))
+
+
+def _rows(job: Job) -> list[dict[str, object]]:
+    transcript = transcript_of(job)
     video, config = job.video, job.config
     moments = find_moments(
-        from_row(transcript),
+        transcript,
         duration_seconds=video.duration_seconds or 0.0,
-        bounds=Bounds(
-            config.min_moment_length or 0.0,
-            config.max_moment_length or float("inf"),
-            config.min_moments or 0,
-            config.max_moments or len(transcript.segment_timestamps),
-        ),
+        bounds=bounds_of(config, len(transcript.segments)),
     )
     return [
         {
@@ -76,7 +111,7 @@ def _rows(job: Job) -> list[dict[str, object]]:
             "generation_config_id": config.id,
             "score": moment.score,
             "scoring_model": config.model,
-            "scored_at": transcript.created_at,
+            "scored_at": job.context.clock.now(),
         }
         for moment in moments
     ]

@@ -6,11 +6,15 @@ Nothing is connected to and no client is made here: the wiring happens at the fi
 from __future__ import annotations
 
 from functions import serving
+from functions.choose_moments import choose_moments
 from functions.cut_clip import cut_clip
 from functions.generate_moments import generate_moments
+from functions.generate_window import generate_window
 from functions.make_thumbnail import make_thumbnail
 from functions.probe_video import probe_video
 from functions.record_failure import record_failure
+from functions.refine_moments import refine_moments
+from functions.score_moments import score_moments
 from functions.split_audio import split_audio
 from functions.start_pipeline import start_pipeline
 from functions.sweep import sweep
@@ -24,6 +28,10 @@ TOPOLOGY = Topology(
         split_audio,
         transcribe_audio,
         generate_moments,
+        generate_window,
+        choose_moments,
+        refine_moments,
+        score_moments,
         cut_clip,
         make_thumbnail,
         sweep,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import exists, select
 
 from shared.db.models import Clip, Moment
-from shared.messages import MomentFound, PipelineRequested, VideoUploaded
+from shared.messages import MomentFound, PipelineRequested, ScoringRequested, VideoUploaded
 from shared.pipeline.job import Job
 from shared.pipeline.source import pinned
 from shared.pipeline.stage import Resources, stage
@@ -13,15 +13,24 @@ from shared.pipeline.stage import Resources, stage
 
 @stage(
     consumes=[PipelineRequested],
-    emits=[VideoUploaded, MomentFound],
+    emits=[VideoUploaded, MomentFound, ScoringRequested],
     entry=True,
     resources=Resources(timeout_seconds=60, memory_mib=512, concurrency=8),
     needs=["uploads"],
 )
 def start_pipeline(message: PipelineRequested, job: Job) -> None:
-    """A full run begins with its source, a `clips_only` run with the moments that have no clip."""
+    """A full run begins with its source, a `clips_only` run with the moments that have no clip.
+
+    A `scores_only` run has the moments there are scored again.
+    """
     if job.pipeline.pipeline_type == "clips_only":
         _cut_what_has_no_clip(job)
+        return
+    if job.pipeline.pipeline_type == "scores_only":
+        with job.finish() as done:
+            done.emit(
+                ScoringRequested(pipeline=job.pipeline.identifier, video=job.video.identifier)
+            )
         return
     source = pinned(job.storage, job.video)
     with job.finish() as done:

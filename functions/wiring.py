@@ -12,6 +12,8 @@ from sqlalchemy import Engine
 
 from shared.db.engine import make_engine
 from shared.errors import SettingsError
+from shared.llm.client import ModelClient
+from shared.llm.protocol import Endpoint, LanguageModel
 from shared.messaging.protocol import Publisher
 from shared.messaging.pubsub import PubSubPublisher
 from shared.messaging.rest import RestPublisher
@@ -49,6 +51,26 @@ class Speech:
         if choice.notice is not None:
             self._on_notice(choice.notice)
         return choice
+
+
+class Models:
+    """The language models asked so far, one client for each endpoint."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._clients: dict[Endpoint, ModelClient] = {}
+
+    def __call__(self, endpoint: Endpoint) -> LanguageModel:
+        """The endpoint's client. Connects to nothing yet."""
+        with self._lock:
+            return self._clients.setdefault(endpoint, ModelClient(endpoint))
+
+    def close(self) -> None:
+        """Close every client's connections."""
+        with self._lock:
+            clients, self._clients = list(self._clients.values()), {}
+        for client in clients:
+            client.close()
 
 
 def engine_from(settings: Settings) -> Engine:
@@ -93,6 +115,7 @@ def make_context(
     engine: Engine | None = None,
     publisher: Publisher | None = None,
     speech: Callable[[], SpeechEngine] | None = None,
+    llm: Callable[[Endpoint], LanguageModel] | None = None,
     work_root: Path | None = None,
 ) -> Context:
     """All ports of one process. Raises `SettingsError` naming what is missing."""
@@ -105,6 +128,7 @@ def make_context(
         topology=topology,
         settings=settings,
         speech=speech or Speech(settings),
+        llm=llm or Models(),
         upload_url=settings.upload_url,
         derived_url=settings.derived_url,
         work_root=work_root,

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-PipelineType = Literal["full", "moments_only", "clips_only"]
+PipelineType = Literal["full", "moments_only", "clips_only", "scores_only"]
 
 
 MAX_SUBJECT = 512
@@ -40,8 +40,10 @@ class Options(Frozen):
     max_moments: int | None = Field(default=None, ge=1)
     padding_left_seconds: float | None = Field(default=None, ge=0)
     padding_right_seconds: float | None = Field(default=None, ge=0)
-    prompt: str | None = None
-    model: str | None = None
+    padding_over_words: bool | None = None
+    prompt: str | None = Field(default=None, max_length=2000)
+    model: str | None = Field(default=None, max_length=100)
+    kind: str | None = Field(default=None, max_length=50)
 
     @model_validator(mode="after")
     def _bounds_in_order(self) -> Options:
@@ -169,6 +171,58 @@ class MomentFound(PipelineMessage):
     def subject(self) -> str:
         """The moment."""
         return self.moment
+
+
+class TranscriptWindowed(PipelineMessage):
+    """Some windows of a transcript are to be read by the model: ranges of sentence numbers."""
+
+    topic: ClassVar[str] = "transcript-windowed"
+    video: str
+    index: int = Field(ge=0)
+    windows: tuple[tuple[int, int], ...] = Field(min_length=1)
+    count: int = Field(ge=1)
+
+    @property
+    def subject(self) -> str:
+        """The video and this part's number."""
+        return f"{self.video}/{self.index:05d}"
+
+
+class CandidatesFound(PipelineMessage):
+    """Every window was read; what the model proposed lies in `moment_candidates`."""
+
+    topic: ClassVar[str] = "candidates-found"
+    video: str
+
+    @property
+    def subject(self) -> str:
+        """The video."""
+        return self.video
+
+
+class RefinementRequested(PipelineMessage):
+    """Look again at where a moment begins and ends."""
+
+    topic: ClassVar[str] = "refinement-requested"
+    video: str
+    moment: str
+
+    @property
+    def subject(self) -> str:
+        """The moment."""
+        return self.moment
+
+
+class ScoringRequested(PipelineMessage):
+    """Score moments against one another: those of the run, or all of the video's."""
+
+    topic: ClassVar[str] = "scoring-requested"
+    video: str
+
+    @property
+    def subject(self) -> str:
+        """The video."""
+        return self.video
 
 
 class ClipCut(PipelineMessage):

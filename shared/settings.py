@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from shared.errors import SettingsError
 from shared.messages import Options
+from shared.model_settings import ModelSettings
 
 PREFIX = "VIDEOMOMENTS_"
 
 
-class Settings(BaseSettings):
+class Settings(ModelSettings):
     """Every setting, its default and its bounds. docs/settings.md is generated from here."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
@@ -103,6 +104,11 @@ class Settings(BaseSettings):
     padding_right_seconds: float = Field(
         default=0.5, ge=0, description="Seconds shown after a moment."
     )
+    padding_over_words: bool = Field(
+        default=False,
+        description="Whether padding may reach into a neighbouring word. A run that asks for its "
+        "own padding gets all of it.",
+    )
     clip_mode: Literal["copy", "exact"] = Field(
         default="copy",
         description="`copy`: whole GOPs, no re-encode; `exact`: starts at the very frame.",
@@ -181,6 +187,8 @@ class Settings(BaseSettings):
             raise ValueError("MIN_MOMENT_LENGTH_SECONDS is above MAX_MOMENT_LENGTH_SECONDS")
         if self.min_moments > self.max_moments:
             raise ValueError("MIN_MOMENTS is above MAX_MOMENTS")
+        if self.llm_overlap_tokens * 2 > self.llm_window_tokens:
+            raise ValueError("LLM_OVERLAP_TOKENS must be at most half of LLM_WINDOW_TOKENS")
         if self.heartbeat_seconds * 2 > self.lease_seconds:
             raise ValueError("LEASE_SECONDS must be at least twice HEARTBEAT_SECONDS")
         if self.upload_url is not None and self.upload_url == self.derived_url:
@@ -192,6 +200,9 @@ class Settings(BaseSettings):
     def resolve(self, options: Options) -> Options:
         """`options` with every gap filled from these settings. Raises ValueError if they clash."""
         asked = options.model_dump()
+        padding = (options.padding_left_seconds, options.padding_right_seconds)
+        if options.padding_over_words is None and padding != (None, None):
+            asked["padding_over_words"] = True
         filled = {
             name: getattr(self, name) if value is None and hasattr(self, name) else value
             for name, value in asked.items()

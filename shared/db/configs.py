@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shared.db.models import GenerationConfig, Prompt
+from shared.db.models import GenerationConfig
+from shared.db.prompts import ensure_prompt
 from shared.domain.extractive import METHOD
-from shared.domain.names import digest, digest_of
+from shared.domain.names import digest_of
 from shared.messages import Options
 
 SYSTEM_PROMPT = (
@@ -17,15 +20,32 @@ SYSTEM_PROMPT = (
 )
 
 
-def ensure_config(session: Session, options: Options) -> GenerationConfig:
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """A model with its parameters, or the method without one."""
+
+    model: str = METHOD
+    operation_type: str = "generation"
+    system_prompt: str = SYSTEM_PROMPT
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+
+
+EXTRACTIVE = Generator()
+
+
+def ensure_config(
+    session: Session, options: Options, generator: Generator = EXTRACTIVE
+) -> GenerationConfig:
     """The row for these options, made if it is new. `transcript_id` stays NULL: it is shared."""
-    prompt = _ensure_prompt(session, options.prompt or "")
+    prompt = ensure_prompt(session, options.prompt or "", generator.system_prompt)
     values = {
-        "model": options.model or METHOD,
-        "operation_type": "generation",
-        "temperature": None,
-        "top_p": None,
-        "top_k": None,
+        "model": generator.model,
+        "operation_type": generator.operation_type,
+        "temperature": generator.temperature,
+        "top_p": generator.top_p,
+        "top_k": generator.top_k,
         "min_moment_length": options.min_moment_length_seconds,
         "max_moment_length": options.max_moment_length_seconds,
         "min_moments": options.min_moments,
@@ -40,13 +60,3 @@ def ensure_config(session: Session, options: Options) -> GenerationConfig:
     return session.execute(
         select(GenerationConfig).where(GenerationConfig.config_hash == config_hash)
     ).scalar_one()
-
-
-def _ensure_prompt(session: Session, user_prompt: str) -> Prompt:
-    prompt_hash = digest(user_prompt, SYSTEM_PROMPT)
-    session.execute(
-        insert(Prompt)
-        .values(user_prompt=user_prompt, system_prompt=SYSTEM_PROMPT, prompt_hash=prompt_hash)
-        .on_conflict_do_nothing()
-    )
-    return session.execute(select(Prompt).where(Prompt.prompt_hash == prompt_hash)).scalar_one()

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from sqlalchemy import Float, cast, func, select
+from sqlalchemy.orm import Session
+
 from shared.db import models
+from shared.domain.spans import TimeSpan
 from shared.domain.transcript import Segment, Transcript, Word
 
 Json = dict[str, Any]
+_ROUNDING_SECONDS = 0.001
+"""Word times are kept to the millisecond."""
 
 
 def to_json(transcript: Transcript) -> Json:
@@ -60,6 +67,29 @@ def from_row(row: models.Transcript) -> Transcript:
             "words": row.word_timestamps,
             "segments": row.segment_timestamps,
         }
+    )
+
+
+def silence_around(session: Session, video_id: int, span: TimeSpan) -> tuple[float, float]:
+    """Where the last word before the span ends, and where the first after it begins.
+
+    In seconds; 0 and infinity where there is none.
+    """
+    word = func.jsonb_array_elements(models.Transcript.word_timestamps).column_valued("word")
+    # What is read off an element of an array of objects is text.
+    starts = cast(word.op("->>")("start"), Float)
+    ends = cast(word.op("->>")("end"), Float)
+    before, after = session.execute(
+        select(
+            func.max(ends).filter(ends <= span.start_seconds + _ROUNDING_SECONDS),
+            func.min(starts).filter(starts >= span.end_seconds - _ROUNDING_SECONDS),
+        )
+        .select_from(models.Transcript)
+        .where(models.Transcript.video_id == video_id)
+    ).one()
+    return (
+        0.0 if before is None else min(before, span.start_seconds),
+        math.inf if after is None else max(after, span.end_seconds),
     )
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from shared.errors import SettingsError
+from shared.llm.protocol import Endpoint, LanguageModel
 from shared.messaging.protocol import Publisher
 from shared.pipeline.clock import Clock
 from shared.pipeline.policy import Policy
@@ -29,11 +31,16 @@ def this_process() -> str:
 _BORN = time.time_ns()
 
 
+def _no_model(endpoint: Endpoint) -> LanguageModel:
+    raise SettingsError(f"Nothing here can reach a language model, so not {endpoint.name} either.")
+
+
 @dataclass(slots=True)
 class Context:
     """`speech` is called at the first slice to be heard, so that only that process loads a model.
 
-    `work_root`: folder for temporary files; None is the system's.
+    `llm` is called with the endpoint at a stage's first question. `work_root`: folder for
+    temporary files; None is the system's.
     """
 
     engine: Engine
@@ -47,6 +54,7 @@ class Context:
     clock: Clock = field(default_factory=Clock)
     owner: str = field(default_factory=this_process)
     work_root: Path | None = None
+    llm: Callable[[Endpoint], LanguageModel] = _no_model
 
     @property
     def policy(self) -> Policy:

@@ -10,6 +10,7 @@ import structlog
 from pydantic import ValidationError
 from sqlalchemy import ColumnElement, exists, func, select, update
 
+from shared.db.ai_requests import purge
 from shared.db.models import PipelineHistory, StageRun
 from shared.messaging.protocol import Outgoing
 from shared.pipeline.cleaning import clean_up, not_cleaned_up
@@ -32,6 +33,7 @@ class Swept:
     published: int
     ended: int
     cleaned_up: int
+    purged: int = 0
 
 
 def sweep(
@@ -48,10 +50,17 @@ def sweep(
     published = _publish_queued(context, at_once=at_once)
     ended = _end_forgotten(context)
     cleaned_up = sum(clean_up(context, pipeline_id) for pipeline_id in not_cleaned_up(context))
-    swept = Swept(freed, given_up, published, ended, cleaned_up)
+    swept = Swept(freed, given_up, published, ended, cleaned_up, _purge_requests(context))
     if any(asdict(swept).values()):
         _log.info("swept", **asdict(swept))
     return swept
+
+
+def _purge_requests(context: Context) -> int:
+    """Calls of models that were kept long enough."""
+    kept_since = context.clock.after(-86_400 * context.settings.llm_keep_days)
+    with context.session() as session, session.begin():
+        return purge(session, kept_since)
 
 
 def _free_leases(context: Context) -> int:

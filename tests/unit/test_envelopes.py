@@ -183,7 +183,11 @@ CONTRACTS: tuple[type[Message], ...] = (
     messages.VideoProbed,
     messages.AudioSliced,
     messages.VideoTranscribed,
+    messages.TranscriptWindowed,
+    messages.CandidatesFound,
     messages.MomentFound,
+    messages.RefinementRequested,
+    messages.ScoringRequested,
     messages.ClipCut,
     messages.SweepRequested,
 )

@@ -1,0 +1,133 @@
+"""Which model a run asks, from its name: a row of `model_configs`, else the settings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shared.db.configs import EXTRACTIVE, Generator
+from shared.db.models import GenerationConfig, ModelConfig
+from shared.domain.extractive import METHOD
+from shared.errors import Reject
+from shared.llm.keys import key_named
+from shared.llm.prompts import Operation, load_prompt_set
+from shared.llm.protocol import Endpoint
+from shared.messages import Options
+from shared.settings import Settings
+
+WITHOUT_MODEL = (None, "extractive", METHOD)
+
+
+def is_extractive(model: str | None) -> bool:
+    """Whether this names the method without a model."""
+    return model in WITHOUT_MODEL
+
+
+def generator_of(
+    session: Session, settings: Settings, options: Options, pipeline_type: str
+) -> Generator:
+    """What a run with these options generates, or scores, with. Raises `Reject`."""
+    scoring = pipeline_type == "scores_only"
+    name = options.model
+    if name is None or is_extractive(name):
+        if scoring:
+            raise Reject(
+                "no_model", "Scoring again needs a model: name one, or set VIDEOMOMENTS_MODEL."
+            )
+        return EXTRACTIVE
+    endpoint = endpoint_named(session, settings, name)
+    prompts = load_prompt_set(options.kind or settings.kind, settings.prompt_folder)
+    operation: Operation = "score" if scoring else "generate"
+    return Generator(
+        model=endpoint.name,
+        operation_type="scoring" if scoring else "generation",
+        system_prompt=prompts.system(operation),
+        temperature=endpoint.temperature,
+        top_p=endpoint.top_p,
+        top_k=endpoint.top_k,
+    )
+
+
+def endpoint_of(session: Session, settings: Settings, config: GenerationConfig) -> Endpoint:
+    """The config's model, with the parameters the config was made with. Raises `Reject`."""
+    return replace(
+        endpoint_named(session, settings, config.model),
+        temperature=config.temperature,
+        top_p=config.top_p,
+        top_k=config.top_k,
+    )
+
+
+def endpoint_named(session: Session, settings: Settings, name: str) -> Endpoint:
+    """The endpoint of that name. Raises `Reject` where nothing says where it is."""
+    row = session.execute(select(ModelConfig).where(ModelConfig.name == name)).scalar_one_or_none()
+    base = _from_settings(settings, name)
+    if row is not None:
+        return _from_row(row, base, settings)
+    if base.provider == "openai" and base.url is None:
+        known = ", ".join(session.execute(select(ModelConfig.name).order_by("name")).scalars())
+        raise Reject(
+            "unknown_model",
+            f"There is no model {name!r} in model_configs ({known or 'it is empty'}), and "
+            "VIDEOMOMENTS_LLM_URL names no endpoint that may have it.",
+        )
+    return base
+
+
+def _from_settings(settings: Settings, name: str) -> Endpoint:
+    key = settings.llm_api_key
+    return Endpoint(
+        name=name,
+        model=name,
+        provider=settings.llm_provider,
+        url=settings.llm_url,
+        api_key=key.get_secret_value() if key is not None else None,
+        project=settings.project,
+        location=settings.llm_location,
+        temperature=settings.llm_temperature,
+        top_p=settings.llm_top_p,
+        top_k=settings.llm_top_k,
+        output=settings.llm_output,
+        context_tokens=settings.llm_context_tokens,
+        answer_tokens=settings.llm_answer_tokens,
+        timeout_seconds=settings.llm_timeout_seconds,
+        input_price=settings.llm_input_price,
+        output_price=settings.llm_output_price,
+    )
+
+
+def _from_row(row: ModelConfig, base: Endpoint, settings: Settings) -> Endpoint:
+    given = {
+        name: value
+        for name in (
+            "url",
+            "location",
+            "output",
+            "temperature",
+            "top_p",
+            "top_k",
+            "context_tokens",
+            "answer_tokens",
+            "timeout_seconds",
+        )
+        if (value := getattr(row, name)) is not None
+    }
+    provider: Literal["openai", "vertex"] = "vertex" if row.provider == "vertex" else "openai"
+    # The deployment's key is for the deployment's endpoint alone, and so are its prices.
+    own = row.url in (None, settings.llm_url) and row.provider == settings.llm_provider
+    if provider == "vertex" and row.url is None:
+        given["url"] = None
+    return replace(
+        base,
+        **given,
+        provider=provider,
+        model=row.model,
+        api_key=key_named(row.api_key_name) if row.api_key_name else base.api_key if own else None,
+        input_price=row.input_price if row.input_price is not None or not own else base.input_price,
+        output_price=row.output_price
+        if row.output_price is not None or not own
+        else base.output_price,
+    )

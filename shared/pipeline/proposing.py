@@ -1,0 +1,168 @@
+"""Reading one window of a transcript with a model: what it proposes, checked, mended once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from shared.domain.moments import Bounds
+from shared.domain.proposals import Fault, Placed, Proposal, Script, place
+from shared.domain.windows import Window
+from shared.llm.answers import (
+    Moments,
+    RefinedMoment,
+    Unreadable,
+    as_proposal,
+    read,
+    read_moments,
+    schema_of,
+)
+from shared.llm.protocol import Question, Turn
+from shared.llm.rendering import generation_message, generation_repair, refinement_message
+from shared.pipeline.asking import Asked, Asker, Refused
+
+FEWER = "Answer with fewer moments and shorter reasons."
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One proposal and what came of it; `proposal` is None where nothing could be read."""
+
+    proposal: Proposal | None
+    result: Placed | Fault
+    repaired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What the reading of every window has in common."""
+
+    asker: Asker
+    script: Script
+    bounds: Bounds
+    system: str
+    wish: str
+    count: int
+
+    def question(self, window: Window) -> Question:
+        """What is asked about one window."""
+        text = generation_message(self.wish, self.script.sentences, window, self.bounds, self.count)
+        return Question(
+            "generate", self.system, (Turn("user", text),), "moments", schema_of(Moments)
+        )
+
+    def read(self, window: Window) -> list[Outcome]:
+        """All proposals, sound or not. Raises `Reject` or what is transient, never for an answer.
+
+        A refusal, and an answer that stays unreadable, is one outcome without a proposal.
+        """
+        question = self.question(window)
+        try:
+            found, asked, answered = self.asker.converse(question, read_moments, too_long=FEWER)
+        except Refused as refusal:
+            return [Outcome(None, Fault("model_refused", f"The model would not answer: {refusal}"))]
+        except Unreadable as error:
+            return [Outcome(None, Fault("invalid_answer", str(error)))]
+        outcomes = self._placed(found, window, repaired=False)
+        self._note(asked, outcomes)
+        faults = [o for o in outcomes if isinstance(o.result, Fault)]
+        if not faults or answered is not question:
+            return outcomes
+        return outcomes + self._mended(answered, asked, faults, window)
+
+    def _mended(
+        self, question: Question, asked: Asked, faults: Sequence[Outcome], window: Window
+    ) -> list[Outcome]:
+        listed = [f"{_named(fault)}: {_reason(fault)}" for fault in faults[:20]]
+        second = question.again(asked.answer.text, generation_repair(listed))
+        try:
+            again = self.asker.ask(second)
+            found = read_moments(again.answer.text)
+        except (Refused, Unreadable):
+            # What is wrong is on record already; the mending was only an offer.
+            return []
+        outcomes = self._placed(found, window, repaired=True)
+        self._note(again, outcomes)
+        return outcomes
+
+    def _placed(
+        self, found: Sequence[Proposal | Fault], window: Window, *, repaired: bool
+    ) -> list[Outcome]:
+        return [
+            Outcome(None, one, repaired)
+            if isinstance(one, Fault)
+            else Outcome(one, place(one, self.script, window, self.bounds), repaired)
+            for one in found
+        ]
+
+    def _note(self, asked: Asked, outcomes: Sequence[Outcome]) -> None:
+        faults = [_reason(o) for o in outcomes if isinstance(o.result, Fault)]
+        self.asker.note(asked, {"moments": len(outcomes), "faults": faults[:50]})
+
+
+@dataclass(frozen=True, slots=True)
+class SecondLook:
+    """One moment with what is said around it."""
+
+    asker: Asker
+    script: Script
+    bounds: Bounds
+    system: str
+    wish: str
+
+    def look(self, window: Window, focus: Window) -> list[Outcome]:
+        """The refined moment, and what was rejected on the way to it. Raises `Refused`."""
+        text = refinement_message(self.wish, self.script.sentences, window, focus, self.bounds)
+        question = Question(
+            "refine", self.system, (Turn("user", text),), "moment", schema_of(RefinedMoment)
+        )
+        try:
+            found, asked, answered = self.asker.converse(
+                question, partial(read, form=RefinedMoment)
+            )
+        except Unreadable as error:
+            return [Outcome(None, Fault("invalid_answer", str(error)))]
+        first = self._placed(found, window, focus, repaired=False)
+        self._note(asked, first)
+        if not isinstance(first.result, Fault) or answered is not question:
+            return [first]
+        second = question.again(asked.answer.text, generation_repair([first.result.reason]))
+        try:
+            again = self.asker.ask(second)
+            mended = self._placed(
+                read(again.answer.text, RefinedMoment), window, focus, repaired=True
+            )
+        except Unreadable:
+            return [first]
+        self._note(again, mended)
+        return [first, mended]
+
+    def _placed(
+        self, moment: RefinedMoment, window: Window, focus: Window, *, repaired: bool
+    ) -> Outcome:
+        proposal = as_proposal(moment)
+        result = place(proposal, self.script, window, self.bounds)
+        if isinstance(result, Placed) and not (
+            result.first_sentence <= focus.last and focus.first <= result.last_sentence
+        ):
+            result = Fault(
+                "another_moment",
+                f"That is another moment: keep to sentences {focus.first} to {focus.last} or some "
+                "of them.",
+            )
+        return Outcome(proposal, result, repaired)
+
+    def _note(self, asked: Asked, outcome: Outcome) -> None:
+        faults = [_reason(outcome)] if isinstance(outcome.result, Fault) else []
+        self.asker.note(asked, {"moments": 1, "faults": faults})
+
+
+def _named(outcome: Outcome) -> str:
+    if outcome.proposal is None:
+        return "One of them"
+    return f"Sentences {outcome.proposal.start_id} to {outcome.proposal.end_id}"
+
+
+def _reason(outcome: Outcome) -> str:
+    return outcome.result.reason if isinstance(outcome.result, Fault) else ""
