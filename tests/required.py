@@ -17,6 +17,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "emulator": ("emulator",),
     "media": ("../shared/media", "real speech"),
     "speech-fixture": ("memorised whisper", "fixture-whisper"),
+    "terraform": ("terraform is not installed",),
     "extras": ("extra is not installed", "could not import"),
 }
 REQUIRED = pytest.StashKey[tuple[str, ...]]()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import structlog
 from sqlalchemy import extract, func, select, update
 from sqlalchemy.orm import Session
 
 from shared.db.models import PipelineHistory, StageRun
 from shared.pipeline.clock import Clock
 
+_log = structlog.get_logger(__name__)
 UNFINISHED = ("queued", "running")
 ENDS_PIPELINE = ("superseded", "source_gone")
 PIPELINE_FAILED = "pipeline_failed"
@@ -88,6 +90,8 @@ def end_if_done(session: Session, pipeline: PipelineHistory, clock: Clock) -> bo
         )
         .execution_options(synchronize_session=False)
     )
+    # The deployment's alert on failed pipelines counts this line.
+    _log.info("pipeline ended", status=status, error_stage=pipeline.error_stage)
     session.expire(pipeline)
     return True
 

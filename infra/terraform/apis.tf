@@ -1,0 +1,28 @@
+# infra/bootstrap.sh enables what the first build needs; these are what the deployment runs on.
+resource "google_project_service" "used" {
+  for_each = toset([
+    "artifactregistry.googleapis.com",
+    "cloudresourcemanager.googleapis.com",
+    "cloudscheduler.googleapis.com",
+    "iam.googleapis.com",
+    "logging.googleapis.com",
+    "monitoring.googleapis.com",
+    "pubsub.googleapis.com",
+    "run.googleapis.com",
+    "secretmanager.googleapis.com",
+    "sqladmin.googleapis.com",
+    "storage.googleapis.com",
+  ])
+  service = each.key
+  # Others in the project may use them too.
+  disable_on_destroy = false
+}
+
+resource "google_project_service" "optional" {
+  for_each = toset(concat(
+    var.use_vertex_ai ? ["aiplatform.googleapis.com"] : [],
+    var.budget == null ? [] : ["billingbudgets.googleapis.com"],
+  ))
+  service            = each.key
+  disable_on_destroy = false
+}

@@ -1,0 +1,93 @@
+# Reached through the Cloud SQL connector only: no network is authorised, and no password exists.
+# Its own certificate and an IAM token stand at the door.
+
+resource "google_sql_database_instance" "main" {
+  name                = "${var.name}-${var.environment}"
+  region              = var.region
+  database_version    = "POSTGRES_17"
+  deletion_protection = var.database.deletion_protection
+
+  settings {
+    edition                     = "ENTERPRISE"
+    tier                        = var.database.tier
+    availability_type           = var.database.high_availability ? "REGIONAL" : "ZONAL"
+    disk_type                   = "PD_SSD"
+    disk_size                   = var.database.disk_gib
+    disk_autoresize             = true
+    connector_enforcement       = "REQUIRED"
+    deletion_protection_enabled = var.database.deletion_protection
+
+    ip_configuration {
+      ipv4_enabled = true
+      ssl_mode     = "TRUSTED_CLIENT_CERTIFICATE_REQUIRED"
+    }
+
+    backup_configuration {
+      enabled                        = true
+      point_in_time_recovery_enabled = true
+      start_time                     = "03:00"
+      transaction_log_retention_days = 7
+
+      backup_retention_settings {
+        retained_backups = var.database.retained_backups
+      }
+    }
+
+    database_flags {
+      name  = "cloudsql.iam_authentication"
+      value = "on"
+    }
+    database_flags {
+      name  = "max_connections"
+      value = tostring(var.database.max_connections)
+    }
+
+    insights_config {
+      query_insights_enabled = true
+    }
+
+    maintenance_window {
+      day          = 7
+      hour         = 3
+      update_track = "stable"
+    }
+  }
+
+  lifecycle {
+    # It grows by itself.
+    ignore_changes = [settings[0].disk_size]
+
+    precondition {
+      condition     = local.needed_connections <= var.database.max_connections
+      error_message = "All instances at once would hold ${local.needed_connections} connections: raise database.max_connections, or lower max_instances or pool_size."
+    }
+  }
+
+  depends_on = [google_project_service.used]
+}
+
+resource "google_sql_database" "main" {
+  name     = "videomoments"
+  instance = google_sql_database_instance.main.name
+}
+
+# The user is the account's e-mail without its suffix. It may log in; what it may do in there is
+# granted by the migration, table by table.
+resource "google_sql_user" "function" {
+  for_each = var.functions
+  name     = trimsuffix(google_service_account.function[each.key].email, ".gserviceaccount.com")
+  instance = google_sql_database_instance.main.name
+  type     = "CLOUD_IAM_SERVICE_ACCOUNT"
+  # PostgreSQL drops no role that holds grants; without its account nobody can enter as it.
+  deletion_policy = "ABANDON"
+}
+
+# The owner of the tables; no function is.
+resource "google_sql_user" "migrator" {
+  name           = trimsuffix(google_service_account.migrator.email, ".gserviceaccount.com")
+  instance       = google_sql_database_instance.main.name
+  type           = "CLOUD_IAM_SERVICE_ACCOUNT"
+  database_roles = ["cloudsqlsuperuser"]
+  # As above: it owns the tables.
+  deletion_policy = "ABANDON"
+}

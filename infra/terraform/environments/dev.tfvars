@@ -1,0 +1,15 @@
+# As cheap as it gets: nothing waits, and the smallest database that has room.
+environment   = "dev"
+scale_to_zero = true
+max_instances = 2
+
+database = {
+  tier                = "db-g1-small"
+  disk_gib            = 10
+  high_availability   = false
+  max_connections     = 150
+  retained_backups    = 3
+  deletion_protection = false
+}
+
+delete_data_with_deployment = true

@@ -1,0 +1,28 @@
+resource "google_artifact_registry_repository" "images" {
+  repository_id = "${var.name}-images"
+  location      = var.region
+  format        = "DOCKER"
+
+  docker_config {
+    # A tag is a build; what was scanned is what runs.
+    immutable_tags = true
+  }
+
+  # Enough to roll back to; older images only cost.
+  cleanup_policies {
+    id     = "keep-recent"
+    action = "KEEP"
+    most_recent_versions {
+      keep_count = 10
+    }
+  }
+  cleanup_policies {
+    id     = "delete-old"
+    action = "DELETE"
+    condition {
+      older_than = "2592000s"
+    }
+  }
+
+  depends_on = [google_project_service.used]
+}

@@ -1,0 +1,20 @@
+# Terraform makes the secret; its content never passes through here:
+# printf %s "$KEY" | gcloud secrets versions add vm-openai-api-key --data-file=-
+
+resource "google_secret_manager_secret" "secret" {
+  for_each  = var.secrets
+  secret_id = "${var.name}-${replace(lower(each.key), "_", "-")}"
+
+  replication {
+    auto {}
+  }
+
+  depends_on = [google_project_service.used]
+}
+
+resource "google_secret_manager_secret_iam_member" "reader" {
+  for_each  = local.secret_readers
+  secret_id = google_secret_manager_secret.secret[each.value.secret].id
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.function[each.value.function].member
+}

@@ -1,0 +1,60 @@
+resource "google_storage_bucket" "uploads" {
+  name                        = "${var.project}-${var.name}-uploads"
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = var.delete_data_with_deployment
+
+  dynamic "lifecycle_rule" {
+    for_each = var.keep_uploads_days == null ? [] : [var.keep_uploads_days]
+    content {
+      action { type = "Delete" }
+      condition { age = lifecycle_rule.value }
+    }
+  }
+  # Parts of uploads that were never completed.
+  lifecycle_rule {
+    action { type = "AbortIncompleteMultipartUpload" }
+    condition { age = 7 }
+  }
+
+  depends_on = [google_project_service.used]
+}
+
+resource "google_storage_bucket" "derived" {
+  name                        = "${var.project}-${var.name}-derived"
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = var.delete_data_with_deployment
+
+  # A run deletes its own slices; these are of runs whose rows were deleted meanwhile. A failed run
+  # keeps its slices for 7 days, so that a retry redoes only what failed.
+  lifecycle_rule {
+    action { type = "Delete" }
+    condition {
+      age            = 14
+      matches_prefix = ["temporary/"]
+    }
+  }
+  lifecycle_rule {
+    action { type = "AbortIncompleteMultipartUpload" }
+    condition { age = 7 }
+  }
+
+  # Slices come and go in minutes: kept for a week after deletion they would cost more than clips.
+  soft_delete_policy {
+    retention_duration_seconds = 0
+  }
+
+  depends_on = [google_project_service.used]
+}
+
+resource "google_storage_notification" "uploaded" {
+  bucket         = google_storage_bucket.uploads.name
+  topic          = google_pubsub_topic.topic[var.upload_topic].id
+  payload_format = "JSON_API_V1"
+  event_types    = ["OBJECT_FINALIZE"]
+
+  depends_on = [google_pubsub_topic_iam_member.storage_notifies]
+}

@@ -1,0 +1,121 @@
+variable "project" {
+  description = "Google Cloud project. One for each environment: topics are named as the code names them."
+  type        = string
+}
+
+variable "region" {
+  description = "Region of everything that has one."
+  type        = string
+}
+
+variable "name" {
+  description = "Prefix of the names of services, accounts and buckets."
+  type        = string
+  default     = "vm"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,8}[a-z0-9]$", var.name))
+    error_message = "2 to 10 lower-case letters, digits and hyphens, beginning with a letter."
+  }
+}
+
+variable "environment" {
+  description = "What this deployment is called in labels, alerts and the dashboard."
+  type        = string
+}
+
+variable "images" {
+  description = "The two images, by digest, as the build pushed them."
+  type = object({
+    media  = string
+    speech = string
+  })
+}
+
+variable "settings" {
+  description = "More VIDEOMOMENTS_ settings for every function, without the prefix: { MAX_MOMENTS = \"5\" }."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for key in keys(var.settings) : can(regex("^[A-Z][A-Z0-9_]*$", key))])
+    error_message = "Settings are named in capitals, without the prefix VIDEOMOMENTS_."
+  }
+}
+
+variable "secrets" {
+  description = "Environment variables from Secret Manager, and the functions that get each."
+  type        = map(list(string))
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name in keys(var.secrets) : can(regex("^[A-Z][A-Z0-9_]*$", name))])
+    error_message = "A secret is named as the environment variable it becomes."
+  }
+  validation {
+    condition     = length(setsubtract(flatten(values(var.secrets)), keys(var.functions))) == 0
+    error_message = "No such function: ${join(", ", setsubtract(flatten(values(var.secrets)), keys(var.functions)))}."
+  }
+}
+
+variable "use_vertex_ai" {
+  description = "Whether functions that ask models may ask Gemini on Vertex AI."
+  type        = bool
+  default     = false
+}
+
+variable "scale_to_zero" {
+  description = "Keep no instance waiting, whatever a function declares."
+  type        = bool
+}
+
+variable "max_instances" {
+  description = "At most so many instances of a function, whatever it declares."
+  type        = number
+}
+
+variable "database" {
+  description = "The Cloud SQL instance. Prices and sizes: docs/deploy.md."
+  type = object({
+    tier                = string
+    disk_gib            = number
+    high_availability   = bool
+    max_connections     = number
+    retained_backups    = number
+    deletion_protection = bool
+  })
+}
+
+variable "pool_size" {
+  description = "Database connections one instance of a function may hold."
+  type        = number
+  default     = 3
+}
+
+variable "keep_uploads_days" {
+  description = "Delete uploaded videos after so many days. Null keeps them."
+  type        = number
+  default     = null
+}
+
+variable "delete_data_with_deployment" {
+  description = "Whether `terraform destroy` may delete buckets that still hold objects."
+  type        = bool
+  default     = false
+}
+
+variable "alert_email" {
+  description = "Who is told. Null: alerts are only shown in the console."
+  type        = string
+  default     = null
+}
+
+variable "budget" {
+  description = "Tell when a month costs more. Needs billing.budgets.create on the account."
+  type = object({
+    billing_account = string
+    currency        = string
+    amount          = number
+  })
+  default = null
+}
