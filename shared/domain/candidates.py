@@ -14,7 +14,7 @@ _MAX_UNITS = 120
 _SALIENCE, _COVERAGE, _EDGE, _CROSSING = 0.45, 0.35, 0.1, 0.4
 _BROKEN_SENTENCE = 0.25
 _IDLE, _PAUSE_SECONDS = 1.0, 2.0
-_THRESHOLD = 0.35
+_THRESHOLD = 0.43
 """What a moment must be worth to be chosen of its own accord."""
 
 

@@ -13,7 +13,7 @@ SHORTEST_REACH, LONGEST_REACH, _WORK = 120, 600, 480_000
 """A topic has at most so many sentences; in long transcripts fewer, which bounds the work."""
 _PRIOR_MASS = 2.0
 _PRICE, _PRICE_MASS = 0.03, 300.0
-_SHORT_COST = 4.0
+_SHORT_COST = 5.0
 _PAUSE_GAIN = 0.5
 
 

@@ -151,21 +151,24 @@ def _moment(
 ) -> Moment:
     first = int(analysis.sentence_of_word[choice.first_word])
     last = int(analysis.sentence_of_word[choice.stop_word - 1])
-    texts = [
-        [
-            w.text
-            for w in analysis.words[
-                max(s.first_word, choice.first_word) : min(s.last_word + 1, choice.stop_word)
-            ]
-        ]
+    runs = [
+        range(max(s.first_word, choice.first_word), min(s.last_word + 1, choice.stop_word))
         for s in analysis.sentences[first : last + 1]
     ]
+    texts = [[analysis.words[i].text for i in run] for run in runs]
+    silence = analysis.gaps.right - analysis.gaps.left
+    pauses = [[float(silence[i + 1]) for i in run] for run in runs]
     telling: dict[str, float] = {}
     for topic in range(analysis.topics.of[first], analysis.topics.of[last] + 1):
         for token, weight in weights[topic].items():
             telling[token] = max(telling.get(token, 0.0), weight)
     return Moment(
-        choice.span, title_of(texts, telling), score, _reason(analysis, choice, first), first, last
+        choice.span,
+        title_of(texts, telling, pauses),
+        score,
+        _reason(analysis, choice, first),
+        first,
+        last,
     )
 
 

@@ -94,7 +94,7 @@ def test_scores_and_titles_tell_moments_apart() -> None:
             if moment.span.start_seconds <= w.start_seconds < moment.span.end_seconds
         )
         assert moment.title.casefold() in inside.casefold()
-        assert len(moment.title) <= 60
+        assert len(moment.title) <= 80
 
 
 @pytest.mark.parametrize("loud_half", [0, 1])

@@ -88,7 +88,7 @@ def test_long_run_is_split_at_its_widest_gap() -> None:
         (["蜂は花の蜜を集めます。"], {"花の": 1.0}, "蜂は花の蜜を集めます"),
         (["…"], {}, "…"),
         (["um"], {}, "Um"),
-        (["x" * 900], {}, "X" + "x" * 59),
+        (["x" * 900], {}, "X" + "x" * 79),
     ],
 )
 def test_titles(sentences: list[str], weights: dict[str, float], title: str) -> None:
@@ -97,9 +97,32 @@ def test_titles(sentences: list[str], weights: dict[str, float], title: str) -> 
 
 
 def test_a_long_title_ends_with_a_word() -> None:
-    """What is over 60 characters is cut between words."""
-    said = "the queen bee lays thousands of eggs every single day of the long hot summer here"
+    """What is over 80 characters is cut between words, and not after one that only leads on."""
+    said = (
+        "the queen bee lays thousands of eggs every single day of the long hot summer with the "
+        "help of her many workers"
+    )
     words = said.split()
     title = title_of([words], {"queen": 3.0, "eggs": 2.0, "thousands": 2.0})
-    assert len(title) <= 60
+    assert len(title) <= 80
     assert title.casefold().split() == words[: len(title.split())]
+    assert title.split()[-1] not in {"of", "the", "with", "her"}
+
+
+def test_a_whole_sentence_is_preferred_to_a_part_of_a_longer_one() -> None:
+    """A title that ends where its sentence ends beats one that tells a little more."""
+    long = "and the queen lays eggs in the hive all summer long until the cold of autumn comes down"
+    title = title_of(
+        [long.split(), ["The", "queen", "never", "leaves", "the", "hive."]],
+        {"queen": 2.0, "hive": 2.0},
+    )
+    assert title == "The queen never leaves the hive"
+
+
+def test_pauses_part_clauses_where_marks_are_missing() -> None:
+    """Without marks a title ends where the speaker paused."""
+    said = "and then the bees dance for others so that they can all find the flowers of the meadow"
+    words = said.split()
+    pauses = [0.0] * len(words)
+    pauses[words.index("others")] = pauses[-1] = 0.4
+    assert title_of([words], {"bees": 2.0, "dance": 2.0}, [pauses]) == "The bees dance for others"
