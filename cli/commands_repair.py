@@ -90,11 +90,17 @@ def gc(
 
 
 @database_app.command("upgrade", epilog="Example: videomoments db upgrade")
-def database_upgrade(data: Data = None) -> None:
+def database_upgrade(
+    data: Data = None,
+    grant_to: Annotated[
+        list[str] | None,
+        typer.Option(metavar="USER", help="Let this database user read and write; repeatable."),
+    ] = None,
+) -> None:
     """Bring the database to this version's schema."""
     from cli.database import upgrade_database
 
-    upgrade_database(load_settings(), Home.of(data))
+    upgrade_database(load_settings(), Home.of(data), grant_to or ())
 
 
 @database_app.command("current", epilog="Example: videomoments db current")

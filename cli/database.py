@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -12,6 +12,7 @@ from cli.home import Home
 from cli.postgres import EmbeddedPostgres
 from functions.wiring import engine_from
 from shared.db.engine import check_server, make_engine
+from shared.db.grants import grant_use
 from shared.db.migrate import current, head, upgrade
 from shared.settings import Settings
 
@@ -41,9 +42,10 @@ def _ready(engine: Engine, *, migrate: bool) -> Iterator[None]:
         engine.dispose()
 
 
-def upgrade_database(settings: Settings, home: Home) -> None:
-    """Migrate, and say to what."""
+def upgrade_database(settings: Settings, home: Home, grant_to: Collection[str] = ()) -> None:
+    """Migrate, let the users `grant_to` use what there is, and say to what."""
     with database(settings, home) as engine:
+        grant_use(engine, grant_to)
         Console().print(f"The database is at revision {current(engine)}.", highlight=False)
 
 

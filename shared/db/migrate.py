@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine
 
 logger = logging.getLogger(__name__)
 
+VERSION_TABLE = "alembic_version"
 _one_at_a_time = threading.Lock()
 """`alembic.context` is one per process. Between processes, env.py's advisory lock does the same."""
 
