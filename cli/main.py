@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from cli import commands_eval, commands_insight, commands_repair, commands_run
+from cli import commands_eval, commands_insight, commands_models, commands_repair, commands_run
 from cli.arguments import Data
 from cli.failures import one_line
 from cli.home import Home
@@ -70,5 +70,7 @@ def dev(
 app.add_typer(commands_run.app)
 app.add_typer(commands_insight.app)
 app.add_typer(commands_eval.app)
+app.add_typer(commands_models.app)
+app.add_typer(commands_models.models_app, name="models")
 app.add_typer(commands_repair.app)
 app.add_typer(commands_repair.database_app, name="db")
