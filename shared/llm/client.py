@@ -11,7 +11,6 @@ import asyncio
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared.errors import ModelUnavailable
@@ -30,7 +29,7 @@ class ModelClient:
 
     def __init__(self, endpoint: Endpoint, model: Model | None = None) -> None:
         self._endpoint = endpoint
-        self._given = model
+        self._model = model
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -45,16 +44,18 @@ class ModelClient:
 
         from shared.llm.errors import translated
 
+        # The first import takes seconds: they are no part of the wait for an answer.
+        model = self._ready_model()
         limit = min(timeout_seconds, self._endpoint.timeout_seconds)
         try:
-            return self._wait(self._ask(question, limit), limit + _GRACE_SECONDS)
+            return self._wait(self._ask(model, question, limit), limit + _GRACE_SECONDS)
         except ContentFilterError as error:
             return Answer("", question.input_tokens, 0, refusal=str(error) or "content filter")
         except AgentRunError as error:
             raise translated(error, self._endpoint) from error
         except TimeoutError as error:
             raise ModelUnavailable(
-                f"The model {self._endpoint.name} did not answer within {limit:.0f} s."
+                f"The model {self._endpoint.name} did not answer within {limit:.3g} s."
             ) from error
 
     def close(self) -> None:
@@ -63,18 +64,18 @@ class ModelClient:
             loop, self._loop = self._loop, None
         if loop is None:
             return
-        if "_model" in self.__dict__:
+        if self._model is not None:
             asyncio.run_coroutine_threadsafe(_close(self._model), loop).result(_GRACE_SECONDS)
         loop.call_soon_threadsafe(loop.stop)
 
-    async def _ask(self, question: Question, limit: float) -> Answer:
+    async def _ask(self, model: Model, question: Question, limit: float) -> Answer:
         from pydantic_ai.direct import model_request
 
         from shared.llm.wire import to_answer, to_messages
 
         async with asyncio.timeout(limit):
             response = await model_request(
-                self._model,
+                model,
                 to_messages(question),
                 model_settings=self._settings(limit),
                 model_request_parameters=self._parameters(question),
@@ -82,11 +83,13 @@ class ModelClient:
             )
         return to_answer(response, question)
 
-    @cached_property
-    def _model(self) -> Model:
+    def _ready_model(self) -> Model:
         from shared.llm.wire import make_model
 
-        return self._given or make_model(self._endpoint)
+        with self._lock:
+            if self._model is None:
+                self._model = make_model(self._endpoint)
+            return self._model
 
     def _settings(self, limit: float) -> ModelSettings:
         endpoint = self._endpoint
