@@ -20,6 +20,10 @@ def status(
     ] = None,
     data: Data = None,
     as_json: AsJson = False,
+    forget: Annotated[
+        bool,
+        typer.Option("--forget-failures", help="Keep those outside any run no longer, once shown."),
+    ] = False,
 ) -> None:
     """Show how runs stand: all of them, or one video's with each of its stages.
 
@@ -28,7 +32,11 @@ def status(
     """
     from cli.status import show_status
 
-    raise typer.Exit(show_status(load_settings(), Home.of(data), video, as_json=as_json))
+    if video is not None and forget:
+        raise typer.BadParameter("--forget-failures goes without a video")
+    home = Home.of(data)
+    code = show_status(load_settings(), home, video, as_json=as_json, forget=forget)
+    raise typer.Exit(code)
 
 
 @app.command(epilog="Example: videomoments explain talk-1a2b3c4d5e")

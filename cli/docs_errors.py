@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-PACKAGES = ("functions", "shared")
+from shared.error_codes import ERROR_CODES
+
+PACKAGES = ("cli", "functions", "shared")
 RAISED_BY_NAME = {"Reject"}
 
 
@@ -22,7 +24,7 @@ class Code:
 
 
 def errors_page(root: Path, notice: str) -> str:
-    """Codes in alphabetical order, with the messages and the modules they come from."""
+    """Codes in alphabetical order: what each means, what to do, and the words it comes with."""
     found: dict[str, list[Code]] = defaultdict(list)
     for code in sorted(codes(root), key=lambda code: (code.code, code.module)):
         found[code.code].append(code)
@@ -32,13 +34,15 @@ def errors_page(root: Path, notice: str) -> str:
             "",
             notice,
             "",
-            "A stage run that failed or was skipped carries one of these codes and its message "
-            "(`stage_runs.error_code`, `error_message`). Codes with a message are permanent: what "
-            "they tell of is not tried again. The others are the runtime's own.",
+            "A stage run that failed or was skipped carries one of these codes and a message "
+            "(`stage_runs.error_code`, `error_message`); `videomoments status` shows them, "
+            "`videomoments explain VIDEO` says what to do. A command that is refused ends with "
+            "the message alone. What failed is done again by `videomoments retry VIDEO`, after "
+            "what stands under “what to do”.",
             "",
-            "| code | message | given by |",
-            "| --- | --- | --- |",
-            *(_row(code, places) for code, places in found.items()),
+            "| code | meaning | what to do | messages |",
+            "| --- | --- | --- | --- |",
+            *(_row(code, found.get(code, [])) for code in sorted(ERROR_CODES)),
             "",
         ]
     )
@@ -84,13 +88,21 @@ def codes_in(source: str, module: str, constants: Mapping[str, str]) -> Iterator
 
 
 def _error_codes(node: ast.AST) -> Iterator[ast.expr]:
-    """What is given as `error_code=…` or `{"error_code": …}`."""
-    if isinstance(node, ast.keyword) and node.arg == "error_code":
+    """What is given as `error_code=…`, `code=…` or `{"error_code": …}`, or to `_fail`."""
+    if isinstance(node, ast.keyword) and node.arg in {"error_code", "code"}:
         yield node.value
+    if isinstance(node, ast.Assign) and any(_is_code(target) for target in node.targets):
+        yield node.value
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        yield from node.args[1:2] if node.func.attr == "_fail" else ()
     if isinstance(node, ast.Dict):
         for key, value in zip(node.keys, node.values, strict=True):
             if isinstance(key, ast.Constant) and key.value == "error_code":
                 yield value
+
+
+def _is_code(target: ast.expr) -> bool:
+    return isinstance(target, ast.Name) and target.id == "code"
 
 
 def _rejects(node: ast.ClassDef) -> bool:
@@ -138,6 +150,7 @@ def _template(node: ast.expr) -> str | None:
 
 def _row(code: str, places: list[Code]) -> str:
     messages = dict.fromkeys(place.message for place in places if place.message)
-    modules = dict.fromkeys(f"`{place.module}`" for place in places)
-    said = "<br>".join(message.replace("|", "\\|") for message in messages) or "(by what happened)"
-    return f"| `{code}` | {said} | {', '.join(modules)} |"
+    said = "<br>".join(messages) or "(by what happened)"
+    declared = ERROR_CODES[code]
+    cells = (f"`{code}`", declared.meaning, declared.remedy, said)
+    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"

@@ -27,7 +27,7 @@ def publish_message(settings: Settings, home: Home, topic: str, text: str) -> in
     """Check the message and publish it. Raises `MalformedMessage` saying what is wrong."""
     message = read_message(topic, text)
     stderr = Console(stderr=True)
-    publisher = _reachable(settings, home)
+    publisher = reachable_publisher(settings, home)
     if publisher is not None:
         _send(publisher, message)
         stderr.print(f"Published on {topic}.", highlight=False)
@@ -43,7 +43,7 @@ def publish_message(settings: Settings, home: Home, topic: str, text: str) -> in
     return 0
 
 
-def _reachable(settings: Settings, home: Home) -> Publisher | None:
+def reachable_publisher(settings: Settings, home: Home) -> Publisher | None:
     """Where the environment names a broker, that; else a `dev` that runs on this data folder."""
     if "PUBSUB_EMULATOR_HOST" in os.environ:
         return PubSubPublisher(settings.project or DEFAULT_PROJECT)

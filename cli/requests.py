@@ -15,11 +15,11 @@ from shared.db.models import PipelineHistory, StageRun
 from shared.errors import Reject
 from shared.messages import Options, PipelineRequested, PipelineType
 from shared.messaging.outgoing import outgoing
-from shared.pipeline.admission import admit
+from shared.pipeline.admission import admit, identifier_of
 from shared.pipeline.claims import Ignored
 from shared.pipeline.context import Context
-from shared.pipeline.ending import RETRYABLE_STATUSES, lock_pipeline, reopen
-from shared.pipeline.finishing import again
+from shared.pipeline.deleting import forget_deletion
+from shared.pipeline.retrying import retry
 
 POLL_SECONDS = 0.1
 START = TOPOLOGY.stage("start_pipeline")
@@ -47,6 +47,10 @@ def request_file(
 ) -> Run:
     """Drop the file and ask for its run; what an earlier run has done is not done again."""
     stat = drop(context, path)
+    try:
+        forget_deletion(context, identifier_of(stat))
+    except Reject as reject:
+        return Run(path, None, reject)
     message = PipelineRequested(source_url=stat.url, pipeline_type=pipeline_type, options=options)
     try:
         admitted = admit(context, START, message)
@@ -59,27 +63,6 @@ def request_file(
     if not retry(context, admitted.pipeline):
         context.publisher.publish([outgoing(admitted)])
     return Run(path, admitted.pipeline)
-
-
-def retry(context: Context, identifier: str) -> bool:
-    """Queue again what failed in an ended pipeline. False when nothing did."""
-    with context.session() as session, session.begin():
-        found = session.execute(
-            select(PipelineHistory.id).where(PipelineHistory.identifier == identifier)
-        ).scalar_one()
-        pipeline = lock_pipeline(session, found)
-        if pipeline is None or pipeline.status not in RETRYABLE_STATUSES:
-            return False
-        if reopen(session, pipeline, context.clock) == 0:
-            return False
-        rows = session.execute(
-            select(StageRun.stage, StageRun.topic, StageRun.message).where(
-                StageRun.pipeline_id == found, StageRun.status == "queued"
-            )
-        ).all()
-        messages = [again(context.topology, row.stage, row.topic, row.message) for row in rows]
-    context.publisher.publish(messages)
-    return True
 
 
 def wait(

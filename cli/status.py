@@ -1,4 +1,4 @@
-"""`videomoments status` and `videomoments db`: what the database says."""
+"""`videomoments status`: how runs stand, as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from cli.database import database
 from cli.home import Home
+from cli.quantities import size_words
 from cli.results import document
+from cli.stage_facts import failures_outside, stages_of
+from shared.db.deletions import unfinished
 from shared.db.models import PipelineHistory, StageRun, Video
 from shared.errors import Reject
 from shared.settings import Settings
@@ -21,14 +24,22 @@ from shared.settings import Settings
 Json = dict[str, Any]
 
 
-def show_status(settings: Settings, home: Home, video: str | None, *, as_json: bool) -> int:
-    """Print all runs, or one video's. Raises `Reject` for a video that is not there."""
+def show_status(
+    settings: Settings, home: Home, video: str | None, *, as_json: bool, forget: bool = False
+) -> int:
+    """Print all runs, or one video's. Raises `Reject` for a video that is not there.
+
+    `forget`: failures outside any run are shown once more, and no longer kept.
+    """
     with database(settings, home) as engine, Session(engine) as session:
-        identifiers = _pipelines(session, video)
-        found = document(session, identifiers)
+        found = document(session, pipelines_of(session, video))
         for pipeline in found["pipelines"]:
-            pipeline["stages"] = _stages(session, pipeline["identifier"])
-        found["failures"] = _orphans(session) if video is None else []
+            pipeline["stages"] = stages_of(session, pipeline["identifier"])
+        found["failures"] = failures_outside(session) if video is None else []
+        found["deletions"] = _deletions(session) if video is None else []
+        if forget:
+            session.execute(delete(StageRun).where(StageRun.pipeline_id.is_(None)))
+            session.commit()
     if as_json:
         print(json.dumps(found, ensure_ascii=False, indent=2))  # noqa: T201
     else:
@@ -36,7 +47,8 @@ def show_status(settings: Settings, home: Home, video: str | None, *, as_json: b
     return 0
 
 
-def _pipelines(session: Session, video: str | None) -> list[str]:
+def pipelines_of(session: Session, video: str | None) -> list[str]:
+    """The runs of a video, or all; the oldest first. Raises `Reject` for an unknown video."""
     query = (
         select(PipelineHistory.identifier)
         .join(Video, Video.id == PipelineHistory.video_id)
@@ -54,38 +66,15 @@ def _pipelines(session: Session, video: str | None) -> list[str]:
     return found
 
 
-def _stages(session: Session, pipeline: str) -> list[Json]:
-    rows = session.execute(
-        select(StageRun)
-        .join(PipelineHistory, PipelineHistory.id == StageRun.pipeline_id)
-        .where(PipelineHistory.identifier == pipeline)
-        .order_by(StageRun.id)
-    ).scalars()
-    return [_stage_json(row) for row in rows]
-
-
-def _orphans(session: Session) -> list[Json]:
-    """Failures that belong to no pipeline: what could not be read, or named no source."""
-    rows = session.execute(
-        select(StageRun).where(StageRun.pipeline_id.is_(None)).order_by(StageRun.id)
-    ).scalars()
-    return [_stage_json(row) for row in rows]
-
-
-def _stage_json(row: StageRun) -> Json:
-    return {
-        "stage": row.stage,
-        "subject": row.subject,
-        "status": row.status,
-        "attempt": row.attempt,
-        "error_code": row.error_code,
-        "error_message": row.error_message,
-        "metrics": row.metrics,
-    }
+def _deletions(session: Session) -> list[Json]:
+    return [
+        {"video": stone.video, "requested_at": stone.requested_at.isoformat(timespec="seconds")}
+        for stone in unfinished(session)
+    ]
 
 
 def _print(console: Console, found: Json, *, with_stages: bool) -> None:
-    if not found["pipelines"] and not found["failures"]:
+    if not any(found.values()):
         console.print("Nothing has run yet. Begin with: videomoments run FILE")
     if found["pipelines"]:
         console.print(_pipelines_table(found["pipelines"]))
@@ -94,8 +83,12 @@ def _print(console: Console, found: Json, *, with_stages: bool) -> None:
             console.print(Text(f"\n{pipeline['identifier']}", style="bold"))
             console.print(_stages_table(pipeline["stages"]))
     if found["failures"]:
-        console.print(Text("\nFailures outside any run", style="bold"))
+        console.print(Text("\nFailures outside any run, dead letters among them", style="bold"))
         console.print(_stages_table(found["failures"]))
+        console.print("Once seen to, forget them: videomoments status --forget-failures")
+    for deletion in found["deletions"]:
+        line = f"Not deleted to the end: videomoments delete {deletion['video']}"
+        console.print(Text(line), soft_wrap=True)
 
 
 def _pipelines_table(pipelines: list[Json]) -> Table:
@@ -114,14 +107,21 @@ def _pipelines_table(pipelines: list[Json]) -> Table:
 
 
 def _stages_table(stages: list[Json]) -> Table:
-    table = Table("Stage", "Subject", "Status", "Attempt", "Seconds", "Reason", show_edge=False)
+    table = Table(show_edge=False)
+    for column in ("Stage", "Subject", "Status"):
+        table.add_column(column)
+    for column in ("Attempt", "Seconds", "Read", "Written"):
+        table.add_column(column, justify="right")
+    table.add_column("Reason")
     for stage in stages:
         table.add_row(
             stage["stage"],
-            Text(stage["subject"], overflow="ellipsis", no_wrap=True),
+            Text(stage["subject"].rpartition("/")[2], overflow="ellipsis", no_wrap=True),
             stage["status"],
             str(stage["attempt"]),
-            f"{stage['metrics'].get('seconds', 0):.1f}",
+            "" if stage["seconds"] is None else f"{stage['seconds']:.1f}",
+            size_words(stage["bytes_read"]),
+            size_words(stage["bytes_written"]),
             Text(stage["error_message"] or ""),
         )
     return table

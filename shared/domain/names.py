@@ -88,10 +88,6 @@ def plan_name(*parts: str) -> str:
     return digest(*parts)[:8]
 
 
-def derived_folders(derived_url: str, video: str) -> tuple[str, ...]:
-    """Every folder in which something made of that video, or of its runs, may lie."""
-    return (
-        f"{derived_url}/clips/{video}/",
-        f"{derived_url}/thumbnails/{video}/",
-        temporary_folder(derived_url, f"pipeline:{video}"),
-    )
+def derived_folders(video: str) -> tuple[str, ...]:
+    """Where in the derived bucket lies what is made of that video, and of its runs."""
+    return (f"clips/{video}/", f"thumbnails/{video}/", f"temporary/pipeline/{video}/")

@@ -11,7 +11,7 @@ is seen, or never will: its fenced finish is refused.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -48,7 +48,7 @@ def find_garbage(
     before = now - timedelta(seconds=grace_seconds)
     old = (
         (stat, name)
-        for stat, name in _ours(context)
+        for stat, name in own_objects(context, FOLDERS)
         if stat.updated_at <= before or grace_seconds == 0
     )
     while batch := list(itertools.islice(old, BATCH)):
@@ -62,9 +62,10 @@ def collect(context: Context, *, grace_seconds: float = DEFAULT_GRACE_SECONDS) -
             yield garbage
 
 
-def _ours(context: Context) -> Iterator[tuple[ObjectStat, OwnName]]:
+def own_objects(context: Context, folders: Iterable[str]) -> Iterator[tuple[ObjectStat, OwnName]]:
+    """What the pipeline made in those folders of the derived bucket, told by its name."""
     root = f"{_as_listed(context.derived_url)}/"
-    for folder in FOLDERS:
+    for folder in folders:
         for stat in context.storage.list(f"{root}{folder}"):
             name = own_name(stat.url.removeprefix(root))
             if name is not None:

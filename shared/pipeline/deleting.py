@@ -30,6 +30,7 @@ from shared.db.models import Clip, Deletion, PipelineHistory, Thumbnail, Video
 from shared.domain.names import derived_folders
 from shared.errors import ObjectMissing, Reject
 from shared.pipeline.admission import identifier_of
+from shared.pipeline.collecting import own_objects
 from shared.pipeline.context import Context
 
 _log = structlog.get_logger(__name__)
@@ -128,10 +129,9 @@ def _named(session: Session, video_id: int) -> Iterator[str]:
 
 
 def _objects(context: Context, video: str, named: list[str]) -> Iterator[str]:
-    """What the rows named, wherever that is, and what else lies in the video's folders."""
+    """What the rows named, wherever that is, and what else was made of the video."""
     yield from named
-    for folder in derived_folders(context.derived_url, video):
-        yield from [stat.url for stat in context.storage.list(folder)]
+    yield from [stat.url for stat, _ in own_objects(context, derived_folders(video))]
 
 
 def _delete_source(context: Context, video: str) -> bool:

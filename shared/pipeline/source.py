@@ -51,6 +51,7 @@ def limits(job: Job) -> Limits:
         address_space_bytes=settings.child_memory_mib * 1024 * 1024,
         max_pixels=settings.max_pixels,
         threads=settings.ffmpeg_threads,
+        ffmpeg=str(settings.ffmpeg) if settings.ffmpeg is not None else None,
     )
 
 

@@ -1,0 +1,96 @@
+"""`videomoments doctor`: everything a run needs, and what to do about what is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.text import Text
+
+from cli.checks import Check, checked
+from cli.doctor_buckets import check_buckets
+from cli.doctor_database import check_database
+from cli.doctor_tools import check_ffmpeg, check_speech
+from cli.doctor_topics import check_topics
+from cli.home import Home
+from cli.quantities import count_words
+from shared.errors import SettingsError
+from shared.settings import PREFIX, Settings, load_settings
+
+STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}
+
+
+def show_checks(home: Home, *, as_json: bool) -> int:
+    """Print each check as it is done; exit code 1 when there is a problem."""
+    console = Console()
+    found: list[Check] = []
+    for check in _checks(home):
+        found.append(check)
+        if not as_json:
+            _show(console, check)
+    problems = sum(check.state == "problem" for check in found)
+    if as_json:
+        document = {"ok": problems == 0, "checks": [asdict(check) for check in found]}
+        print(json.dumps(document, ensure_ascii=False, indent=2))  # noqa: T201
+    else:
+        console.print(_summary(found), highlight=False)
+    return 1 if problems else 0
+
+
+def _summary(found: list[Check]) -> str:
+    counts = [
+        count_words(sum(check.state == state for check in found), state)
+        for state in ("problem", "warning")
+    ]
+    return f"{len(found)} checks: {', '.join(counts)}."
+
+
+def _show(console: Console, check: Check) -> None:
+    line = Text(f"{check.state:<8}", style=STYLES[check.state])
+    console.print(line + Text(f" {check.name}: {check.found}", style=""), soft_wrap=True)
+    if check.remedy and check.state != "ok":
+        console.print(Text(f"         what to do: {check.remedy}"), soft_wrap=True)
+
+
+def _checks(home: Home) -> Iterator[Check]:
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        yield Check(
+            "settings", "problem", str(error), "Correct these variables; see docs/settings.md."
+        )
+        return
+    yield _settings(settings)
+    local = home.settings(settings)
+    yield from checked(
+        "database",
+        f"Check {PREFIX}DATABASE_URL or {PREFIX}CLOUD_SQL_INSTANCE, and that the server runs.",
+        lambda: check_database(local, home),
+    )
+    yield from check_buckets(local)
+    yield from checked(
+        "topics",
+        "Log in (gcloud auth application-default login) or give this account roles/pubsub.viewer, "
+        f"and check {PREFIX}PROJECT.",
+        lambda: check_topics(settings, home),
+    )
+    yield from checked(
+        "speech",
+        f"Set {PREFIX}WHISPER_MODEL to the folder of a Whisper model.",
+        lambda: [check_speech(local)],
+    )
+    yield from checked("ffmpeg", "Install ffmpeg 5 or newer.", lambda: [check_ffmpeg(local)])
+
+
+def _settings(settings: Settings) -> Check:
+    given = sorted(name for name in os.environ if name.startswith(PREFIX))
+    known = {f"{PREFIX}{name.upper()}" for name in type(settings).model_fields}
+    unknown = [name for name in given if name.upper() not in known and "_TEST_" not in name]
+    if unknown:
+        remedy = "Correct the name, or unset it; docs/settings.md lists all."
+        return Check("settings", "warning", f"not known: {', '.join(unknown)}", remedy)
+    said = ", ".join(name.removeprefix(PREFIX) for name in given) or "all at their defaults"
+    return Check("settings", "ok", said)

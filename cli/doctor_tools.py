@@ -1,0 +1,51 @@
+"""The tools: the speech engine's model, and ffmpeg."""
+
+from __future__ import annotations
+
+from cli.checks import Check
+from shared.errors import SettingsError
+from shared.media.inspection import TESTED_FROM, inspect_ffmpeg
+from shared.settings import PREFIX, Settings
+from shared.speech.choose import DEFAULT_MODEL, choose_engine
+from shared.speech.protocol import ModelUnavailable
+
+BETTER_SPEECH = f"Set {PREFIX}WHISPER_MODEL to the folder of a Whisper model, or to a size as base."
+
+
+def check_speech(settings: Settings) -> Check:
+    """Which engine would listen; nothing is downloaded or loaded."""
+    model = settings.whisper_model or DEFAULT_MODEL
+    try:
+        choice = choose_engine(
+            engine=settings.speech_engine,
+            model=settings.whisper_model,
+            allow_download=False,
+        )
+    except (ModelUnavailable, SettingsError) as error:
+        if settings.whisper_download and isinstance(error, ModelUnavailable):
+            return _to_be_fetched(model)
+        return Check("speech", "problem", str(error), BETTER_SPEECH)
+    if choice.notice is None:
+        return Check("speech", "ok", choice.engine.name)
+    if settings.whisper_download:
+        return _to_be_fetched(model, " If it cannot be fetched, the offline engine listens.")
+    return Check("speech", "warning", choice.notice, BETTER_SPEECH)
+
+
+def _to_be_fetched(model: str, otherwise: str = "") -> Check:
+    found = f"the Whisper model {model!r} is not here yet; the first run fetches it.{otherwise}"
+    return Check("speech", "warning", found, BETTER_SPEECH)
+
+
+def check_ffmpeg(settings: Settings) -> Check:
+    """Its version and codecs. Raises `SettingsError` when there is none."""
+    ffmpeg = inspect_ffmpeg(str(settings.ffmpeg) if settings.ffmpeg is not None else None)
+    what = f"{ffmpeg.version} at {ffmpeg.path}"
+    lacks = [f"encoder {name}" for name in ffmpeg.missing_encoders]
+    lacks += [f"decoder {name}" for name in ffmpeg.missing_decoders]
+    remedy = f"Install a full ffmpeg {TESTED_FROM} or newer, or name one in {PREFIX}FFMPEG."
+    if lacks:
+        return Check("ffmpeg", "problem", f"{what} lacks {', '.join(lacks)}", remedy)
+    if ffmpeg.major is not None and ffmpeg.major < TESTED_FROM:
+        return Check("ffmpeg", "warning", f"{what} is older than what is tested", remedy)
+    return Check("ffmpeg", "ok", f"{what}, with all codecs that are needed")

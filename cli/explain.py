@@ -1,0 +1,62 @@
+"""`videomoments explain`: one video, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.text import Text
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cli.database import database
+from cli.explain_words import run_lines
+from cli.home import Home
+from cli.results import pipeline_json
+from cli.stage_facts import stages_of
+from cli.status import pipelines_of
+from cli.tables import clock_time, location
+from shared.db.deletions import tombstone
+from shared.db.models import Deletion, Video
+from shared.settings import Settings
+
+
+def explain_video(settings: Settings, home: Home, video: str) -> int:
+    """Print it. Raises `Reject` for a video that is not there and never was deleted."""
+    with database(settings, home) as engine, Session(engine) as session:
+        lines = list(_lines(session, video))
+    console = Console()
+    for line in lines:
+        console.print(Text(line), soft_wrap=True)
+    return 0
+
+
+def _lines(session: Session, video: str) -> Iterator[str]:
+    stone = tombstone(session, video)
+    if stone is not None:
+        yield _deleted(stone)
+        return
+    runs = pipelines_of(session, video)
+    row = session.execute(select(Video).where(Video.identifier == video)).scalar_one()
+    lasts = f", {clock_time(row.duration_seconds)} long" if row.duration_seconds else ""
+    yield f"{video}: “{row.title or video}”{lasts}"
+    yield f"Its file: {location(row.cloud_url)}"
+    if not runs:
+        yield "It has not been run yet."
+    for identifier in runs:
+        yield ""
+        yield from run_lines(
+            pipeline_json(session, identifier), stages_of(session, identifier), video
+        )
+
+
+def _deleted(stone: Deletion) -> str:
+    if stone.completed_at is None:
+        return (
+            f"{stone.video} is being deleted since {stone.requested_at:%Y-%m-%d %H:%M} UTC. "
+            f"If that was interrupted, finish it: videomoments delete {stone.video}"
+        )
+    return (
+        f"{stone.video} was deleted on {stone.completed_at:%Y-%m-%d at %H:%M} UTC. "
+        "Upload its file again to have it anew."
+    )

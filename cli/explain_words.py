@@ -1,0 +1,164 @@
+"""Says in plain words what `status` says in figures. Pure: facts in, lines out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from cli.quantities import count_words, time_words
+from cli.tables import clock_time
+from shared.error_codes import meaning_of, remedy_of
+from shared.pipeline.ending import PIPELINE_FAILED
+
+Json = dict[str, Any]
+
+ENDS = {
+    "completed": "It is completed: everything that was to be done is done.",
+    "partial": "It is partial: what there is can be used, but a part of it could not be made.",
+    "failed": "It failed: a step that the others need could not be done.",
+    "superseded": "It was given up, because its file was overwritten; the newer version has a run "
+    "of its own.",
+    "source_gone": "It was given up, because its file was deleted or moved before it was done.",
+}
+STALLED_SECONDS = 300.0
+
+
+def run_lines(pipeline: Json, stages: Sequence[Json], video: str) -> Iterator[str]:
+    """One run: where it stands, what was made, what failed and why, what to do."""
+    yield f"Run of type {pipeline['pipeline_type']} ({pipeline['identifier']})"
+    if pipeline["status"] == "running":
+        yield from _indented(_running_lines(stages))
+    else:
+        spent = pipeline["duration_seconds"]
+        took = f" It took {time_words(spent)}." if spent is not None else ""
+        end = ENDS.get(pipeline["status"], f"It ended as {pipeline['status']}.")
+        yield f"  {end}{took}"
+    yield f"  Made so far: {_made(pipeline)}."
+    yield from _indented(_failure_lines(pipeline, stages, video))
+    yield from _indented(_skipped_lines(stages))
+    yield from _indented(_advice(pipeline, stages, video))
+
+
+def _indented(lines: Iterator[str]) -> Iterator[str]:
+    return (f"  {line}" for line in lines)
+
+
+def _made(pipeline: Json) -> str:
+    transcript = pipeline["transcript"]
+    said = "no transcript"
+    if transcript is not None:
+        words = transcript["number_of_words"] or 0
+        said = f"a transcript of {count_words(words, 'word')}" if words else "no speech was found"
+    counts = [
+        count_words(len(pipeline[name]), name.removesuffix("s"))
+        for name in ("moments", "clips", "thumbnails")
+    ]
+    return ", ".join([said, *counts])
+
+
+def _running_lines(stages: Sequence[Json]) -> Iterator[str]:
+    done = sum(stage["status"] in {"completed", "skipped", "failed"} for stage in stages)
+    yield f"It is under way: {done} of {count_words(len(stages), 'known step')} ended."
+    for stage in stages:
+        if stage["status"] == "running":
+            yield _at_work(stage)
+        elif stage["status"] == "queued":
+            yield _waiting(stage)
+
+
+def _at_work(stage: Json) -> str:
+    line = f"{stage['stage']} is at work for {time_words(stage['seconds'] or 0)}"
+    line += f", attempt {stage['attempt']}" if stage["attempt"] > 1 else ""
+    left = stage["lease_seconds_left"]
+    if left is not None and left < 0:
+        return (
+            f"{line}, but its worker was not heard of for {time_words(-left)}: "
+            "the next sweep gives the step to another."
+        )
+    return f"{line}."
+
+
+def _waiting(stage: Json) -> str:
+    line = f"{stage['stage']} is waiting"
+    if stage["waited_seconds"] < 0:
+        line += f" for its next attempt, due in {time_words(-stage['waited_seconds'])}"
+    else:
+        line += f" to be taken up for {time_words(stage['waited_seconds'])}"
+    if stage["error_message"]:
+        line += f"; attempt {stage['attempt']} failed: {_sentence(stage['error_message'])}"
+        return line
+    return f"{line}."
+
+
+def _failure_lines(pipeline: Json, stages: Sequence[Json], video: str) -> Iterator[str]:
+    titles = {moment["identifier"]: moment for moment in pipeline["moments"]}
+    groups: dict[tuple[str, str, str], list[Json]] = {}
+    for stage in stages:
+        if stage["status"] == "failed":
+            key = (stage["stage"], stage["error_code"] or "", stage["error_message"] or "")
+            groups.setdefault(key, []).append(stage)
+    for (name, code, message), failed in groups.items():
+        times = f", {len(failed)} times" if len(failed) > 1 else ""
+        yield f"What failed: {name}{times}{_about(failed, titles)} (code {code})"
+        yield f"  Why: {_sentence(message)} {meaning_of(code)}"
+        yield f"  What to do: {remedy_of(code, video)}"
+
+
+def _about(failed: Sequence[Json], moments: dict[str, Json]) -> str:
+    """Which moments it was about, where it was about moments."""
+    names = [
+        f"“{moment['title']}” at {clock_time(moment['start_time'])}"
+        for stage in failed
+        if (moment := moments.get(stage["subject"])) is not None
+    ]
+    if not names:
+        return ""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f", for the moment {', '.join(names[:3])}{more}"
+
+
+def _skipped_lines(stages: Sequence[Json]) -> Iterator[str]:
+    left_out: dict[str, None] = {}
+    for stage in stages:
+        if stage["status"] != "skipped":
+            continue
+        if stage["error_code"] == PIPELINE_FAILED:
+            left_out[stage["stage"]] = None
+        else:
+            yield f"Skipped: {stage['stage']}. {_sentence(stage['error_message'] or 'No reason')}"
+    if left_out:
+        yield f"Not begun because of that: {', '.join(left_out)}."
+
+
+def _advice(pipeline: Json, stages: Sequence[Json], video: str) -> Iterator[str]:
+    if pipeline["status"] in {"failed", "partial"}:
+        yield (
+            f"When that is put right: videomoments retry {video}   (does again only what failed)"
+        )
+    elif pipeline["status"] == "running" and _is_stalled(stages):
+        yield (
+            "Nobody has worked on it for a while. On one machine, give the `videomoments run` "
+            "command again, or start `videomoments dev`: it goes on where it stopped. Elsewhere, "
+            "`videomoments doctor` says what is wrong."
+        )
+    elif pipeline["status"] == "running":
+        yield "What to do: nothing but wait."
+    elif pipeline["status"] == "completed":
+        yield "What to do: nothing."
+
+
+def _is_stalled(stages: Sequence[Json]) -> bool:
+    alive = any(
+        stage["status"] == "running" and (stage["lease_seconds_left"] or 0) > -STALLED_SECONDS
+        for stage in stages
+    )
+    overdue = all(
+        stage["waited_seconds"] > STALLED_SECONDS for stage in stages if stage["status"] == "queued"
+    )
+    return not alive and overdue
+
+
+def _sentence(text: str) -> str:
+    """The text on one line, ended by a full stop."""
+    line = " ".join(text.split())
+    return line if line.endswith((".", "!", "?")) else f"{line}."

@@ -1,0 +1,83 @@
+"""`videomoments gc`: what killed workers left, and deletions they did not finish."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+
+from cli.home import Home
+from cli.logged import logged_to
+from cli.ports import command_context
+from cli.quantities import count_words, size_words
+from cli.tables import location
+from shared.db.deletions import unfinished
+from shared.pipeline.collecting import Garbage, collect, find_garbage
+from shared.pipeline.context import Context
+from shared.pipeline.deleting import delete_video
+from shared.settings import Settings
+
+Json = dict[str, Any]
+
+
+def collect_garbage(
+    settings: Settings, home: Home, *, grace_hours: float, dry_run: bool, as_json: bool
+) -> int:
+    """Delete the garbage, or with `dry_run` list it; then say how much it was."""
+    seconds = grace_hours * 3600
+    with logged_to(settings, home), command_context(settings, home) as context:
+        deletions = _deletions(context, dry_run=dry_run)
+        look = find_garbage if dry_run else collect
+        found = [
+            _told(garbage, as_json=as_json) for garbage in look(context, grace_seconds=seconds)
+        ]
+    if as_json:
+        document = {
+            "dry_run": dry_run,
+            "objects": [_json(garbage) for garbage in found],
+            "deletions": deletions,
+        }
+        print(json.dumps(document, ensure_ascii=False, indent=2))  # noqa: T201
+    else:
+        _summarize(found, deletions, dry_run=dry_run)
+    return 0
+
+
+def _deletions(context: Context, *, dry_run: bool) -> list[str]:
+    """Finish the deletions that were interrupted."""
+    with context.session() as session:
+        videos = [stone.video for stone in unfinished(session)]
+    if not dry_run:
+        for video in videos:
+            delete_video(context, video)
+    return videos
+
+
+def _told(garbage: Garbage, *, as_json: bool) -> Garbage:
+    """Told at once: a long clean-up is seen to go on."""
+    if not as_json:
+        line = f"{garbage.kind:<10} {size_words(garbage.size_bytes):>10}  {location(garbage.url)}"
+        Console().print(line, highlight=False, markup=False, soft_wrap=True)
+    return garbage
+
+
+def _json(garbage: Garbage) -> Json:
+    return {
+        "url": garbage.url,
+        "kind": garbage.kind,
+        "size_bytes": garbage.size_bytes,
+        "updated_at": garbage.updated_at.isoformat(timespec="seconds"),
+    }
+
+
+def _summarize(found: Iterable[Garbage], deletions: list[str], *, dry_run: bool) -> None:
+    sizes = [garbage.size_bytes for garbage in found]
+    size = f" ({size_words(sum(sizes))})" if sum(sizes) else ""
+    would = "would be" if dry_run else "were" if len(sizes) != 1 else "was"
+    lines = [f"{count_words(len(sizes), 'object').capitalize()}{size} {would} deleted."]
+    state = "is not" if dry_run else "is now"
+    lines += [f"The deletion of {video} {state} finished." for video in deletions]
+    for line in lines:
+        Console().print(line, highlight=False, markup=False, soft_wrap=True)
