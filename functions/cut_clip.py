@@ -10,7 +10,7 @@ from shared.db.transcripts import silence_around
 from shared.domain.cuts import padded_window
 from shared.domain.names import clip_url, plan_name
 from shared.domain.spans import TimeSpan
-from shared.errors import Reject
+from shared.errors import NotThere
 from shared.media.cut import CutResult
 from shared.media.cut import cut_clip as cut
 from shared.media.probe import probe
@@ -69,7 +69,7 @@ def _moment(job: Job, identifier: str) -> tuple[Moment, Clip | None]:
             select(Moment).where(Moment.identifier == identifier)
         ).scalar_one_or_none()
         if moment is None:
-            raise Reject("unknown_moment", f"The moment {identifier} was deleted.")
+            raise NotThere("unknown_moment", f"The moment {identifier} was deleted.")
         clip = session.execute(select(Clip).where(Clip.moment_id == moment.id)).scalar_one_or_none()
     return moment, clip
 

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from shared.db.models import Clip, Moment, Thumbnail
 from shared.domain.names import plan_name, thumbnail_url
-from shared.errors import Reject
+from shared.errors import NotThere
 from shared.media.frames import make_thumbnail as picture_of
 from shared.media.probe import probe
 from shared.media.source import MediaInput, open_input
@@ -68,7 +68,7 @@ def _clip_id(job: Job, message: ClipCut) -> int:
             select(Clip.id).join(Moment).where(Moment.identifier == message.moment)
         ).scalar_one_or_none()
     if found is None:
-        raise Reject("unknown_clip", f"The clip of moment {message.moment} was deleted.")
+        raise NotThere("unknown_clip", f"The clip of moment {message.moment} was deleted.")
     return found
 
 

@@ -13,7 +13,7 @@ from shared.domain.names import moment_identifier
 from shared.domain.proposals import Placed, Script, clean_title
 from shared.domain.spans import TimeSpan
 from shared.domain.windows import Window
-from shared.errors import Reject
+from shared.errors import NotThere, Reject
 from shared.messages import RefinementRequested
 from shared.pipeline.asking import Asker, Refused
 from shared.pipeline.finishing import Done
@@ -36,7 +36,7 @@ def refine_moments(message: RefinementRequested, job: Job) -> None:
             select(Moment).where(Moment.identifier == message.moment)
         ).scalar_one_or_none()
     if parent is None:
-        raise Reject("unknown_moment", f"The moment {message.moment} was deleted.")
+        raise NotThere("unknown_moment", f"The moment {message.moment} was deleted.")
     script, system = script_of(job), prompts_of(job).system("refine")
     bounds = bounds_of(job.config, len(script.sentences))
     window, focus = _around(script, parent, job.settings.llm_refine_context_seconds)
@@ -79,7 +79,7 @@ def _add_child(job: Job, done: Done, parent: Moment, outcome: Outcome) -> int | 
         select(Moment).where(Moment.id == parent.id).with_for_update()
     ).scalar_one_or_none()
     if current is None:
-        raise Reject("unknown_moment", f"The moment {parent.identifier} was deleted.")
+        raise NotThere("unknown_moment", f"The moment {parent.identifier} was deleted.")
     done.session.execute(
         insert(Moment)
         .values(

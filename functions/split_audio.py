@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import select
 
 from shared.db.models import Transcript
-from shared.db.transcripts import transcript_row
+from shared.db.transcripts import transcript_row, write_once
 from shared.domain.captions import Captions
 from shared.domain.media_info import MediaInfo
 from shared.domain.names import slice_url
@@ -68,7 +68,8 @@ def _go_on(job: Job, *, has_speech: bool, skipped: str | None = None) -> None:
 
 def _write(job: Job, captions: Captions) -> None:
     with job.finish() as done:
-        done.add(transcript_row(job.video.id, captions.transcript, service=SERVICE, seconds=0.0))
+        row = transcript_row(job.video.id, captions.transcript, service=SERVICE, seconds=0.0)
+        write_once(done.session, row)
         done.emit(_transcribed(job, has_speech=bool(captions.transcript.words)))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from shared.db.transcripts import from_json, to_json, transcript_row
+from shared.db.transcripts import from_json, to_json, transcript_row, write_once
 from shared.domain.joining import SliceTranscript, join
 from shared.domain.transcript import Transcript
 from shared.messages import AudioSliced, VideoTranscribed
@@ -47,7 +47,8 @@ def _join(job: Job, done: Done, *, service: str) -> None:
     parts = done.sibling_results()
     whole = join([_slice(part) for part in parts])
     seconds = sum(part["processing_seconds"] for part in parts)
-    done.add(transcript_row(job.video.id, whole, service=service, seconds=seconds))
+    row = transcript_row(job.video.id, whole, service=service, seconds=seconds)
+    write_once(done.session, row)
     done.emit(
         VideoTranscribed(
             pipeline=job.pipeline.identifier,

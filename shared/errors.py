@@ -20,6 +20,14 @@ class Reject(VideoMomentsError):
         self.message = message
 
 
+class NotThere(Reject):
+    """What the message names is not there.
+
+    Permanent only when nothing can bring it any more: while a stage before this one is at work,
+    the message has come too early, and is tried again without being counted.
+    """
+
+
 class SourceGone(Reject):
     """The source object no longer exists; the pipeline ends `source_gone`."""
 

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from sqlalchemy import Float, cast, func, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.db import models
@@ -57,6 +58,18 @@ def transcript_row(
         transcription_service=service[:50],
         processing_time_seconds=round(seconds, 3),
     )
+
+
+def write_once(session: Session, row: models.Transcript) -> None:
+    """Insert the row, unless the video has its transcript by now.
+
+    Two runs over one video may hear it at the same time; the first to finish writes it.
+    """
+    columns = models.Transcript.__table__.columns
+    values = {column.name: getattr(row, column.name) for column in columns}
+    given = {name: value for name, value in values.items() if value is not None}
+    statement = insert(models.Transcript).values(given)
+    session.execute(statement.on_conflict_do_nothing(index_elements=["video_id"]))
 
 
 def from_row(row: models.Transcript) -> Transcript:

@@ -25,14 +25,25 @@ def renew(session: Session, run: Claim, *, policy: Policy, clock: Clock) -> bool
 
 
 def release(
-    session: Session, run: Claim, code: str, message: str, *, policy: Policy, clock: Clock
+    session: Session,
+    run: Claim,
+    code: str,
+    message: str,
+    *,
+    policy: Policy,
+    clock: Clock,
+    counted: bool = True,
 ) -> bool:
-    """Give the run back after a transient error, due after the backoff; False when it is lost."""
+    """Give the run back after a transient error, due after the backoff; False when it is lost.
+
+    An attempt that is not `counted` brings the run no nearer to its limit.
+    """
     result = session.execute(
         update(StageRun)
         .where(StageRun.id == run.run_id, StageRun.lease_token == run.token)
         .values(
             status="queued",
+            attempt=run.attempt if counted else run.attempt - 1,
             lease_token=None,
             lease_owner=None,
             lease_expires_at=None,

@@ -9,7 +9,7 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from shared.db.transcripts import storable
-from shared.errors import LeaseLost, ObjectChanged, Reject
+from shared.errors import LeaseLost, NotThere, ObjectChanged, Reject
 from shared.messages import Message
 from shared.messaging.delivery import Delivery, Outcome
 from shared.messaging.outgoing import STAGE_ATTRIBUTE
@@ -24,6 +24,7 @@ from shared.pipeline.heartbeat import Heartbeat
 from shared.pipeline.job import Job
 from shared.pipeline.leases import release
 from shared.pipeline.stage import Function, Stage, Task
+from shared.pipeline.waiting import give_back_if_early
 from shared.pipeline.workdir import folder_of, made
 
 _log = structlog.get_logger(__name__)
@@ -177,6 +178,8 @@ class Runtime:
 
     def _record(self, job: Job, error: BaseException) -> Outcome:
         """BUSY when the run is no longer ours."""
+        if isinstance(error, NotThere) and (outcome := self._wait(job, error)):
+            return outcome
         if isinstance(error, Reject):
             return self._fail(job, error.code, storable(error.message))
         message = _one_line(error)
@@ -191,6 +194,14 @@ class Runtime:
         with context.session() as session, session.begin():
             ours = release(session, job.run, code, message, policy=policy, clock=context.clock)
         return Outcome.RETRY if ours else Outcome.BUSY
+
+    def _wait(self, job: Job, missing: NotThere) -> Outcome | None:
+        """None when what is missing cannot come any more."""
+        try:
+            early = give_back_if_early(self.context, job.stage, job.run, storable(missing.message))
+        except LeaseLost:
+            return Outcome.BUSY
+        return Outcome.RETRY if early else None
 
     def _fail(self, job: Job, code: str, message: str) -> Outcome:
         context = self.context

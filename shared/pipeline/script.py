@@ -10,19 +10,19 @@ from shared.db.transcripts import from_row
 from shared.domain.moments import Bounds
 from shared.domain.proposals import Script
 from shared.domain.transcript import Transcript
-from shared.errors import Reject
+from shared.errors import NotThere
 from shared.llm.prompts import PromptSet, load_prompt_set
 from shared.pipeline.job import Job
 
 
 def transcript_of(job: Job) -> Transcript:
-    """What was said. Raises `Reject` where it was deleted meanwhile."""
+    """What was said. Raises `NotThere` before it was written, and after it was deleted."""
     with job.read() as session:
         row = session.execute(
             select(models.Transcript).where(models.Transcript.video_id == job.video.id)
         ).scalar_one_or_none()
     if row is None:
-        raise Reject("no_transcript", "The transcript of this video was deleted. Run it again.")
+        raise NotThere("no_transcript", "The transcript of this video was deleted. Run it again.")
     return from_row(row)
 
 

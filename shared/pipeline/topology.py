@@ -114,6 +114,17 @@ class Topology:
             if message in stage.consumes and pipeline_type in stage.pipeline_types
         ]
 
+    def before(self, stage: Stage) -> frozenset[str]:
+        """The stages from whose messages that stage's follow, at once or by way of others."""
+        found: set[str] = set()
+        wanted = set(stage.consumes)
+        while emitters := {
+            one for one in self.stages if one.name not in found and wanted & set(one.emits)
+        }:
+            found |= {one.name for one in emitters}
+            wanted = {message for one in emitters for message in one.consumes}
+        return frozenset(found)
+
     @property
     def dead_letter_topic(self) -> str:
         """Where undeliverable messages go."""

@@ -40,27 +40,29 @@ def make_world(
     counts: Counts,
     expected_errors: list[Any],
 ) -> Iterator[Callable[..., FaultWorld]]:
-    """Makes the world of this test, with fake media; at the end its invariants are checked."""
-    made: list[FaultWorld] = []
+    """Makes the world of this test, with fake media; at the end its invariants are checked.
 
-    def make(**options: Any) -> FaultWorld:
+    `garbage`: objects without a row may have come to be, and are collected first."""
+    made: list[Invariants] = []
+
+    def make(*, garbage: bool = False, **options: Any) -> FaultWorld:
         folder = tmp_path / f"world-{len(made)}"
         folder.mkdir()
         world = FaultWorld(database_url, folder, seed=counts.seed, **options)
         world.media.install(monkeypatch)
-        made.append(world)
+        made.append(Invariants(world, garbage=garbage))
         return world
 
     yield make
     try:
-        for world in made:
-            violations = Invariants(world).violations()
-            counts.take(world)
+        for invariants in made:
+            violations = invariants.violations()
+            counts.take(invariants.world)
             counts.judge(violations)
             assert not violations, "\n".join(violations)
     finally:
-        for world in made:
-            world.close()
+        for invariants in made:
+            invariants.world.close()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
