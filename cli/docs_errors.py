@@ -11,7 +11,7 @@ from pathlib import Path
 from shared.error_codes import ERROR_CODES
 
 PACKAGES = ("cli", "functions", "shared")
-RAISED_BY_NAME = {"Reject"}
+RAISED_BY_NAME = {"Reject", "NotThere"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ resource "google_pubsub_subscription" "push" {
 
   retry_policy {
     minimum_backoff = "10s"
-    maximum_backoff = "600s"
+    maximum_backoff = "60s"
   }
 
   # What cannot even be recorded as a dead letter is tried until it can be, or for 7 days.

@@ -29,7 +29,7 @@ class SubscriptionSpec:
     dead_letter_topic: str | None = None
     max_delivery_attempts: int = 5
     min_backoff_seconds: float = 10.0
-    max_backoff_seconds: float = 600.0
+    max_backoff_seconds: float = 60.0
     ordered: bool = False
 
 

@@ -25,10 +25,7 @@ from shared.storage.protocol import Storage
 
 def this_process() -> str:
     """Names this process in leases: host, process id, and a number no later process has."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_BORN}"
-
-
-_BORN = time.time_ns()
+    return f"{socket.gethostname()}:{os.getpid()}:{time.time_ns()}"
 
 
 def _no_model(endpoint: Endpoint) -> LanguageModel:

@@ -10,7 +10,8 @@ from shared.errors import VideoMomentsError
 from shared.messages import DEAD_LETTER_TOPIC, Message
 from shared.pipeline.stage import Function, Stage
 
-MAX_DELIVERY_ATTEMPTS = 20
+# With waits of 10 s to a minute: some nine minutes, longer than any message may take.
+MAX_DELIVERY_ATTEMPTS = 12
 ACK_DEADLINE_MARGIN_SECONDS = 60
 MAX_ACK_DEADLINE_SECONDS = 600
 
