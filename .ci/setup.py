@@ -13,6 +13,7 @@ import importlib.util
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import urllib.request
@@ -34,7 +35,14 @@ PIP_MANNERS = {
     "PIP_USER": "0",
     "PIP_REQUIRE_VIRTUALENV": "0",
 }
-DEFAULT_INDEX = "https://index.example/simple"
+
+
+def _locked_index() -> str:
+    """The index whose addresses uv.lock names."""
+    found = re.search(r'registry = "([^"]+)"', (ROOT / "uv.lock").read_text(encoding="utf-8"))
+    if found is None:
+        raise SystemExit("uv.lock names no package index.")
+    return found[1].rstrip("/")
 
 
 def main() -> None:
@@ -91,7 +99,7 @@ def _set_up(dev: bool) -> None:
 
 
 def _sync_by_index(uv: str, groups: list[str], environment: dict[str, str]) -> None:
-    """The same, from another index: the lock names its files by their address on PyPI."""
+    """The same, from another index: the lock names its files by their addresses on its own."""
     wanted = CACHE / "requirements.txt"
     what = ["--frozen", "--all-extras", "--no-emit-project", "--no-header", *groups]
     _call([uv, "export", "--quiet", *what, "--output-file", str(wanted)], environment)
@@ -111,8 +119,8 @@ def _environment() -> dict[str, str]:
         "UV_FIND_LINKS": _pip_setting("find-links"),
         "SSL_CERT_FILE": _pip_setting("cert"),
     }
-    if told["UV_DEFAULT_INDEX"] in (None, DEFAULT_INDEX, DEFAULT_INDEX + "/"):
-        # With PyPI the lock's own addresses serve; what else pip may look at is not needed.
+    if (told["UV_DEFAULT_INDEX"] or "").rstrip("/") in ("", _locked_index()):
+        # Then the lock's own addresses serve; what else pip may look at is not needed.
         told = {"SSL_CERT_FILE": told["SSL_CERT_FILE"]}
     environment = {key: value for key, value in told.items() if value} | dict(os.environ)
     environment.pop("VIRTUAL_ENV", None)
@@ -123,6 +131,9 @@ def _environment() -> dict[str, str]:
         "UV_PYTHON": sys.executable,
         "UV_PYTHON_DOWNLOADS": "never",
     }
+    if ssl.get_default_verify_paths().cafile is not None:
+        # Else uv trusts only what it was built with, and no certificate of this machine's own.
+        environment.setdefault("UV_SYSTEM_CERTS", "1")
     if not os.access(Path.home(), os.W_OK):
         environment.setdefault("UV_CACHE_DIR", str(CACHE / "uv-cache"))
     return environment
@@ -173,7 +184,7 @@ def _find_pip(environment: dict[str, str]) -> list[str]:
         return [sys.executable, "-m", "pip"]
     wheel = CACHE / PIP_WHEEL
     if not wheel.exists():
-        page = environment.get("UV_DEFAULT_INDEX", DEFAULT_INDEX).rstrip("/") + "/pip/"
+        page = environment.get("UV_DEFAULT_INDEX", _locked_index()).rstrip("/") + "/pip/"
         links = re.findall(r'href="([^"]+)"', _fetch(page).decode())
         link = next((link for link in links if f"/{PIP_WHEEL}" in link), None)
         if link is None:
