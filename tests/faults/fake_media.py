@@ -134,7 +134,7 @@ class FakeSpeech:
     def transcribe(
         self, wav_path: Path, *, language: str | None, deadline_seconds: float
     ) -> Transcript:
-        """The sentences of that slice, evenly spread over it."""
+        """The sentences of that slice, evenly spread over it; the language tells the version."""
         version, spoken, length = wav_path.read_text().splitlines()
         self.media.reach("hear", version)
         numbers = [int(number) for number in spoken.split()]
@@ -150,7 +150,7 @@ class FakeSpeech:
                 for i, word in enumerate(said)
             ]
             segments.append(Segment(" ".join(said), start, start + each - 1.0))
-        return Transcript("en", tuple(words), tuple(segments))
+        return Transcript(f"x-{version.split()[-1]}", tuple(words), tuple(segments))
 
 
 def _share(sentences: int, index: int, slices: int) -> range:
