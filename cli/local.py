@@ -116,7 +116,10 @@ def _alone(home: Home, on_wait: Callable[[str], None]) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        on_wait(f"Another videomoments is at work in {home.root}; waiting for it to end.")
+        on_wait(
+            f"Another videomoments is at work in {home.root}; waiting for it to end. "
+            "Stop it, or choose another folder with --data."
+        )
         lock.acquire()
     try:
         yield
