@@ -12,8 +12,8 @@ from rich.text import Text
 
 from cli.checks import Check, checked
 from cli.doctor_buckets import check_buckets
-from cli.doctor_database import check_database
-from cli.doctor_tools import check_ffmpeg, check_speech
+from cli.doctor_database import check_database, is_embedded
+from cli.doctor_tools import check_disk, check_ffmpeg, check_speech
 from cli.doctor_topics import check_topics
 from cli.home import Home
 from cli.quantities import count_words
@@ -65,9 +65,12 @@ def _checks(home: Home) -> Iterator[Check]:
         return
     yield _settings(settings)
     local = home.settings(settings)
+    yield from checked("disk", "Choose another --data.", lambda: [check_disk(home)])
     yield from checked(
         "database",
-        f"Check {PREFIX}DATABASE_URL or {PREFIX}CLOUD_SQL_INSTANCE, and that the server runs.",
+        "A full disk, or a folder of another account's, are the usual causes."
+        if is_embedded(local)
+        else f"Check {PREFIX}DATABASE_URL or {PREFIX}CLOUD_SQL_INSTANCE, and that the server runs.",
         lambda: check_database(local, home),
     )
     yield from check_buckets(local)

@@ -23,7 +23,7 @@ UPGRADE = "videomoments db upgrade"
 
 def check_database(settings: Settings, home: Home) -> Iterator[Check]:
     """Nothing is made or migrated. Raises `SettingsError` when the server cannot be used."""
-    embedded = settings.database_url is None and settings.cloud_sql_instance is None
+    embedded = is_embedded(settings)
     if embedded and not home.postgres.exists():
         yield _to_be_made(home)
         return
@@ -35,6 +35,11 @@ def check_database(settings: Settings, home: Home) -> Iterator[Check]:
         if migration.state == "ok":
             with Session(engine) as session:
                 yield from _waiting(session, settings)
+
+
+def is_embedded(settings: Settings) -> bool:
+    """Whether no server is named, so that the data folder's own is used."""
+    return settings.database_url is None and settings.cloud_sql_instance is None
 
 
 def _to_be_made(home: Home) -> Check:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+
 from cli.checks import Check
+from cli.home import Home
+from cli.quantities import size_words
 from shared.errors import SettingsError
 from shared.media.inspection import TESTED_FROM, inspect_ffmpeg
 from shared.settings import PREFIX, Settings
 from shared.speech.choose import DEFAULT_MODEL, choose_engine
 from shared.speech.protocol import ModelUnavailable
 
+LITTLE_BYTES = 2 * 1024**3
+NOTHING_BYTES = 200 * 1024**2
 BETTER_SPEECH = f"Set {PREFIX}WHISPER_MODEL to the folder of a Whisper model, or to a size as base."
 
 
@@ -49,3 +56,17 @@ def check_ffmpeg(settings: Settings) -> Check:
     if ffmpeg.major is not None and ffmpeg.major < TESTED_FROM:
         return Check("ffmpeg", "warning", f"{what} is older than what is tested", remedy)
     return Check("ffmpeg", "ok", f"{what}, with all codecs that are needed")
+
+
+def check_disk(home: Home) -> Check:
+    """Room for the data folder, where the database, the buckets or temporary files may lie."""
+    folder = next(path for path in (home.root, *home.root.parents) if path.exists())
+    free = shutil.disk_usage(folder).free
+    found = f"{size_words(free) or 'nothing'} free for {home.root}"
+    if not os.access(folder, os.W_OK) or not folder.is_dir():
+        return Check("disk", "problem", f"{folder} cannot be written to", "Choose another --data.")
+    if free < NOTHING_BYTES:
+        return Check("disk", "problem", found, "Make room; videomoments gc may find some.")
+    if free < LITTLE_BYTES:
+        return Check("disk", "warning", found, "Make room before long recordings.")
+    return Check("disk", "ok", found)

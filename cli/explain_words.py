@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from textwrap import shorten
 from typing import Any
 
 from cli.quantities import count_words, time_words
@@ -107,14 +108,14 @@ def _failure_lines(pipeline: Json, stages: Sequence[Json], video: str) -> Iterat
 def _about(failed: Sequence[Json], moments: dict[str, Json]) -> str:
     """Which moments it was about, where it was about moments."""
     names = [
-        f"“{moment['title']}” at {clock_time(moment['start_time'])}"
+        f"“{shorten(moment['title'], 48, placeholder='…')}” at {clock_time(moment['start_time'])}"
         for stage in failed
         if (moment := moments.get(stage["subject"])) is not None
     ]
     if not names:
         return ""
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f", for the moment {', '.join(names[:3])}{more}"
+    return f", for the moment{'s' * (len(names) > 1)} {', '.join(names[:3])}{more}"
 
 
 def _skipped_lines(stages: Sequence[Json]) -> Iterator[str]:
@@ -132,9 +133,8 @@ def _skipped_lines(stages: Sequence[Json]) -> Iterator[str]:
 
 def _advice(pipeline: Json, stages: Sequence[Json], video: str) -> Iterator[str]:
     if pipeline["status"] in {"failed", "partial"}:
-        yield (
-            f"When that is put right: videomoments retry {video}   (does again only what failed)"
-        )
+        if any(_can_be_retried(stage) for stage in stages):
+            yield f"Then: videomoments retry {video}   (does again only what failed)"
     elif pipeline["status"] == "running" and _is_stalled(stages):
         yield (
             "Nobody has worked on it for a while. On one machine, give the `videomoments run` "
@@ -145,6 +145,11 @@ def _advice(pipeline: Json, stages: Sequence[Json], video: str) -> Iterator[str]
         yield "What to do: nothing but wait."
     elif pipeline["status"] == "completed":
         yield "What to do: nothing."
+
+
+def _can_be_retried(stage: Json) -> bool:
+    failed = stage["status"] == "failed"
+    return failed and "videomoments retry" in remedy_of(stage["error_code"] or "")
 
 
 def _is_stalled(stages: Sequence[Json]) -> bool:

@@ -10,6 +10,7 @@ _REMEDIES = {
     errno.EACCES: "Choose another folder with --data or --out, or allow writing there",
     errno.EPERM: "Choose another folder with --data or --out, or allow writing there",
     errno.EROFS: "Choose another folder with --data or --out: this one is read-only",
+    errno.ENOENT: "Choose another folder or file: this one is not there, and cannot be made",
     errno.ENOTDIR: "A part of this path is a file; choose another folder",
     errno.EEXIST: "A file of this name is in the way; choose another folder",
     errno.EISDIR: "A folder of this name is in the way; move it",
@@ -19,6 +20,9 @@ _REMEDIES = {
     errno.EMFILE: "Too many files are open; raise the limit (ulimit -n)",
     errno.ENFILE: "Too many files are open on this machine",
 }
+_SERVERS_FAULT = ("53", "57P", "58", "08")
+"""Classes of SQLSTATE: out of resources, ended by an operator, system error, connection."""
+_AGAIN = "When it is back, give the same command again: it goes on where it stopped."
 _FULL = "The disk is full. Make room, and give the same command again: it goes on where it stopped."
 
 
@@ -38,11 +42,16 @@ def _about_files(error: OSError) -> str | None:
 
 
 def _about_database(error: Exception) -> str | None:
-    """An error of the database, told by its SQLSTATE."""
+    """A full disk, a server that is gone or has no room; None for an error in a statement."""
     original = getattr(error, "orig", None)
-    details = original.args[0] if original is not None and original.args else None
-    if not isinstance(details, dict):
+    if original is None:
         return None
+    details = original.args[0] if original.args else None
+    if not isinstance(details, dict):
+        said = " ".join(str(original).split()).rstrip(".")
+        return f"The database went away: {said or type(original).__name__}. {_AGAIN}"
     if details.get("C") == _DISK_FULL:
         return f"The database: {_FULL}"
+    if str(details.get("C", "")).startswith(_SERVERS_FAULT):
+        return f"The database: {details.get('M', 'it ended the session')}. {_AGAIN}"
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from cli.home import Home
 from shared import log
@@ -12,8 +12,13 @@ from shared.settings import Settings
 
 @contextmanager
 def logged_to(settings: Settings, home: Home) -> Iterator[None]:
-    """JSON lines, appended to the data folder's log."""
+    """JSON lines, appended to the data folder's log. Raises OSError when that cannot be opened."""
     home.root.mkdir(parents=True, exist_ok=True)
-    with home.log.open("a", encoding="utf-8") as stream:
+    stream = home.log.open("a", encoding="utf-8")
+    try:
         log.configure("json", settings.log_level, settings.project, stream)
         yield
+    finally:
+        # On a full disk the last lines are lost, and not what the command has to say.
+        with suppress(OSError):
+            stream.close()

@@ -13,9 +13,9 @@ from cli import results, tables
 from cli.copies import copy_results
 from cli.home import Home
 from cli.local import local_cloud
+from cli.logged import logged_to
 from cli.progress import ProgressDisplay
 from cli.requests import Run, request_file, wait
-from shared import log
 from shared.messages import Options, PipelineType
 from shared.pipeline.context import Context
 from shared.settings import Settings
@@ -39,24 +39,24 @@ def run(settings: Settings, request: RunRequest) -> int:
     """Exit code 0 when every pipeline completed, else 1. Raises `SettingsError`."""
     stderr = Console(stderr=True)
     stderr.soft_wrap = True
-    request.home.root.mkdir(parents=True, exist_ok=True)
-    with request.home.log.open("a", encoding="utf-8") as stream:
-        log.configure("json", settings.log_level, settings.project, stream)
 
-        def say(text: str) -> None:
-            stderr.print(text, highlight=False, markup=False)
+    def say(text: str) -> None:
+        stderr.print(text, highlight=False, markup=False)
 
-        with local_cloud(settings, request.home, on_notice=say, on_wait=say) as cloud:
-            context = cloud.context
-            runs = [
-                request_file(context, path, request.pipeline_type, request.options)
-                for path in request.files
-            ]
-            _wait(context, stderr, runs)
-            found = _results(context, runs, request.pipeline_type)
-            if request.out is not None:
-                for one, pipeline in zip(runs, found, strict=True):
-                    copy_results(context, pipeline, request.out, one.path.stem)
+    with (
+        logged_to(settings, request.home),
+        local_cloud(settings, request.home, on_notice=say, on_wait=say) as cloud,
+    ):
+        context = cloud.context
+        runs = [
+            request_file(context, path, request.pipeline_type, request.options)
+            for path in request.files
+        ]
+        _wait(context, stderr, runs)
+        found = _results(context, runs, request.pipeline_type)
+        if request.out is not None:
+            for one, pipeline in zip(runs, found, strict=True):
+                copy_results(context, pipeline, request.out, one.path.stem)
     return _report(stderr, request, runs, found)
 
 

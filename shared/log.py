@@ -37,7 +37,7 @@ def configure(
     target = stream or sys.stderr
     as_json = format == "json" or (format == "auto" and not target.isatty())
     shared = _shared_processors(project)
-    handler = logging.StreamHandler(target)
+    handler = _Handler(target)
     handler.addFilter(RedactArguments())
     handler.setFormatter(
         ProcessorFormatter(
@@ -64,6 +64,14 @@ def configure(
     )
     _report_uncaught()
     adopt_server_loggers()
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """A full disk costs the record, and does not fill the user's screen with traces."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (the library's name)
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
 
 
 def _shared_processors(project: str | None) -> list[Processor]:

@@ -23,7 +23,7 @@ ERROR_CODES: Mapping[str, ErrorCode] = {
 }
 _UNKNOWN = ErrorCode(
     "Another version of VideoMoments gave this code.",
-    "Upgrade, and look the code up in docs/errors.md.",
+    "Upgrade, and look the code up in docs/errors.md; then `videomoments retry VIDEO`.",
 )
 
 
