@@ -11,7 +11,7 @@ from shared.db.candidates import decide, proposed, rejections
 from shared.db.models import Moment
 from shared.db.transcripts import storable
 from shared.domain.names import moment_identifier
-from shared.domain.proposals import Script
+from shared.domain.script import Script
 from shared.errors import Reject
 from shared.messages import CandidatesFound, MomentFound, RefinementRequested, ScoringRequested
 from shared.pipeline.asking import Asker

@@ -9,7 +9,7 @@ from shared.db.models import Moment
 from shared.db.transcripts import storable
 from shared.domain.extractive import find_moments
 from shared.domain.names import moment_identifier
-from shared.domain.proposals import Script
+from shared.domain.script import Script
 from shared.domain.windows import Window
 from shared.messages import MomentFound, TranscriptWindowed, VideoTranscribed
 from shared.pipeline.asking import Asker, budget_of, spending

@@ -10,7 +10,8 @@ from shared.db.models import Moment, MomentCandidate
 from shared.db.prompts import ensure_prompt
 from shared.db.transcripts import storable
 from shared.domain.names import moment_identifier
-from shared.domain.proposals import Placed, Script, clean_title
+from shared.domain.proposals import Placed, clean_title
+from shared.domain.script import Script
 from shared.domain.spans import TimeSpan
 from shared.domain.windows import Window
 from shared.errors import NotThere, Reject

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from sqlalchemy import select, update
 
 from shared.db.models import Moment
-from shared.domain.proposals import Script
 from shared.domain.ranking import marks, score_of
+from shared.domain.script import Script
 from shared.domain.spans import TimeSpan
 from shared.llm.rendering import Item
 from shared.messages import ScoringRequested

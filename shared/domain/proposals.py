@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared.domain.moments import Bounds
-from shared.domain.orthography import is_unspaced, join_words
-from shared.domain.sentences import Sentence, split_sentences, timed_words
+from shared.domain.orthography import is_unspaced
+from shared.domain.script import Script
 from shared.domain.snapping import snap
 from shared.domain.spans import TimeSpan
-from shared.domain.transcript import Transcript, Word
+from shared.domain.transcript import Word
 from shared.domain.windows import Window
 
 MAX_TITLE = 120
+_NEARBY = 4
 _WORDS = re.compile(r"\w+")
 
 
@@ -53,37 +53,6 @@ class Placed:
     last_sentence: int
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
-    """A transcript ready to be proposed from."""
-
-    words: tuple[Word, ...]
-    sentences: tuple[Sentence, ...]
-    duration_seconds: float
-
-    @staticmethod
-    def of(transcript: Transcript, duration_seconds: float) -> Script:
-        """The transcript's words and sentences; it is always split alike."""
-        return Script(timed_words(transcript), tuple(split_sentences(transcript)), duration_seconds)
-
-    def text(self, first: int, last: int) -> str:
-        """What is said from sentence `first` to `last`, both included."""
-        return join_words([s.text for s in self.sentences[first : last + 1]])
-
-    def touched(self, span: TimeSpan) -> tuple[int, int]:
-        """First and last sentence of which the span has a part; the nearest where it has none."""
-        inside = [
-            s.number
-            for s in self.sentences
-            if s.start_seconds < span.end_seconds and s.end_seconds > span.start_seconds
-        ]
-        if inside:
-            return inside[0], inside[-1]
-        starts = [s.start_seconds for s in self.sentences]
-        near = min(bisect_left(starts, span.start_seconds), len(starts) - 1)
-        return near, near
-
-
 def place(proposal: Proposal, script: Script, window: Window, bounds: Bounds) -> Placed | Fault:
     """The span of a sound proposal, snapped to where it cuts no word; else what is wrong with it.
 
@@ -98,13 +67,7 @@ def place(proposal: Proposal, script: Script, window: Window, bounds: Bounds) ->
     raw = TimeSpan(
         first.start_seconds, max(last.end_seconds, first.start_seconds + 1e-3, first.end_seconds)
     )
-    span = snap(
-        raw,
-        script.words,
-        script.sentences,
-        bounds=bounds,
-        duration_seconds=script.duration_seconds,
-    )
+    span = _snapped(raw, proposal, script, bounds)
     if span is None or not _fits(raw, span, script, bounds):
         return Fault(
             "bad_length",
@@ -112,6 +75,32 @@ def place(proposal: Proposal, script: Script, window: Window, bounds: Bounds) ->
             f"a moment lasts {bounds.min_length_seconds:g} to {bounds.max_length_seconds:g} s.",
         )
     return Placed(proposal, span, *script.touched(span))
+
+
+def _snapped(raw: TimeSpan, proposal: Proposal, script: Script, bounds: Bounds) -> TimeSpan | None:
+    """The snapped span, sought first among the sentences nearby: there may be thousands."""
+    near = Window(
+        max(0, proposal.start_id - _NEARBY),
+        min(len(script.sentences) - 1, proposal.end_id + _NEARBY),
+    )
+    words, sentences = script.part(near)
+    found = snap(raw, words, sentences, bounds=bounds, duration_seconds=script.duration_seconds)
+    # Only between words that have both their neighbours is what is nearby all there is to know.
+    low = 0.0 if near.first == 0 else words[0].end_seconds
+    high = (
+        script.duration_seconds
+        if near.last == len(script.sentences) - 1
+        else words[-1].start_seconds
+    )
+    if found is not None and low <= found.start_seconds and found.end_seconds <= high:
+        return found
+    return snap(
+        raw,
+        script.words,
+        script.sentences,
+        bounds=bounds,
+        duration_seconds=script.duration_seconds,
+    )
 
 
 def _named_wrongly(proposal: Proposal, window: Window) -> Fault | None:
@@ -143,7 +132,13 @@ def _fits(raw: TimeSpan, span: TimeSpan, script: Script, bounds: Bounds) -> bool
     """Whether the length was right, or is by silence alone: with the very same words."""
     if bounds.min_length_seconds <= raw.length_seconds <= bounds.max_length_seconds:
         return True
-    return _inside(raw, script.words) == _inside(span, script.words)
+    words = _around(script, raw, span)
+    return _inside(raw, words) == _inside(span, words)
+
+
+def _around(script: Script, *spans: TimeSpan) -> Sequence[Word]:
+    touched = [number for span in spans for number in script.touched(span)]
+    return script.part(Window(min(touched), max(touched)))[0]
 
 
 def _inside(span: TimeSpan, words: Sequence[Word]) -> list[int]:

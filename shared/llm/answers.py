@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from shared.domain.proposals import Fault, Proposal
 
 MAX_CHARACTERS = 500_000
+MAX_MOMENTS = 40
 Mark = Annotated[int, Field(ge=0, le=10)]
 Number = Annotated[int, Field(ge=0, le=10_000_000)]
 _THOUGHT = re.compile(r"<think>.*?</think>", re.DOTALL)
@@ -122,11 +123,16 @@ def read_moments(text: str) -> list[Proposal | Fault]:
 
     Raises `Unreadable` where there is no list of moments at all.
     """
-    found = read_object(text)
-    listed = found.get("moments")
-    if not isinstance(listed, list) or set(found) != {"moments"}:
+    answer = read_object(text)
+    listed = answer.get("moments")
+    if not isinstance(listed, list) or set(answer) != {"moments"}:
         raise Unreadable('It has not the form {"moments": […]}.')
-    return [_proposal(one) for one in listed]
+    found = [_proposal(one) for one in listed[:MAX_MOMENTS]]
+    if len(listed) > MAX_MOMENTS:
+        found.append(
+            Fault("too_many", f"{len(listed)} moments in one answer; the first were read.")
+        )
+    return found
 
 
 def as_proposal(moment: RefinedMoment, sub_scores: Mapping[str, int] | None = None) -> Proposal:

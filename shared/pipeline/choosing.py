@@ -10,8 +10,9 @@ from shared.db.models import MomentCandidate
 from shared.domain.extractive import METHOD, find_moments
 from shared.domain.merging import Candidate, merge
 from shared.domain.moments import Bounds
-from shared.domain.proposals import Script, clean_title
+from shared.domain.proposals import clean_title
 from shared.domain.ranking import choose, fill_up, marks, score_of, weighted
+from shared.domain.script import Script
 from shared.domain.spans import TimeSpan
 from shared.domain.transcript import Transcript
 from shared.llm.rendering import Item

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from shared.domain.proposals import Script
+from shared.domain.script import Script
 from shared.domain.windows import Window, estimated_tokens, plan_windows
 from shared.errors import Reject
 from shared.llm.protocol import Endpoint

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from shared.domain.moments import Bounds
-from shared.domain.proposals import Fault, Placed, Proposal, Script, place
+from shared.domain.proposals import Fault, Placed, Proposal, place
+from shared.domain.script import Script
 from shared.domain.windows import Window
 from shared.llm.answers import (
     Moments,

@@ -14,7 +14,7 @@ from shared.db import models
 from shared.db.configs import SYSTEM_PROMPT
 from shared.db.models import GenerationConfig, Moment, MomentCandidate, Prompt, Video
 from shared.db.transcripts import from_row
-from shared.domain.proposals import Script
+from shared.domain.script import Script
 from shared.domain.windows import Window
 from shared.errors import Reject
 from shared.llm.rendering import generation_message, refinement_message

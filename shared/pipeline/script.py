@@ -8,7 +8,7 @@ from shared.db import models
 from shared.db.models import GenerationConfig
 from shared.db.transcripts import from_row
 from shared.domain.moments import Bounds
-from shared.domain.proposals import Script
+from shared.domain.script import Script
 from shared.domain.transcript import Transcript
 from shared.errors import NotThere
 from shared.llm.prompts import PromptSet, load_prompt_set

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shared.db.models import AiRequest, GenerationConfig, MomentCandidate, Prompt
-from shared.domain.proposals import Script
+from shared.domain.script import Script
 from shared.domain.transcript import Transcript
 from tests.llm_runs import LlmRuns, llm_runs, talk
 from tests.llm_server import Json, Reply, form_of, good, items_of, llm_server
