@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shared.domain.chapters import find_chapters
 from shared.domain.cohesion import Topics, find_topics
 from shared.domain.features import sentence_features
 from shared.domain.gaps import Floats, Integers, WordGaps, word_gaps
@@ -17,13 +18,17 @@ from shared.domain.transcript import Transcript, Word
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """`pauses[i]`, 0..1, is the silence after sentence i; `sentence_of_word` is per word."""
+    """`pauses[i]`, 0..1, is the silence after sentence i; `sentence_of_word` is per word.
+
+    `chapters` are the first sentences of runs of topics that differ in what they say.
+    """
 
     words: Sequence[Word]
     gaps: WordGaps
     sentences: list[Sentence]
     sentence_of_word: Integers
     topics: Topics
+    chapters: Integers
     salience: Floats
     pauses: Floats
 
@@ -49,7 +54,8 @@ def analyse(
     salience = sentence_salience(sentences, features, topics, loud)
     lengths = [s.last_word - s.first_word + 1 for s in sentences]
     owner = np.repeat(np.arange(len(sentences)), lengths)
-    return Analysis(words, gaps, sentences, owner, topics, salience, pauses)
+    chapters = find_chapters(features, topics)
+    return Analysis(words, gaps, sentences, owner, topics, chapters, salience, pauses)
 
 
 def _loudness_of(

@@ -12,7 +12,7 @@ from shared.domain.gaps import Floats, Integers
 SHORTEST_REACH, LONGEST_REACH, _WORK = 120, 600, 480_000
 """A topic has at most so many sentences; in long transcripts fewer, which bounds the work."""
 _PRIOR_MASS = 2.0
-_PRICE, _PRICE_MASS = 0.03, 300.0
+_PRICE, _PRICE_MASS = 0.042, 180.0
 _SHORT_COST = 5.0
 _PAUSE_GAIN = 0.5
 
@@ -70,7 +70,7 @@ class _Segments:
     """
 
     def __init__(self, features: SentenceFeatures) -> None:
-        self._weights = features.weights * clustering(features)
+        self._weights = features.weights * np.sqrt(clustering(features))
         repeated = self._weights > 0
         self._rename = np.where(repeated, np.cumsum(repeated) - 1, -1)
         self._features = features

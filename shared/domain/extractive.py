@@ -78,8 +78,8 @@ def moments_and_topics(
 
 
 def _topic_boundaries(analysis: Analysis) -> list[float]:
-    """The middle of the gap before each topic but the first."""
-    gaps = [analysis.sentences[int(i)].first_word for i in analysis.topics.first[1:]]
+    """The middle of the gap before each chapter but the first."""
+    gaps = [analysis.sentences[int(i)].first_word for i in analysis.chapters[1:]]
     middles: list[float] = ((analysis.gaps.left[gaps] + analysis.gaps.right[gaps]) / 2).tolist()
     return middles
 

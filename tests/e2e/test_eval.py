@@ -1,0 +1,128 @@
+"""`videomoments eval` as a user types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.command import SAMPLE, environment, videomoments
+
+HELD_OUT = Path(__file__).parents[2] / "cli" / "evaluation" / "held_out.json"
+Json = dict[str, Any]
+
+
+@pytest.fixture
+def two_items(tmp_path: Path) -> Path:
+    """The first two items of the project's set, as a set of their own."""
+    content = json.loads(HELD_OUT.read_text(encoding="utf-8"))
+    path = tmp_path / "two.json"
+    path.write_text(json.dumps({"name": "two", "items": content["items"][:2]}), encoding="utf-8")
+    return path
+
+
+def test_the_table_names_every_item_config_and_baseline(two_items: Path) -> None:
+    """Items, configs, the three baselines, a total and a diff are all in the output."""
+    done = videomoments(
+        *("eval", two_items, "--config", "usual=extractive"),
+        *("--config", "short=extractive,max_length=20", "--diff", "usual", "short"),
+    )
+    assert done.returncode == 0, done.stderr
+    names = [item["name"] for item in json.loads(two_items.read_text())["items"]]
+    told = ["usual", "short", "equal-cuts", "random", "texttiling", "TOTAL", "short − usual"]  # noqa: RUF001
+    for text in [*names, *told, "R@.5", "R@.7", "F1", "mIoU", "Pk", "WD", "cut", "cost"]:
+        assert text in done.stdout
+
+
+def test_json_holds_every_measure_and_bounds_are_kept(two_items: Path) -> None:
+    """One document: spans within the config's bounds, measures per item and in total, the diff."""
+    done = videomoments(
+        *("eval", two_items, "--json", "--no-baselines", "--diff", "a", "b"),
+        *("--config", "a=extractive", "--config", "b=extractive,max_length=20,max_moments=3"),
+    )
+    assert done.returncode == 0, done.stderr
+    found: Json = json.loads(done.stdout)
+    assert [c["name"] for c in found["configs"]] == ["a", "b"]
+    for item in found["items"]:
+        spans = item["results"]["b"]["spans"]
+        assert 1 <= len(spans) <= 3
+        assert all(end - start <= 20.001 for start, end in spans)
+    total = found["total"]
+    assert total["a"]["cut_words"] == total["b"]["cut_words"] == 0
+    change = total["b"]["recall_50"] - total["a"]["recall_50"]
+    assert found["diff"]["total"]["recall_50"] == pytest.approx(change)
+
+
+@pytest.mark.parametrize(
+    ("limit", "code"),
+    [
+        ("recall@0.5=0.01", 0),
+        ("recall@0.5=1.01", 1),
+        ("pk=0.9", 0),
+        ("pk=0.0001", 1),
+        ("random:recall_50=1.01", 1),
+    ],
+)
+def test_fail_under_decides_the_exit_code(two_items: Path, limit: str, code: int) -> None:
+    """A total on the wrong side of its limit is one line on stderr and exit code 1."""
+    done = videomoments("eval", two_items, "--fail-under", limit, "--json")
+    assert done.returncode == code, done.stderr
+    assert (limit.partition(":")[2] or limit).partition("=")[0][:2] in done.stderr or code == 0
+    assert json.loads(done.stdout)["total"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--config", "x=nothing"], "no method 'nothing'"),
+        (["--config", "extractive,length=5"], "unknown option 'length'"),
+        (["--config", "extractive,max_length=2"], "bounds clash"),
+        (["--fail-under", "beauty=1"], "give METRIC=VALUE"),
+        (["--diff", "extractive", "other"], "No config is named 'other'"),
+    ],
+)
+def test_a_wrong_command_line_is_one_readable_line(
+    two_items: Path, arguments: list[str], says: str
+) -> None:
+    """No traceback."""
+    done = videomoments("eval", two_items, *arguments)
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_media_are_transcribed_by_the_ordinary_stages(tmp_path: Path) -> None:
+    """The shipped sample, of three topics, is heard and its topics are met."""
+    content = {
+        "items": [
+            {
+                "name": "sample",
+                "media": str(SAMPLE),
+                "moments": [[0, 30], [30, 58], [58, 90]],
+                "bounds": {"min_length_seconds": 10, "max_length_seconds": 45},
+            }
+        ]
+    }
+    path = tmp_path / "set.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    done = videomoments(
+        *("eval", path, "--json", "--data", tmp_path / "data"), env=environment(), timeout=240
+    )
+    assert done.returncode == 0, done.stderr
+    found: Json = json.loads(done.stdout)
+    assert found["total"]["extractive"]["moments"] == 3
+    assert found["total"]["extractive"]["cut_words"] == 0
+
+
+def test_media_that_are_missing_are_named(tmp_path: Path) -> None:
+    """The item and the file are in the message."""
+    path = tmp_path / "set.json"
+    path.write_text(
+        json.dumps([{"name": "lost", "media": "lost.mp4", "moments": []}]), encoding="utf-8"
+    )
+    done = videomoments("eval", path, "--data", tmp_path / "data")
+    assert done.returncode == 1
+    assert "lost.mp4" in done.stderr
