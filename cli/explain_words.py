@@ -93,16 +93,22 @@ def _waiting(stage: Json) -> str:
 
 def _failure_lines(pipeline: Json, stages: Sequence[Json], video: str) -> Iterator[str]:
     titles = {moment["identifier"]: moment for moment in pipeline["moments"]}
-    groups: dict[tuple[str, str, str], list[Json]] = {}
+    groups: dict[tuple[str, str], list[Json]] = {}
     for stage in stages:
         if stage["status"] == "failed":
-            key = (stage["stage"], stage["error_code"] or "", stage["error_message"] or "")
-            groups.setdefault(key, []).append(stage)
-    for (name, code, message), failed in groups.items():
+            groups.setdefault((stage["stage"], stage["error_code"] or ""), []).append(stage)
+    for (name, code), failed in groups.items():
         times = f", {len(failed)} times" if len(failed) > 1 else ""
         yield f"What failed: {name}{times}{_about(failed, titles)} (code {code})"
-        yield f"  Why: {_sentence(message)} {meaning_of(code)}"
+        yield f"  Why: {_reasons(failed)} {meaning_of(code)}"
         yield f"  What to do: {remedy_of(code, video)}"
+
+
+def _reasons(failed: Sequence[Json]) -> str:
+    """The messages, each once; of many, the first."""
+    said = list(dict.fromkeys(_sentence(stage["error_message"] or "") for stage in failed))
+    more = f" ({len(said) - 1} more like it.)" if len(said) > 1 else ""
+    return f"{said[0]}{more}"
 
 
 def _about(failed: Sequence[Json], moments: dict[str, Json]) -> str:

@@ -27,7 +27,9 @@ STORE_CODES = {
     ),
     "object_name_taken": ErrorCode(
         "On disk a name cannot be a file and a folder at once, and this one would be.",
-        "Give the file another name and upload it again.",
+        "In the derived bucket, move away the file that is in the way, then "
+        "`videomoments retry VIDEO`. In the upload bucket, give the file another name and upload "
+        "it again.",
     ),
     "storage_refused": ErrorCode(
         "The store refused the request: most often this account lacks a permission.",
