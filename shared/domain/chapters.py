@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 
 from shared.domain.cohesion import Topics
 from shared.domain.features import SentenceFeatures
 from shared.domain.gaps import Floats, Integers
 
-_ALIKE = 0.18
+_ALIKE = 0.15
 """Cosine above which two neighbours are one chapter."""
+_LARGEST_SHARE = 1 / 3
+"""No chapter grows past this share of the sentences: the longer two texts, the more alike."""
 
 
 def find_chapters(features: SentenceFeatures, topics: Topics) -> Integers:
@@ -23,19 +23,25 @@ def find_chapters(features: SentenceFeatures, topics: Topics) -> Integers:
     thing keeps its words however often it turns, whereas another talk brings other words.
     """
     vectors = _vectors(features, topics)
-    firsts = topics.first.tolist()
-    likeness = [_cosine(a, b) for a, b in pairwise(vectors)]
+    edges = [*topics.first.tolist(), len(features.ids)]
+    largest = _LARGEST_SHARE * len(features.ids)
+
+    def likeness_at(place: int) -> float:
+        """Of the chapter at `place` and the next."""
+        too_large = edges[place + 2] - edges[place] > largest
+        return 0.0 if too_large else _cosine(vectors[place], vectors[place + 1])
+
+    likeness = [likeness_at(place) for place in range(len(vectors) - 1)]
     while likeness:
         join = int(np.argmax(likeness))
         if likeness[join] < _ALIKE:
             break
         vectors[join] = vectors[join] + vectors.pop(join + 1)
-        del firsts[join + 1], likeness[join]
-        if join > 0:
-            likeness[join - 1] = _cosine(vectors[join - 1], vectors[join])
-        if join < len(likeness):
-            likeness[join] = _cosine(vectors[join], vectors[join + 1])
-    return np.array(firsts, dtype=np.int64)
+        del edges[join + 1], likeness[join]
+        for place in (join - 1, join):
+            if 0 <= place < len(likeness):
+                likeness[place] = likeness_at(place)
+    return np.array(edges[:-1], dtype=np.int64)
 
 
 def _vectors(features: SentenceFeatures, topics: Topics) -> list[Floats]:
