@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from shared.db.models import Clip, Moment, PipelineHistory, StageRun, Thumbnail, Video
 from shared.domain.names import clip_url, slice_url, thumbnail_url
+from shared.pipeline import collecting
 from shared.pipeline.collecting import collect, find_garbage
 from tests.pipelines import World
 
@@ -180,3 +182,25 @@ def test_more_than_one_batch_is_gone_through(world: World) -> None:
         put(world, clip_url(root, VIDEO, f"{number:016x}", attempt(), "mp4"))
     assert sum(1 for _ in collect(world.context, grace_seconds=DAY)) == 520
     assert world.objects() == set()
+
+
+def test_what_is_finished_while_it_is_looked_at_is_not_garbage(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An attempt that commits between the two looks has its row seen: leases are read first."""
+    pipeline_of(world, "running")
+    token = uuid.uuid4()
+    root = world.context.derived_url
+    clip = put(world, clip_url(root, VIDEO, MOMENT, attempt(token.hex[:10]), "mp4"))
+    with world.context.session() as session, session.begin():
+        session.execute(update(StageRun).values(status="running", lease_token=token))
+    read_tokens = collecting._held_tokens
+
+    def finish_and_read(session: Session) -> set[str]:
+        with_clip(world, clip, f"{root}/thumbnails/none.jpg")
+        with world.context.session() as other, other.begin():
+            other.execute(update(StageRun).values(status="completed", lease_token=None))
+        return read_tokens(session)
+
+    monkeypatch.setattr(collecting, "_held_tokens", finish_and_read)
+    assert urls(world, grace_seconds=0) == set()
