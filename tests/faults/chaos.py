@@ -47,7 +47,6 @@ STORM = Chaos(
 class ChaosBroker:
     """A `Publisher`. Nothing is delivered but by `run`.
 
-    `deliver(parcel, endpoint)` may be replaced by whatever carries a delivery elsewhere.
     `faults` counts what was done, `outcomes` how deliveries were answered.
     """
 
@@ -81,6 +80,15 @@ class ChaosBroker:
     def subscribe(self, spec: SubscriptionSpec, endpoint: Endpoint) -> None:
         """Deliver to the endpoint what the topic gets from now on."""
         self._subscriptions[spec.name] = (spec, endpoint)
+
+    def subscriptions(self) -> list[tuple[SubscriptionSpec, Endpoint]]:
+        """Each with where it is delivered to."""
+        return list(self._subscriptions.values())
+
+    def reroute(self, carry: Callable[[str], Endpoint]) -> None:
+        """Deliver elsewhere: to what `carry` gives for each function's name."""
+        for name, (spec, _) in self._subscriptions.items():
+            self._subscriptions[name] = (spec, carry(name.rpartition(".")[2]))
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
         """Take each message once or more often, or none: `PublishFailed`."""

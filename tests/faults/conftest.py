@@ -45,12 +45,19 @@ def make_world(
     `garbage`: objects without a row may have come to be, and are collected first."""
     made: list[Invariants] = []
 
-    def make(*, garbage: bool = False, **options: Any) -> FaultWorld:
+    def make(
+        *,
+        garbage: bool = False,
+        probe: Callable[[Path], str | None] | None = None,
+        real_media: bool = False,
+        **options: Any,
+    ) -> FaultWorld:
         folder = tmp_path / f"world-{len(made)}"
         folder.mkdir()
         world = FaultWorld(database_url, folder, seed=counts.seed, **options)
-        world.media.install(monkeypatch)
-        made.append(Invariants(world, garbage=garbage))
+        if not real_media:
+            world.media.install(monkeypatch)
+        made.append(Invariants(world, probe, garbage))
         return world
 
     yield make

@@ -1,0 +1,154 @@
+"""Signals a worker process sends itself at a chosen point of a chosen function."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from shared.media.process import Child
+from shared.pipeline import finishing
+from shared.pipeline import job as jobs
+from shared.pipeline.heartbeat import Heartbeat
+from shared.storage.folder import FolderStorage
+from shared.storage.folder_reader import FolderReader
+from shared.storage.protocol import ObjectStat
+
+AFTER_CLAIM = "after claim"
+DURING_DOWNLOAD = "during download"
+MID_FFMPEG = "mid-ffmpeg"
+AFTER_UPLOAD = "after upload"
+BEFORE_COMMIT = "before commit"
+AFTER_COMMIT = "after commit"
+BEFORE_ACK = "before ack"
+ALL_POINTS = (
+    AFTER_CLAIM,
+    DURING_DOWNLOAD,
+    MID_FFMPEG,
+    AFTER_UPLOAD,
+    BEFORE_COMMIT,
+    AFTER_COMMIT,
+    BEFORE_ACK,
+)
+
+_EVERYWHERE = (AFTER_CLAIM, BEFORE_COMMIT, AFTER_COMMIT, BEFORE_ACK)
+_READING = (*_EVERYWHERE, DURING_DOWNLOAD)
+_MAKING = (*_READING, MID_FFMPEG, AFTER_UPLOAD)
+# Every point that the function has.
+POINTS = {
+    "start_pipeline": _EVERYWHERE,
+    "probe_video": (*_READING, MID_FFMPEG),
+    "split_audio": _MAKING,
+    "transcribe_audio": _READING,
+    "generate_moments": _EVERYWHERE,
+    "cut_clip": _MAKING,
+    "make_thumbnail": _MAKING,
+    "sweep": _EVERYWHERE,
+    "record_failure": _EVERYWHERE,
+}
+# Its delivery claims nothing: the first point is its beginning.
+TASKS = ("sweep", "record_failure")
+_INTO_FFMPEG_SECONDS = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What happens once, when that function comes to that point: SIGKILL or SIGSTOP."""
+
+    function: str
+    point: str
+    signal: signal.Signals = signal.SIGKILL
+
+
+class Saboteur:
+    """Watches every point of its process; strikes where `fault` says, once."""
+
+    def __init__(self) -> None:
+        self.fault: Fault | None = None
+        self.at_work: str | None = None
+        self._watch_leases_and_commits()
+        self._watch_media()
+
+    def reach(self, point: str) -> None:
+        """Strike, if that is the point."""
+        fault = self.fault
+        if fault is None or (fault.function, fault.point) != (self.at_work, point):
+            return
+        self.fault = None
+        os.kill(os.getpid(), fault.signal)
+
+    def _watch_leases_and_commits(self) -> None:
+        def watched_finish(session: Session, *rest: Any) -> Any:
+            event.listen(session, "before_commit", lambda _: self.reach(BEFORE_COMMIT))
+            event.listen(session, "after_commit", lambda _: self.reach(AFTER_COMMIT))
+            return finishing.begin_finish(session, *rest)
+
+        _replace(jobs, "begin_finish", watched_finish)
+        _after(Heartbeat, "__enter__", lambda: self.reach(AFTER_CLAIM))
+        event.listen(Session, "before_commit", lambda _: self._reach_in_task(BEFORE_COMMIT))
+        event.listen(Session, "after_commit", lambda _: self._reach_in_task(AFTER_COMMIT))
+
+    def _reach_in_task(self, point: str) -> None:
+        if self.at_work in TASKS:
+            self.reach(point)
+
+    def _watch_media(self) -> None:
+        def into_it() -> None:
+            if self.fault is not None and self.fault.point == MID_FFMPEG:
+                time.sleep(_INTO_FFMPEG_SECONDS)
+            self.reach(MID_FFMPEG)
+
+        _after(Child, "__enter__", into_it)
+
+
+class RemoteFolder(FolderStorage):
+    """A folder that, like a bucket in the cloud, can only be read by ranges and downloads."""
+
+    def __init__(self, root: Path, saboteur: Saboteur) -> None:
+        super().__init__(root)
+        self._saboteur = saboteur
+
+    def open(self, url: str, *, generation: str | None = None) -> FolderReader:
+        """As the folder's; struck at the first bytes."""
+        reader = super().open(url, generation=generation)
+        read = reader.read
+
+        def struck(size: int | None = -1) -> bytes:
+            data = read(size)
+            self._saboteur.reach(DURING_DOWNLOAD)
+            return data
+
+        _replace(reader, "read", struck)
+        return reader
+
+    def upload(self, path: Path, url: str, **options: Any) -> ObjectStat:
+        """As the folder's; struck when the object is there."""
+        stat = super().upload(path, url, **options)
+        self._saboteur.reach(AFTER_UPLOAD)
+        return stat
+
+    def local_path(self, url: str) -> Path | None:
+        """None: not on this machine."""
+        return None
+
+
+def _replace(owner: Any, name: str, value: Any) -> None:
+    setattr(owner, name, value)
+
+
+def _after(owner: type, name: str, then: Callable[[], None]) -> None:
+    original = getattr(owner, name)
+
+    def wrapped(self: Any, *rest: Any) -> Any:
+        result = original(self, *rest)
+        then()
+        return result
+
+    setattr(owner, name, wrapped)

@@ -1,0 +1,130 @@
+"""A worker process: functions behind a pipe, as an instance in the cloud is behind its pushes."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.main import TOPOLOGY
+from shared.db.connect import SessionLimits
+from shared.db.engine import make_engine
+from shared.errors import MalformedMessage, PublishFailed
+from shared.http.intake import Intake
+from shared.messaging.delivery import Outcome
+from shared.messaging.protocol import Outgoing
+from shared.pipeline.context import Context
+from shared.pipeline.runtime import Runtime
+from shared.settings import Settings
+from tests.faults.fake_media import FakeMedia, FakeSpeech
+from tests.faults.sabotage import AFTER_CLAIM, BEFORE_ACK, TASKS, Fault, RemoteFolder, Saboteur
+from tests.faults.small_media import FixedSpeech
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """All that a worker process needs to know. `skew_seconds`: by how much its clock is wrong."""
+
+    database_url: str
+    buckets: Path
+    work: Path
+    real_media: bool = False
+    settings: dict[str, Any] = field(default_factory=dict)
+    skew_seconds: float = 0.0
+    idle_in_transaction_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One delivery; by `clock_offset` the world's time is ahead, `fault` is what befalls it."""
+
+    function: str
+    headers: dict[str, str]
+    body: bytes
+    clock_offset: timedelta
+    fault: Fault | None = None
+
+
+def serve(connection: Connection, spec: WorkerSpec) -> None:
+    """Answer pushes until the pipe is closed. Publishes through the pipe, too."""
+    _skew_clock(spec.skew_seconds)
+    # What an earlier process of this worker left is gone with it, as in a new instance.
+    shutil.rmtree(spec.work, ignore_errors=True)
+    saboteur = Saboteur()
+    context = _context(connection, spec, saboteur)
+    runtime = Runtime(context)
+    intakes = {
+        function.name: Intake(
+            function.name, function.consumes, partial(partial, runtime.handle, function)
+        )
+        for function in TOPOLOGY.functions
+    }
+    with suppress(EOFError, OSError):
+        while True:
+            push: Push = connection.recv()
+            context.clock.offset = push.clock_offset
+            saboteur.fault, saboteur.at_work = push.fault, push.function
+            if push.function in TASKS:
+                saboteur.reach(AFTER_CLAIM)
+            outcome = _answer(intakes[push.function], push)
+            saboteur.reach(BEFORE_ACK)
+            saboteur.at_work = None
+            connection.send(outcome)
+    context.engine.dispose()
+
+
+def _answer(intake: Intake, push: Push) -> Outcome:
+    try:
+        return intake.receive(push.headers, push.body)
+    except MalformedMessage:
+        return Outcome.RETRY
+
+
+def _context(connection: Connection, spec: WorkerSpec, saboteur: Saboteur) -> Context:
+    media = FakeMedia()
+    if not spec.real_media:
+        media.install(pytest.MonkeyPatch())
+    root = f"file://{spec.buckets.resolve()}"
+    limits = SessionLimits(idle_in_transaction_timeout_seconds=spec.idle_in_transaction_seconds)
+    speech = FixedSpeech() if spec.real_media else FakeSpeech(media)
+    return Context(
+        engine=make_engine(spec.database_url, pool_size=3, limits=limits),
+        storage=RemoteFolder(spec.buckets, saboteur),
+        publisher=_PipePublisher(connection),
+        topology=TOPOLOGY,
+        settings=Settings(**spec.settings),
+        speech=lambda: speech,
+        upload_url=f"{root}/uploads",
+        derived_url=f"{root}/derived",
+        work_root=spec.work,
+    )
+
+
+class _PipePublisher:
+    """Hands what is published to the process that has the broker."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def publish(self, messages: Sequence[Outgoing]) -> None:
+        self._connection.send(list(messages))
+        if not self._connection.recv():
+            raise PublishFailed("The broker is away.")
+
+
+def _skew_clock(seconds: float) -> None:
+    """Let the process's wall clock be wrong by so much."""
+    if seconds:
+        true_time, true_time_ns = time.time, time.time_ns
+        patch = pytest.MonkeyPatch()
+        patch.setattr(time, "time", lambda: true_time() + seconds)
+        patch.setattr(time, "time_ns", lambda: true_time_ns() + int(seconds * 1e9))
