@@ -102,11 +102,12 @@ def test_a_long_title_ends_with_a_word() -> None:
         "the queen bee lays thousands of eggs every single day of the long hot summer with the "
         "help of her many workers"
     )
-    words = said.split()
-    title = title_of([words], {"queen": 3.0, "eggs": 2.0, "thousands": 2.0})
-    assert len(title) <= 80
-    assert title.casefold().split() == words[: len(title.split())]
-    assert title.split()[-1] not in {"of", "the", "with", "her"}
+    for begin in range(8):
+        words = said.split()[begin:]
+        title = title_of([words], dict.fromkeys(words, 1.0))
+        assert len(title) <= 80
+        assert title.casefold() in said
+        assert title.split()[-1] not in {"of", "the", "with", "her", "many"}
 
 
 def test_a_whole_sentence_is_preferred_to_a_part_of_a_longer_one() -> None:
