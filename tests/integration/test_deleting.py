@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from shared.db.deletions import DeletionUnderWay, only_deletion, tombstone
 from shared.db.models import Base, Deletion, PipelineHistory, Video
@@ -15,7 +16,9 @@ from shared.domain.names import clip_url
 from shared.errors import Reject
 from shared.messages import VideoUploaded
 from shared.messaging.delivery import Outcome
+from shared.pipeline import admission
 from shared.pipeline.deleting import delete_video, forget_deletion
+from shared.storage.protocol import ObjectStat
 from tests.pipelines import World, in_threads
 
 KEPT = {"generation_configs", "prompts", "deletions"}
@@ -189,6 +192,32 @@ def test_one_deletion_of_a_video_at_a_time(world: World, tmp_path: Path) -> None
         delete_video(world.context, video)
     assert rows(world) == before
     assert delete_video(world.context, video).pipelines == 1
+
+
+def test_a_run_that_is_just_being_admitted_is_waited_for(
+    wide_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event that found no tombstone has begun its run before the deletion looks for runs."""
+    world = wide_world
+    video = drop(world, tmp_path)
+    (url,) = uploads(world)
+    event = VideoUploaded(source_url=url, generation=world.storage.stat(url).generation)
+    inside, deleted = threading.Event(), threading.Event()
+    register = admission.register_video
+
+    def register_slowly(session: Session, stat: ObjectStat) -> Video:
+        inside.set()
+        deleted.wait(1)
+        return register(session, stat)
+
+    def remove() -> None:
+        inside.wait(10)
+        delete_video(world.context, video)
+        deleted.set()
+
+    monkeypatch.setattr(admission, "register_video", register_slowly)
+    in_threads(lambda: world.deliver("begin", event), remove)
+    assert rows(world) == {}
 
 
 def test_events_and_deletions_at_once_leave_no_deleted_video(
