@@ -12,6 +12,8 @@ PYTEST_ARGS =
 # As given, whatever it contains: never expanded by make, and quoted by the shell.
 export RUN_VIDEO := $(value VIDEO)
 export PYTHON
+# Many short processes are started: without compiled modules each would compile them anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## What there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | \
