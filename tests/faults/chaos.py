@@ -133,6 +133,36 @@ class ChaosBroker:
                 future.result()
         return self.deliveries - before
 
+    def deliver_one(self, place: int, *, keep: bool = False) -> Outcome | None:
+        """Deliver the message of that place (of however many there are), here and now.
+
+        `keep`: it stays, too, to be delivered again. None when there is none.
+        """
+        with self._changed:
+            self._ready += self._delayed + self._refused
+            self._delayed, self._refused = [], []
+            if not self._ready:
+                return None
+            parcel = self._ready.pop(place % len(self._ready))
+            if keep:
+                self.faults["duplicate"] += 1
+                self._ready.append(parcel)
+            self._at_work += 1
+        outcome = Outcome.RETRY
+        try:
+            outcome = self._deliver(parcel)
+        finally:
+            self._settle(parcel, outcome)
+        return outcome
+
+    def function_of(self, place: int) -> str | None:
+        """Whom `deliver_one` would deliver that message to."""
+        with self._changed:
+            waiting = self._ready + self._delayed + self._refused
+        if not waiting:
+            return None
+        return waiting[place % len(waiting)].subscription.rpartition(".")[2]
+
     def _take_in(self, parcel: Parcel) -> None:
         if self._happens(self.chaos.delayed):
             self.faults["delayed"] += 1

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
@@ -67,12 +68,21 @@ class Fault:
     signal: signal.Signals = signal.SIGKILL
 
 
-class Saboteur:
-    """Watches every point of its process; strikes where `fault` says, once."""
+def signal_itself(fault: Fault) -> None:
+    """The process gets its signal."""
+    os.kill(os.getpid(), fault.signal)
 
-    def __init__(self) -> None:
+
+class Saboteur:
+    """Watches every point of its process through `patch`; strikes where `fault` says, once."""
+
+    def __init__(
+        self, patch: pytest.MonkeyPatch, strike: Callable[[Fault], None] = signal_itself
+    ) -> None:
         self.fault: Fault | None = None
         self.at_work: str | None = None
+        self._patch = patch
+        self._strike = strike
         self._watch_leases_and_commits()
         self._watch_media()
 
@@ -82,7 +92,7 @@ class Saboteur:
         if fault is None or (fault.function, fault.point) != (self.at_work, point):
             return
         self.fault = None
-        os.kill(os.getpid(), fault.signal)
+        self._strike(fault)
 
     def _watch_leases_and_commits(self) -> None:
         def watched_finish(session: Session, *rest: Any) -> Any:
@@ -90,14 +100,27 @@ class Saboteur:
             event.listen(session, "after_commit", lambda _: self.reach(AFTER_COMMIT))
             return finishing.begin_finish(session, *rest)
 
-        _replace(jobs, "begin_finish", watched_finish)
-        _after(Heartbeat, "__enter__", lambda: self.reach(AFTER_CLAIM))
-        event.listen(Session, "before_commit", lambda _: self._reach_in_task(BEFORE_COMMIT))
-        event.listen(Session, "after_commit", lambda _: self._reach_in_task(AFTER_COMMIT))
+        self._patch.setattr(jobs, "begin_finish", watched_finish)
+        self._after(Heartbeat, "__enter__", lambda: self.reach(AFTER_CLAIM))
+
+    def watch_tasks(self) -> None:
+        """Watch every commit of what has no ledger row, too, for as long as the process lives."""
+        for name, point in (("before_commit", BEFORE_COMMIT), ("after_commit", AFTER_COMMIT)):
+            event.listen(Session, name, lambda _, point=point: self._reach_in_task(point))
 
     def _reach_in_task(self, point: str) -> None:
         if self.at_work in TASKS:
             self.reach(point)
+
+    def _after(self, owner: type, name: str, then: Callable[[], None]) -> None:
+        original = getattr(owner, name)
+
+        def wrapped(this: Any, *rest: Any) -> Any:
+            result = original(this, *rest)
+            then()
+            return result
+
+        self._patch.setattr(owner, name, wrapped)
 
     def _watch_media(self) -> None:
         def into_it() -> None:
@@ -105,15 +128,20 @@ class Saboteur:
                 time.sleep(_INTO_FFMPEG_SECONDS)
             self.reach(MID_FFMPEG)
 
-        _after(Child, "__enter__", into_it)
+        self._after(Child, "__enter__", into_it)
 
 
-class RemoteFolder(FolderStorage):
-    """A folder that, like a bucket in the cloud, can only be read by ranges and downloads."""
+class SabotagedFolder(FolderStorage):
+    """A folder that is struck at uploads, and at downloads where it is `remote`.
 
-    def __init__(self, root: Path, saboteur: Saboteur) -> None:
+    A remote one can only be read by ranges and downloads, like a bucket in the cloud.
+    """
+
+    def __init__(self, root: Path, saboteur: Saboteur, *, remote: bool = True) -> None:
         super().__init__(root)
+        self._remote = remote
         self._saboteur = saboteur
+        self._patch = pytest.MonkeyPatch()
 
     def open(self, url: str, *, generation: str | None = None) -> FolderReader:
         """As the folder's; struck at the first bytes."""
@@ -125,7 +153,7 @@ class RemoteFolder(FolderStorage):
             self._saboteur.reach(DURING_DOWNLOAD)
             return data
 
-        _replace(reader, "read", struck)
+        self._patch.setattr(reader, "read", struck)
         return reader
 
     def upload(self, path: Path, url: str, **options: Any) -> ObjectStat:
@@ -135,20 +163,5 @@ class RemoteFolder(FolderStorage):
         return stat
 
     def local_path(self, url: str) -> Path | None:
-        """None: not on this machine."""
-        return None
-
-
-def _replace(owner: Any, name: str, value: Any) -> None:
-    setattr(owner, name, value)
-
-
-def _after(owner: type, name: str, then: Callable[[], None]) -> None:
-    original = getattr(owner, name)
-
-    def wrapped(self: Any, *rest: Any) -> Any:
-        result = original(self, *rest)
-        then()
-        return result
-
-    setattr(owner, name, wrapped)
+        """None where it is not on this machine."""
+        return None if self._remote else super().local_path(url)

@@ -26,7 +26,7 @@ from shared.pipeline.context import Context
 from shared.pipeline.runtime import Runtime
 from shared.settings import Settings
 from tests.faults.fake_media import FakeMedia, FakeSpeech
-from tests.faults.sabotage import AFTER_CLAIM, BEFORE_ACK, TASKS, Fault, RemoteFolder, Saboteur
+from tests.faults.sabotage import AFTER_CLAIM, BEFORE_ACK, TASKS, Fault, SabotagedFolder, Saboteur
 from tests.faults.small_media import FixedSpeech
 
 
@@ -59,7 +59,8 @@ def serve(connection: Connection, spec: WorkerSpec) -> None:
     _skew_clock(spec.skew_seconds)
     # What an earlier process of this worker left is gone with it, as in a new instance.
     shutil.rmtree(spec.work, ignore_errors=True)
-    saboteur = Saboteur()
+    saboteur = Saboteur(pytest.MonkeyPatch())
+    saboteur.watch_tasks()
     context = _context(connection, spec, saboteur)
     runtime = Runtime(context)
     intakes = {
@@ -98,7 +99,7 @@ def _context(connection: Connection, spec: WorkerSpec, saboteur: Saboteur) -> Co
     speech = FixedSpeech() if spec.real_media else FakeSpeech(media)
     return Context(
         engine=make_engine(spec.database_url, pool_size=3, limits=limits),
-        storage=RemoteFolder(spec.buckets, saboteur),
+        storage=SabotagedFolder(spec.buckets, saboteur),
         publisher=_PipePublisher(connection),
         topology=TOPOLOGY,
         settings=Settings(**spec.settings),

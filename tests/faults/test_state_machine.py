@@ -1,0 +1,250 @@
+"""Number 3: any sequence of deliveries, duplicates, crashes, expiries, sweeps and changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import hypothesis
+import pytest
+from hypothesis import HealthCheck, settings, strategies
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import text
+
+from shared.domain.names import video_identifier
+from shared.errors import Reject
+from shared.messages import VideoUploaded
+from shared.pipeline.deleting import delete_video
+from shared.pipeline.job import Job
+from shared.pipeline.runtime import Runtime
+from tests.faults.invariants import Invariants
+from tests.faults.report import Counts, full_scale
+from tests.faults.sabotage import (
+    BEFORE_ACK,
+    DURING_DOWNLOAD,
+    MID_FFMPEG,
+    POINTS,
+    Fault,
+    SabotagedFolder,
+    Saboteur,
+)
+from tests.faults.world import FaultWorld
+
+PLACES = strategies.integers(0, 10_000)
+# Media work is fake, reads are in threads of their own, and before the ack is a duplicate.
+ELSEWHERE = (MID_FFMPEG, DURING_DOWNLOAD, BEFORE_ACK)
+MOST_SOURCES = 3
+STEPS = 50
+
+
+class Died(BaseException):
+    """What a process feels that is killed: nothing more."""
+
+
+class Ledger(RuleBasedStateMachine):
+    """Every rule is something that may happen at any time; in the end all is as it must be."""
+
+    world: ClassVar[FaultWorld]
+    saboteur: ClassVar[Saboteur]
+    counts: ClassVar[Counts]
+
+    @initialize()
+    def begin(self) -> None:
+        """An empty deployment."""
+        _empty(self.world)
+        self.ended: dict[int, str] = {}
+        self.sources: dict[str, list[str]] = {}
+        self.disturbed: set[str] = set()
+        self.deleted: set[str] = set()
+        self.drop()
+
+    @precondition(lambda self: len(self.sources) < MOST_SOURCES)
+    @rule()
+    def drop(self) -> None:
+        """A new source."""
+        self._put(f"talk-{len(self.sources)}.mp4")
+
+    @rule(place=PLACES, keep=strategies.booleans())
+    def deliver(self, place: int, keep: bool) -> None:
+        """Any message that waits; `keep`: as a duplicate."""
+        self.world.broker.deliver_one(place, keep=keep)
+
+    @rule(places=strategies.lists(PLACES, min_size=4, max_size=8))
+    def deliver_some(self, places: list[int]) -> None:
+        """Several, so that runs get on."""
+        for place in places:
+            self.world.broker.deliver_one(place)
+
+    @rule(place=PLACES, which=PLACES)
+    def crash(self, place: int, which: int) -> None:
+        """The worker dies at some point of its delivery; the message is not acknowledged."""
+        function = self.world.broker.function_of(place)
+        points = [point for point in POINTS.get(function or "", ()) if point not in ELSEWHERE]
+        if not points:
+            return
+        assert function is not None
+        point = points[which % len(points)]
+        self.saboteur.fault, self.saboteur.at_work = Fault(function, point), function
+        try:
+            self.world.broker.deliver_one(place)
+        except Died:
+            self.counts.faults[f"crash {point}"] += 1
+        self.saboteur.fault = self.saboteur.at_work = None
+
+    @rule()
+    def expire(self) -> None:
+        """Every lease is over."""
+        self.counts.faults["expiry"] += 1
+        self.world.expire_leases()
+
+    @rule()
+    def sweep(self) -> None:
+        """The scheduler's sweep."""
+        self.world.sweep()
+
+    @rule()
+    def lose(self) -> None:
+        """Every message is lost but the drops themselves, which are sent again."""
+        self.world.broker.lose_everything()
+        for name in self.sources:
+            url = f"{self.world.context.upload_url}/{name}"
+            self.world.say(VideoUploaded(source_url=url))
+
+    @rule(place=PLACES)
+    def overwrite(self, place: int) -> None:
+        """A newer version of a source."""
+        name = self._source(place)
+        self.disturbed.add(self.sources[name][-1])
+        self.counts.faults["overwritten"] += 1
+        self._put(name)
+
+    @rule(place=PLACES)
+    def delete(self, place: int) -> None:
+        """A video is deleted, as by the command."""
+        video = self.sources[self._source(place)][-1]
+        try:
+            delete_video(self.world.context, video)
+        except Reject:
+            return  # nobody has taken it in yet
+        self.deleted.add(video)
+        self.counts.faults["deleted"] += 1
+
+    @invariant()
+    def what_has_ended_stays_so(self) -> None:
+        """No pipeline that has ended changes its status."""
+        for pipeline in self.world.pipelines():
+            before = self.ended.get(pipeline.id)
+            assert before in (None, pipeline.status)
+            if pipeline.status != "running":
+                self.ended[pipeline.id] = pipeline.status
+
+    def teardown(self) -> None:
+        """Left alone, all of it comes to its right end, and the invariants hold."""
+        if not hasattr(self, "sources"):
+            return
+        world = self.world
+        world.settle(workers=1)
+        violations = Invariants(world, garbage=True).violations()
+        self.counts.take(world)
+        self.counts.judge(violations)
+        assert not violations, "\n".join(violations)
+        self._check_videos()
+
+    def _check_videos(self) -> None:
+        with self.world.engine.connect() as connection:
+            rows = connection.execute(
+                text(
+                    "SELECT v.identifier, array_agg(p.status) AS ends FROM videos v "
+                    "JOIN pipeline_history p ON p.video_id = v.id GROUP BY v.id"
+                )
+            ).all()
+        ends = {row.identifier: set(row.ends) for row in rows}
+        assert not self.deleted & ends.keys()
+        for versions in self.sources.values():
+            for video in versions:
+                if video not in self.disturbed | self.deleted:
+                    assert ends[video] == {"completed"}
+                elif video in ends:
+                    assert ends[video] <= {"completed", "superseded"}
+
+    def _put(self, name: str) -> None:
+        version = len(self.sources.get(name, [])) + 1
+        stat = self.world.put(name, f"version {version}\n")
+        identifier = video_identifier(stat.url, stat.generation, name[:-4])
+        self.sources.setdefault(name, []).append(identifier)
+        self.world.say(VideoUploaded(source_url=stat.url, generation=stat.generation))
+
+    def _source(self, place: int) -> str:
+        return list(self.sources)[place % len(self.sources)]
+
+
+def _empty(world: FaultWorld) -> None:
+    with world.engine.begin() as connection:
+        tables = connection.execute(
+            text(
+                "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables "
+                "WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+            )
+        ).scalar_one()
+        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+    for bucket in (world.context.upload_url, world.context.derived_url):
+        for url in world.objects(bucket):
+            world.files.delete(url)
+    world.broker.lose_everything()
+    for counter in (world.broker.published, world.broker.faults, world.broker.outcomes):
+        counter.clear()
+
+
+def _die(fault: Fault) -> None:
+    raise Died
+
+
+def _sizes() -> list[Any]:
+    full = max(10, round(500 * full_scale()))
+    marks = (pytest.mark.full, pytest.mark.timeout(6 * 3600))
+    return [pytest.param(6, 30, id="quick"), pytest.param(full, STEPS, id="full", marks=marks)]
+
+
+@pytest.mark.parametrize(("examples", "steps"), _sizes())
+def test_whatever_happens_in_whatever_order(
+    examples: int,
+    steps: int,
+    make_world: Callable[..., FaultWorld],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    counts: Counts,
+) -> None:
+    """Every sequence ends with every run in its right state, every row once, and no orphan."""
+    saboteur = Saboteur(monkeypatch, _die)
+    storage = SabotagedFolder(tmp_path / "world-0" / "buckets", saboteur, remote=False)
+    world = make_world(garbage=True, storage=storage, max_attempts=100)
+    after_error = Runtime._after_error
+
+    def dead_do_nothing(runtime: Runtime, job: Job, error: BaseException) -> Any:
+        if isinstance(error, Died):
+            raise error
+        return after_error(runtime, job, error)
+
+    monkeypatch.setattr(Runtime, "_after_error", dead_do_nothing)
+    Ledger.world, Ledger.counts, Ledger.saboteur = world, counts, saboteur
+    machine = hypothesis.seed(counts.seed)(Ledger)
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            database=None,
+            print_blob=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    _empty(world)
