@@ -21,7 +21,13 @@ from shared.db.models import Base, Moment, PipelineHistory, StageRun, Video
 from shared.db.transcripts import transcript_row
 from shared.domain.names import pipeline_identifier
 from shared.domain.transcript import Segment, Transcript, Word
-from shared.messages import Options, PipelineType, VideoTranscribed
+from shared.messages import (
+    Message,
+    Options,
+    PipelineType,
+    ScoringRequested,
+    VideoTranscribed,
+)
 from shared.messaging.memory import MemoryBroker
 from shared.messaging.outgoing import outgoing
 from shared.pipeline.claims import queue
@@ -118,8 +124,13 @@ class LlmRuns:
             )
             session.add(pipeline)
             session.flush()
-            message = VideoTranscribed(pipeline=identifier, video=row.identifier, has_speech=True)
+            message: Message = VideoTranscribed(
+                pipeline=identifier, video=row.identifier, has_speech=True
+            )
             stage = TOPOLOGY.stage("generate_moments")
+            if pipeline_type == "scores_only":
+                message = ScoringRequested(pipeline=identifier, video=row.identifier)
+                stage = TOPOLOGY.stage("score_moments")
             queue(session, pipeline.id, stage, message, parent_id=None, clock=context.clock)
             session.execute(
                 update(StageRun)

@@ -1,0 +1,57 @@
+"""`videomoments run --model` as a user types it, with a scripted model behind real HTTP."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.e2e.command import SAMPLE, environment, run_json, videomoments
+from tests.llm_server import good, llm_server
+
+
+def test_a_model_finds_the_moments_of_the_sample(tmp_path: Path) -> None:
+    """Clips belong to root moments, refined ones stand beside them; the prompt can be shown.
+
+    The address comes from a row that `models set` wrote; the padding ends at the next word.
+    """
+    with llm_server(good) as server:
+        here = ("--data", tmp_path)
+        url = ("--url", server.url, "--input-price", "1", "--output-price", "2")
+        done = videomoments("models", "set", "tiny", "--model", "tiny-1b", *url, *here)
+        assert done.returncode == 0, done.stderr
+        listed = json.loads(videomoments("models", "list", "--json", *here).stdout)
+        assert [m["name"] for m in listed["models"]] == ["tiny"]
+        (found,) = run_json(
+            SAMPLE,
+            "--model",
+            "tiny",
+            "--prompt",
+            "Anything about bread",
+            *here,
+            "--max-moments",
+            "3",
+        )
+    assert found["status"] == "completed", found["error_message"]
+    roots = [m for m in found["moments"] if not m["is_refined"]]
+    refined = [m for m in found["moments"] if m["is_refined"]]
+    assert 1 <= len(roots) <= 3
+    assert len(refined) == len(roots)
+    assert {clip["moment"] for clip in found["clips"]} == {m["identifier"] for m in roots}
+    assert all("Anything about bread" in str(request) for request in server.requests)
+    for moment in (roots[0], refined[0]):
+        shown = videomoments("show", moment["identifier"], "--prompt", "--json", *here)
+        document = json.loads(shown.stdout)
+        sent = [tuple(m["content"] for m in r["messages"][:2]) for r in server.requests]
+        assert (document["prompt"]["system"], document["prompt"]["user"]) in sent
+    plain = videomoments("show", roots[0]["identifier"], *here)
+    assert roots[0]["title"] in plain.stdout
+    assert videomoments("show", "nothing", *here).returncode == 1
+    assert videomoments("models", "remove", "tiny", *here).returncode == 0
+
+
+def test_a_model_nobody_knows_is_one_line(tmp_path: Path) -> None:
+    """Refused before anything runs, with what to set."""
+    done = videomoments("run", SAMPLE, "--model", "nobody", "--data", tmp_path, env=environment())
+    assert done.returncode == 1
+    assert "unknown" not in done.stdout
+    assert "VIDEOMOMENTS_LLM_URL" in done.stderr
