@@ -29,6 +29,7 @@ NO_MOMENT = "The model found no moment, and none was asked for at least."
     emits=[MomentFound, RefinementRequested, ScoringRequested],
     pipeline_types=["full", "moments_only"],
     resources=Resources(timeout_seconds=300, cpu=1, memory_mib=1024),
+    needs=["models"],
 )
 def choose_moments(message: CandidatesFound, job: Job) -> None:
     """Merge what was proposed twice, have the rest put in order, choose within the bounds."""

@@ -23,6 +23,7 @@ from shared.pipeline.stage import Resources, stage
     emits=[CandidatesFound],
     pipeline_types=["full", "moments_only"],
     resources=Resources(timeout_seconds=READ_SECONDS, cpu=1, memory_mib=1024),
+    needs=["models"],
 )
 def generate_window(message: TranscriptWindowed, job: Job) -> None:
     """Ask about each window, several at a time; keep what was proposed, and why it was rejected."""

@@ -29,6 +29,7 @@ from shared.pipeline.stage import Resources, stage
     required=False,
     pipeline_types=["full", "moments_only"],
     resources=Resources(timeout_seconds=300, cpu=1, memory_mib=512, concurrency=4),
+    needs=["models"],
 )
 def refine_moments(message: RefinementRequested, job: Job) -> None:
     """Show the moment with what is said around it; its new bounds are a child, it stays."""

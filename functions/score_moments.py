@@ -26,6 +26,7 @@ NOTHING = "There is no moment to score."
     required=False,
     pipeline_types=["full", "moments_only", "scores_only"],
     resources=Resources(timeout_seconds=300, cpu=1, memory_mib=512),
+    needs=["models"],
 )
 def score_moments(message: ScoringRequested, job: Job) -> None:
     """Fill in score, scoring model and time, of refined moments as of their parents.
