@@ -88,7 +88,9 @@ def silence_around(session: Session, video_id: int, span: TimeSpan) -> tuple[flo
 
     In seconds; 0 and infinity where there is none.
     """
-    word = func.jsonb_array_elements(models.Transcript.word_timestamps).column_valued("word")
+    word = func.jsonb_array_elements(models.Transcript.word_timestamps).column_valued(
+        "word", joins_implicitly=True
+    )
     # What is read off an element of an array of objects is text.
     starts = cast(word.op("->>")("start"), Float)
     ends = cast(word.op("->>")("end"), Float)
