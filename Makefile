@@ -8,6 +8,7 @@ SAMPLE = cli/sample/three-topics.mp4
 VIDEO ?=
 PYTHON ?=
 PYTEST_ARGS =
+REHEARSAL_ARGS =
 
 # As given, whatever it contains: never expanded by make, and quoted by the shell.
 export RUN_VIDEO := $(value VIDEO)
@@ -45,6 +46,9 @@ bench: setup-dev ## Benchmarks: ours, the baseline, and the ratio
 
 docs: setup ## Write the generated pages anew
 	.venv/bin/python -m cli.docs
+
+image-rehearsal: setup-dev ## Execute the Dockerfile's steps without Docker, and try the result (root, debootstrap)
+	.venv/bin/python -m infra.image.rehearse $(REHEARSAL_ARGS)
 
 clean: ## Remove what make made; never your data
 	rm -rf .venv .cache dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

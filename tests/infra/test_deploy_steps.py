@@ -1,0 +1,146 @@
+"""The steps of the build, run in their order with terraform and gcloud that only take notes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PREVIOUS = {"media": "registry/media:before", "speech": "registry/speech:before"}
+TERRAFORM = """#!/bin/sh
+echo "terraform $* images=$TF_VAR_images" >>"$NOTES"
+case "$*" in
+"output -json images") [ -n "$PREVIOUS" ] || exit 1; echo "$PREVIOUS" ;;
+"output -json secrets") echo '["vm-openai-api-key"]' ;;
+apply*-target*) ;;
+apply*-var-file=environments/dev.tfvars) exit "${APPLY:-0}" ;;
+esac
+"""
+GCLOUD = """#!/bin/sh
+echo "gcloud $*" >>"$NOTES"
+case "$*" in
+"artifacts docker images scan"*) echo scans/1 ;;
+*list-vulnerabilities*) printf '%s' "$VULNERABILITIES" ;;
+"secrets versions list"*) echo "$SECRET" ;;
+"run jobs execute"*) exit "${MIGRATION:-0}" ;;
+"storage ls"*) exit "${CLIPS:-0}" ;;
+esac
+"""
+
+
+@dataclass
+class Walk:
+    """One build: which steps ended how, and what was called."""
+
+    codes: dict[str, int]
+    notes: list[str]
+
+    def applied(self, kind: str = "") -> list[dict[str, str]]:
+        """The images of each full apply, in order."""
+        lines = [line for line in self.notes if "apply" in line and "-target" not in line]
+        return [json.loads(line.partition("images=")[2]) for line in lines]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """What the steps read of the project, and the noting programs."""
+    folder = tmp_path / "project"
+    shutil.copytree(ROOT / "infra/deploy", folder / "infra/deploy")
+    (folder / "infra/terraform").mkdir()
+    for name, text in (("terraform", TERRAFORM), ("gcloud", GCLOUD)):
+        program = tmp_path / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(text, encoding="utf-8")
+        program.chmod(0o755)
+    return folder
+
+
+def walk(project: Path, **said: str) -> Walk:
+    """Run the scripted steps as Cloud Build does: the first that may not fail ends the build."""
+    notes = project.parent / "notes"
+    environment = {
+        "PATH": f"{project.parent / 'bin'}:{os.environ['PATH']}",
+        "NOTES": str(notes),
+        "PROJECT": "my-project",
+        "REGION": "europe-west1",
+        "NAME": "vm",
+        "ENVIRONMENT": "dev",
+        "REPOSITORY": "registry",
+        "BUILD": "b1",
+        "SMOKE_PATIENCE_SECONDS": "0",
+        "PREVIOUS": json.dumps(PREVIOUS),
+        "SECRET": "1",
+        "VULNERABILITIES": "",
+        **said,
+    }
+    codes: dict[str, int] = {}
+    config = yaml.safe_load((ROOT / "cloudbuild.yaml").read_text(encoding="utf-8"))
+    for step in config["steps"]:
+        if not step["args"][0].startswith("infra/"):
+            continue
+        command = [step["entrypoint"], *step["args"]]
+        done = subprocess.run(
+            command, cwd=project, env=environment, capture_output=True, timeout=60
+        )
+        codes[step["id"]] = done.returncode
+        if done.returncode and not step.get("allowFailure"):
+            break
+    return Walk(codes, notes.read_text(encoding="utf-8").splitlines())
+
+
+NEW = {"media": "registry/media:b1", "speech": "registry/speech:b1"}
+
+
+def test_a_good_build_is_deployed(project: Path) -> None:
+    """Every step ends well, the new images are applied once, after the migration."""
+    walked = walk(project)
+    assert set(walked.codes.values()) == {0}
+    assert walked.applied() == [NEW]
+    migrated = next(i for i, line in enumerate(walked.notes) if "run jobs execute" in line)
+    applied = next(
+        i for i, line in enumerate(walked.notes) if " apply " in line and "-target" not in line
+    )
+    assert migrated < applied
+
+
+@pytest.mark.parametrize("failing", [{"CLIPS": "1"}, {"APPLY": "1"}])
+def test_a_bad_build_is_taken_back(project: Path, failing: dict[str, str]) -> None:
+    """No clip appears, or the services do not start: the images of before are applied again."""
+    walked = walk(project, **failing)
+    assert walked.codes["roll-back-on-failure"] != 0
+    assert walked.applied() == [NEW, PREVIOUS]
+
+
+def test_a_first_build_has_nothing_to_go_back_to(project: Path) -> None:
+    """It fails, and applies nothing else."""
+    walked = walk(project, CLIPS="1", PREVIOUS="")
+    assert walked.codes["roll-back-on-failure"] == 1
+    assert walked.applied() == [NEW]
+
+
+def test_a_failed_migration_changes_no_service(project: Path) -> None:
+    """The build ends there."""
+    walked = walk(project, MIGRATION="1")
+    assert list(walked.codes)[-1] == "migrate"
+    assert walked.applied() == []
+
+
+def test_a_critical_vulnerability_ends_the_build(project: Path) -> None:
+    """Only one that has a fix; nothing is migrated."""
+    walked = walk(project, VULNERABILITIES="CRITICAL,True,CVE-1\nHIGH,True,CVE-2\n")
+    assert list(walked.codes)[-1] == "scan"
+    assert walk(project, VULNERABILITIES="CRITICAL,False,CVE-1\n").codes["scan"] == 0
+
+
+def test_an_empty_secret_ends_the_build(project: Path) -> None:
+    """Before the services are asked to read it."""
+    walked = walk(project, SECRET="")
+    assert list(walked.codes)[-1] == "migrate"
+    assert not any("run jobs execute" in line for line in walked.notes)
