@@ -198,7 +198,7 @@ def test_room_on_the_disk_is_looked_at(tmp_path: Path, monkeypatch: pytest.Monke
     """Much is well, little is a warning, none is a problem; a file in the way is one too."""
     home = Home(tmp_path / "not" / "there" / "yet")
     for free, state in ((10 * 1024**3, "ok"), (1024**3, "warning"), (1024**2, "problem")):
-        usage = shutil._ntuple_diskusage(free, 0, free)  # type: ignore[attr-defined]
+        usage = shutil._ntuple_diskusage(free, 0, free)
         monkeypatch.setattr(shutil, "disk_usage", lambda _, usage=usage: usage)
         assert check_disk(home).state == state
     (tmp_path / "file").touch()
