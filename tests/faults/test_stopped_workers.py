@@ -82,7 +82,7 @@ class _InBackground(threading.Thread):
         return self._outcome
 
 
-@sizes(quick=10, full=200, minutes=60)
+@sizes(quick=5, full=200, minutes=60)
 def test_a_stopped_worker_commits_nothing_late(
     size: int, rivals: tuple[FaultWorld, Worker, Worker], counts: Counts
 ) -> None:
