@@ -59,7 +59,7 @@ def _hand_out(message: VideoTranscribed, job: Job) -> None:
     windows = windows_of(job, asker.endpoint, script)
     _check_whole_budget(job, asker, script, windows)
     parts = parts_of(job, windows)
-    with job.finish() as done:
+    with job.finish(skipped=None if parts else NO_SPEECH) as done:
         for index, part in enumerate(parts):
             done.emit(
                 TranscriptWindowed(

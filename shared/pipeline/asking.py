@@ -40,6 +40,11 @@ class Asked:
     request_id: int
 
 
+def is_over_budget(reject: Reject) -> bool:
+    """Whether there was nothing left to ask with: what was answered so far still counts."""
+    return reject.code == "budget_exceeded"
+
+
 def budget_of(settings: Settings) -> Budget:
     """What one run may spend."""
     return Budget(settings.llm_budget_tokens, settings.llm_budget_cost)
@@ -76,8 +81,14 @@ class Asker:
             return self._read(asked, read), asked, question
         except Unreadable as error:
             said = f"It was cut off. {too_long}" if asked.answer.truncated else str(error)
-            second = question.again(asked.answer.text[:2000], whole_repair(said.strip()))
-        again = self.ask(second)
+            first = error
+        second = question.again(asked.answer.text[:2000], whole_repair(said.strip()))
+        try:
+            again = self.ask(second)
+        except Reject as reject:
+            if is_over_budget(reject):
+                raise first from reject
+            raise
         return self._read(again, read), again, second
 
     def _read(self, asked: Asked, read: Callable[[str], T]) -> T:

@@ -10,7 +10,7 @@ from shared.errors import Reject
 from shared.llm.answers import Ranking, Scoring, Unreadable, read, schema_of
 from shared.llm.protocol import Question, Turn
 from shared.llm.rendering import Item, comparison_message
-from shared.pipeline.asking import Asker, Refused
+from shared.pipeline.asking import Asker, Refused, is_over_budget
 
 AT_ONCE = 40
 """Moments compared in one question."""
@@ -28,7 +28,8 @@ def ranked(asker: Asker, system: str, wish: str, items: Sequence[Item]) -> list[
     """The items' keys, the best first. What cannot be ranked keeps its place.
 
     `items` come best first by their own marks. A model that gives no order twice, or refuses to
-    compare what it proposed itself, leaves them as they are: a worse order is no lost run.
+    compare what it proposed itself, leaves them as they are, and so does a budget that is spent: a
+    worse order is no lost run.
     """
     keys = [item.key for item in items[:AT_ONCE]]
     if len(keys) < 2:
@@ -48,6 +49,10 @@ def ranked(asker: Asker, system: str, wish: str, items: Sequence[Item]) -> list[
         found, asked, _ = asker.converse(question, order)
     except (Refused, Unreadable):
         return [item.key for item in items]
+    except Reject as reject:
+        if is_over_budget(reject):
+            return [item.key for item in items]
+        raise
     asker.note(asked, {"order": found})
     return found + [item.key for item in items[AT_ONCE:]]
 

@@ -10,6 +10,7 @@ from shared.domain.moments import Bounds
 from shared.domain.proposals import Fault, Placed, Proposal, place
 from shared.domain.script import Script
 from shared.domain.windows import Window
+from shared.errors import Reject
 from shared.llm.answers import (
     Moments,
     RefinedMoment,
@@ -21,7 +22,7 @@ from shared.llm.answers import (
 )
 from shared.llm.protocol import Question, Turn
 from shared.llm.rendering import generation_message, generation_repair, refinement_message
-from shared.pipeline.asking import Asked, Asker, Refused
+from shared.pipeline.asking import Asked, Asker, Refused, is_over_budget
 
 FEWER = "Answer with fewer moments and shorter reasons."
 
@@ -83,6 +84,10 @@ class Reader:
         except (Refused, Unreadable):
             # What is wrong is on record already; the mending was only an offer.
             return []
+        except Reject as reject:
+            if is_over_budget(reject):
+                return []
+            raise
         outcomes = self._placed(found, window, repaired=True)
         self._note(again, outcomes)
         return outcomes

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from tests.e2e.command import SAMPLE, environment, run_json, videomoments
-from tests.llm_server import good, llm_server
+from tests.llm_server import form_of, good, llm_server
 
 
 def test_a_model_finds_the_moments_of_the_sample(tmp_path: Path) -> None:
@@ -31,13 +31,20 @@ def test_a_model_finds_the_moments_of_the_sample(tmp_path: Path) -> None:
             "--max-moments",
             "3",
         )
+        (again,) = run_json(SAMPLE, "--pipeline-type", "scores_only", "--model", "tiny", *here)
     assert found["status"] == "completed", found["error_message"]
+    assert again["status"] == "completed", again["error_message"]
+    assert [m["identifier"] for m in again["moments"]] == [
+        m["identifier"] for m in found["moments"]
+    ]
     roots = [m for m in found["moments"] if not m["is_refined"]]
     refined = [m for m in found["moments"] if m["is_refined"]]
     assert 1 <= len(roots) <= 3
     assert len(refined) == len(roots)
     assert {clip["moment"] for clip in found["clips"]} == {m["identifier"] for m in roots}
-    assert all("Anything about bread" in str(request) for request in server.requests)
+    asked = [request for request in server.requests if form_of(request) != "scoring"]
+    assert all("Anything about bread" in str(request) for request in asked)
+    assert len(server.of("scoring")) == 2
     for moment in (roots[0], refined[0]):
         shown = videomoments("show", moment["identifier"], "--prompt", "--json", *here)
         document = json.loads(shown.stdout)

@@ -72,6 +72,33 @@ def test_what_goes_on_stops_at_the_budget(database_url: str, tmp_path: Path) -> 
         assert sum(call.input_tokens + call.output_tokens for call in calls) <= 9000
 
 
+def test_a_spent_budget_leaves_what_was_answered(database_url: str, tmp_path: Path) -> None:
+    """No room for a repair or an order: the sound moments are chosen by their own marks."""
+
+    def script(request: Json) -> Reply:
+        answer = json.loads(good(request).content or "{}")
+        if form_of(request) == "moments":
+            answer["moments"].append({"start_id": "none"})
+        return Reply(json.dumps(answer))
+
+    with (
+        llm_server(script) as server,
+        llm_runs(
+            database_url,
+            tmp_path,
+            server.url,
+            llm_refine=False,
+            llm_score=False,
+            llm_answer_tokens=3000,
+            llm_budget_tokens=5500,
+        ) as runs,
+    ):
+        pipeline = runs.run(TALK)
+        assert (pipeline.status, pipeline.error_message) == ("completed", None)
+        assert len(server.requests) == 1
+        assert len(runs.moments()) > 1
+
+
 def test_calls_under_way_count(database_url: str, tmp_path: Path) -> None:
     """Ten workers at the same time cannot together spend what none of them may."""
     with llm_runs(database_url, tmp_path, "http://127.0.0.1:9/v1") as runs:
