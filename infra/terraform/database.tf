@@ -69,6 +69,8 @@ resource "google_sql_database_instance" "main" {
 resource "google_sql_database" "main" {
   name     = "videomoments"
   instance = google_sql_database_instance.main.name
+  # It goes with its instance; by itself it cannot go while anybody is connected.
+  deletion_policy = "ABANDON"
 }
 
 # The user is the account's e-mail without its suffix. It may log in; what it may do in there is

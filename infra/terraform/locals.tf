@@ -35,9 +35,13 @@ locals {
     need => toset([for name, f in var.functions : name if contains(f.needs, need)])
   }
 
+  secrets = {
+    for secret, names in var.secrets : secret => contains(names, "*") ? keys(var.functions) : names
+  }
+
   # Each (secret, function) that reads it.
   secret_readers = merge([
-    for secret, names in var.secrets : {
+    for secret, names in local.secrets : {
       for name in names : "${secret}:${name}" => { secret = secret, function = name }
     }
   ]...)

@@ -70,7 +70,7 @@ resource "google_cloud_run_v2_service" "function" {
       }
 
       dynamic "env" {
-        for_each = toset([for secret, names in var.secrets : secret if contains(names, each.key)])
+        for_each = toset([for secret, names in local.secrets : secret if contains(names, each.key)])
         content {
           name = env.key
           value_source {

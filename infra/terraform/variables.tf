@@ -44,7 +44,7 @@ variable "settings" {
 }
 
 variable "secrets" {
-  description = "Environment variables from Secret Manager, and the functions that get each."
+  description = "Environment variables from Secret Manager, and the functions that get each; [\"*\"] for all."
   type        = map(list(string))
   default     = {}
 
@@ -53,7 +53,7 @@ variable "secrets" {
     error_message = "A secret is named as the environment variable it becomes."
   }
   validation {
-    condition     = length(setsubtract(flatten(values(var.secrets)), keys(var.functions))) == 0
+    condition     = length(setsubtract(flatten(values(var.secrets)), concat(keys(var.functions), ["*"]))) == 0
     error_message = "No such function: ${join(", ", setsubtract(flatten(values(var.secrets)), keys(var.functions)))}."
   }
 }

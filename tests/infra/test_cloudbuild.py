@@ -19,6 +19,7 @@ from tests.infra.gcloud import known_flags
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "cloudbuild.yaml"
 SCRIPTS = sorted([*(ROOT / "infra/deploy").glob("*.sh"), ROOT / "infra/bootstrap.sh"])
+GUIDE = ROOT / "docs/deploy.md"
 BUILT_IN = {"PROJECT_ID", "BUILD_ID"}
 
 
@@ -129,12 +130,12 @@ def test_shellcheck_has_nothing_to_say(script: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("script", [*SCRIPTS, GUIDE], ids=lambda path: path.name)
 def test_every_gcloud_command_exists(script: Path) -> None:
     """Each is one that gcloud has, with flags that command has."""
     text = script.read_text(encoding="utf-8").replace("\\\n", " ")
     for line in re.findall(r"(?<![\w\"'=])gcloud ([a-z].*)", text):
-        words = re.split(r"[|>)]|&&| 2>", line)[0].replace('"', "").split()
+        words = re.split(r"[|>)`#]|&&| 2>", line)[0].replace('"', "").split()
         flags = known_flags(words)
         used = {word.partition("=")[0] for word in words if word.startswith("--")}
         assert used <= flags, f"{script.name}: gcloud {line}"

@@ -50,9 +50,11 @@ def expected(deployed: Deployed, function: Function) -> set[tuple[str, str]]:
         wanted |= {("roles/storage.objectUser", bucket)}
     if "models" in function.needs:
         wanted |= {("roles/aiplatform.user", "the project")}
-    if function.name == "start_pipeline":  # which the tests' variables give a secret
-        secret = deployed.of("google_secret_manager_secret", "secret")["OPENAI_API_KEY"]["id"]
-        wanted |= {("roles/secretmanager.secretAccessor", secret)}
+    # The tests' variables give all of them one secret, and one of them another.
+    secrets = deployed.of("google_secret_manager_secret", "secret")
+    wanted |= {("roles/secretmanager.secretAccessor", secrets["AWS_ACCESS_KEY_ID"]["id"])}
+    if function.name == "start_pipeline":
+        wanted |= {("roles/secretmanager.secretAccessor", secrets["OPENAI_API_KEY"]["id"])}
     return wanted
 
 

@@ -10,7 +10,7 @@ variables {
     media  = "registry.example/media@sha256:1"
     speech = "registry.example/speech@sha256:2"
   }
-  secrets       = { OPENAI_API_KEY = ["start_pipeline"] } # any function will do
+  secrets       = { OPENAI_API_KEY = ["start_pipeline"], AWS_ACCESS_KEY_ID = ["*"] }
   use_vertex_ai = true
   alert_email   = "somebody@example.com"
   budget        = { billing_account = "000000-000000-000000", currency = "EUR", amount = 100 }
