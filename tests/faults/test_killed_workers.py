@@ -11,7 +11,7 @@ from shared.messages import PipelineRequested, SweepRequested
 from shared.messaging.protocol import Outgoing
 from tests.faults.chaos import CALM, Chaos
 from tests.faults.fleet import Fleet
-from tests.faults.report import Counts
+from tests.faults.report import Counts, full_scale
 from tests.faults.sabotage import ALL_POINTS, MID_FFMPEG, POINTS, Fault
 from tests.faults.small_media import tiny_video, what_is_wrong
 from tests.faults.worker import WorkerSpec
@@ -29,7 +29,7 @@ def _cases() -> Iterator[object]:
         for point in points:
             if (place + ALL_POINTS.index(point)) % 2 == 0 or point == MID_FFMPEG:
                 yield pytest.param(function, point, 0, id=f"{function}-{point}")
-            for seed in range(1, SEEDS + 1):
+            for seed in range(1, max(1, round(SEEDS * full_scale())) + 1):
                 name = f"{function}-{point}-{seed}"
                 yield pytest.param(function, point, seed, id=name, marks=pytest.mark.full)
 

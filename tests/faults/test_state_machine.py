@@ -59,7 +59,7 @@ class Ledger(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         """An empty deployment."""
-        _empty(self.world)
+        self.world.clear()
         self.ended: dict[int, str] = {}
         self.sources: dict[str, list[str]] = {}
         self.disturbed: set[str] = set()
@@ -83,21 +83,23 @@ class Ledger(RuleBasedStateMachine):
         for place in places:
             self.world.broker.deliver_one(place)
 
-    @rule(place=PLACES, which=PLACES)
-    def crash(self, place: int, which: int) -> None:
-        """The worker dies at some point of its delivery; the message is not acknowledged."""
-        function = self.world.broker.function_of(place)
-        points = [point for point in POINTS.get(function or "", ()) if point not in ELSEWHERE]
-        if not points:
-            return
-        assert function is not None
-        point = points[which % len(points)]
-        self.saboteur.fault, self.saboteur.at_work = Fault(function, point), function
-        try:
-            self.world.broker.deliver_one(place)
-        except Died:
-            self.counts.faults[f"crash {point}"] += 1
-        self.saboteur.fault = self.saboteur.at_work = None
+    @rule(which=PLACES, places=strategies.lists(PLACES, min_size=3, max_size=8))
+    def crash(self, which: int, places: list[int]) -> None:
+        """A worker dies at some point of a delivery; the message is not acknowledged."""
+        for place in places:
+            function = self.world.broker.function_of(place)
+            points = [point for point in POINTS.get(function or "", ()) if point not in ELSEWHERE]
+            if function is None or not points:
+                continue
+            point = points[which % len(points)]
+            self.saboteur.fault, self.saboteur.at_work = Fault(function, point), function
+            try:
+                self.world.broker.deliver_one(place)
+            except Died:
+                self.counts.faults[f"crash {point}"] += 1
+                break
+            finally:
+                self.saboteur.fault = self.saboteur.at_work = None
 
     @rule()
     def expire(self) -> None:
@@ -186,23 +188,6 @@ class Ledger(RuleBasedStateMachine):
         return list(self.sources)[place % len(self.sources)]
 
 
-def _empty(world: FaultWorld) -> None:
-    with world.engine.begin() as connection:
-        tables = connection.execute(
-            text(
-                "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables "
-                "WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
-            )
-        ).scalar_one()
-        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
-    for bucket in (world.context.upload_url, world.context.derived_url):
-        for url in world.objects(bucket):
-            world.files.delete(url)
-    world.broker.lose_everything()
-    for counter in (world.broker.published, world.broker.faults, world.broker.outcomes):
-        counter.clear()
-
-
 def _die(fault: Fault) -> None:
     raise Died
 
@@ -247,4 +232,4 @@ def test_whatever_happens_in_whatever_order(
             suppress_health_check=list(HealthCheck),
         ),
     )
-    _empty(world)
+    world.clear()

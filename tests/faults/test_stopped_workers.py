@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from sqlalchemy import select
@@ -86,29 +87,37 @@ class _InBackground(threading.Thread):
 def test_a_stopped_worker_commits_nothing_late(
     size: int, rivals: tuple[FaultWorld, Worker, Worker], counts: Counts
 ) -> None:
-    """Whoever took over commits, the other never; what the loser stored is collected."""
+    """Continued when the other is done or still at work: only the other commits, and no orphan."""
     world, first, second = rivals
     for number in range(size):
         point = POINTS[number % len(POINTS)]
         message = _clip_to_cut(world)
-        stopped = _InBackground(
-            lambda m=message, p=point: _deliver(  # type: ignore[misc]
-                world, first, m, Fault(FUNCTION, p, signal.SIGSTOP)
-            )
-        )
+        loser = _InBackground(partial(_deliver, world, first, message, _stop_at(point)))
         first.wait_stopped()
         counts.faults[f"stopped {point}"] += 1
         world.expire_leases()
         # In its open transaction it holds the run's row, until the server ends its session.
-        assert _deliver(world, second, message) is Outcome.DONE
-        first.go_on()
-        assert stopped.outcome() in (Outcome.BUSY, Outcome.RETRY)
+        if number % 2:
+            assert _deliver(world, second, message) is Outcome.DONE
+            first.go_on()
+            assert loser.outcome() in (Outcome.BUSY, Outcome.RETRY)
+        else:
+            winner = _InBackground(partial(_deliver, world, second, message, _stop_at(AFTER_CLAIM)))
+            second.wait_stopped()
+            first.go_on()
+            assert loser.outcome() in (Outcome.BUSY, Outcome.RETRY)
+            second.go_on()
+            assert winner.outcome() is Outcome.DONE
         (run,) = [run for run in world.runs(FUNCTION) if run.subject == message.moment]
         assert (run.status, run.attempt) == ("completed", 2)
         assert "-02-" in _clip(world).cloud_url
         world.settle(workers=1)
         assert {p.total_clips_created for p in world.pipelines()} == {1}
     assert {pipeline.status for pipeline in world.pipelines()} == {"completed"}
+
+
+def _stop_at(point: str) -> Fault:
+    return Fault(FUNCTION, point, signal.SIGSTOP)
 
 
 def _clip_to_cut(world: FaultWorld) -> MomentFound:

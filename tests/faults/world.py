@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, text
 
 from cli.local import wire_topics
 from functions.main import TOPOLOGY
@@ -163,6 +163,23 @@ class FaultWorld:
         path = self.files.local_path(url)
         assert path is not None, url
         return path.read_text().splitlines()[0]
+
+    def clear(self) -> None:
+        """Everything gone: rows, objects, messages and counts."""
+        with self.engine.begin() as connection:
+            tables = connection.execute(
+                text(
+                    "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables "
+                    "WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+                )
+            ).scalar_one()
+            connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+        for bucket in (self.context.upload_url, self.context.derived_url):
+            for url in self.objects(bucket):
+                self.files.delete(url)
+        self.broker.lose_everything()
+        for counter in (self.broker.published, self.broker.faults, self.broker.outcomes):
+            counter.clear()
 
     def close(self) -> None:
         """Let go of the connections; none may be in use."""
