@@ -34,7 +34,9 @@ FORBIDDEN = (
                 WHEN bool_or(r.status = 'failed' AND r.error_code = 'source_gone')
                     THEN 'source_gone'
                 WHEN bool_or(r.status = 'failed'
-                             AND r.stage NOT IN ('cut_clip', 'make_thumbnail')) THEN 'failed'
+                             AND r.stage NOT IN ('cut_clip', 'make_thumbnail',
+                                                 'refine_moments', 'score_moments'))
+                    THEN 'failed'
                 WHEN bool_or(r.status = 'failed') THEN 'partial'
                 ELSE 'completed' END AS should
             FROM pipeline_history p JOIN stage_runs r ON r.pipeline_id = p.id
@@ -66,7 +68,7 @@ FORBIDDEN = (
         """
         SELECT p.identifier, m.identifier FROM pipeline_history p
         JOIN moments m ON m.video_id = p.video_id
-            AND m.generation_config_id = p.generation_config_id
+            AND m.generation_config_id = p.generation_config_id AND m.parent_id IS NULL
         LEFT JOIN clips c ON c.moment_id = m.id
         WHERE p.status = 'completed' AND p.pipeline_type <> 'moments_only' AND c.id IS NULL
         """,

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from functions.main import TOPOLOGY
+from functions.wiring import Models
 from shared.db.connect import SessionLimits
 from shared.db.engine import make_engine
 from shared.errors import MalformedMessage, PublishFailed
@@ -107,6 +108,7 @@ def _context(connection: Connection, spec: WorkerSpec, saboteur: Saboteur) -> Co
         upload_url=f"{root}/uploads",
         derived_url=f"{root}/derived",
         work_root=spec.work,
+        llm=Models(),
     )
 
 
