@@ -114,3 +114,15 @@ def test_a_message_queues_those_of_its_consumers_that_take_part() -> None:
     ]
     assert [found.name for found in topology.consumers(VideoProbed, "moments_only")] == ["always"]
     assert topology.consumers(ClipCut, "full") == []
+
+
+def test_what_comes_before_a_stage_is_all_its_messages_follow_from() -> None:
+    """At once or by way of others; neither what comes after it nor what is beside it."""
+    first = _stage("first", consumes=[VideoProbed], emits=[AudioSliced])
+    second = _stage("second", consumes=[AudioSliced], emits=[ClipCut])
+    third = _stage("third", consumes=[ClipCut])
+    beside = _stage("beside", consumes=[AudioSliced])
+    topology = Topology([first, second, third, beside])
+    assert topology.before(third) == {"first", "second"}
+    assert topology.before(second) == topology.before(beside) == {"first"}
+    assert topology.before(first) == frozenset()
