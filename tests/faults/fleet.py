@@ -23,11 +23,20 @@ from tests.faults.worker import Push, WorkerSpec, serve
 from tests.faults.world import FaultWorld
 
 WAIT_SECONDS = 60
+# Imported once, before the fork: the client of language models takes seconds.
+PRELOADED = [
+    "tests.faults.worker",
+    "tests.faults.fleet",
+    "shared.llm.wire",
+    "pydantic_ai.direct",
+    "pydantic_ai.models.openai",
+    "pydantic_ai.providers.openai_compatible",
+]
 
 
 def _forks() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.faults.worker", "tests.faults.fleet"])
+    context.set_forkserver_preload(PRELOADED)
     return context
 
 
