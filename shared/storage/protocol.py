@@ -1,6 +1,6 @@
 """The one protocol every object store is spoken to through.
 
-URLs name objects: gs://bucket/name, s3://bucket/name, file:///root/bucket/name.
+URLs name objects: gs://bucket/name, s3://bucket/name, file:///folder/bucket/name.
 """
 
 from __future__ import annotations
