@@ -158,8 +158,8 @@ class Watcher:
         """At every change, and several times a second: True for a change."""
         from watchfiles import watch
 
-        self._folder.mkdir(parents=True, exist_ok=True)
         try:
+            self._folder.mkdir(parents=True, exist_ok=True)
             for changes in watch(
                 self._folder,
                 watch_filter=None,

@@ -77,6 +77,8 @@ def test_standard_library(name: str) -> None:
 
     def act() -> None:
         logger = logging.getLogger(name)
+        # Another test's server may have been told to be quiet.
+        logger.setLevel(logging.NOTSET)
         logger.addHandler(logging.StreamHandler(io.StringIO()))
         logger.propagate = name not in ("gunicorn.error", "werkzeug")
         log.adopt_server_loggers()
