@@ -52,10 +52,6 @@ class PublishFailed(VideoMomentsError):
     """The broker did not take every message: transient, publish all of them again."""
 
 
-class LeaseBusy(VideoMomentsError):
-    """Another worker holds a live lease on this stage run: refuse, never acknowledge."""
-
-
 class LeaseLost(VideoMomentsError):
     """Our lease was taken over before we finished: nothing of ours may be committed."""
 

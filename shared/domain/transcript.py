@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -65,10 +64,3 @@ class Transcript:
                 for s in self.segments
             ),
         )
-
-
-def words_between(words: Sequence[Word], start_seconds: float, end_seconds: float) -> list[Word]:
-    """The words whose middle lies in [start, end)."""
-    return [
-        w for w in words if start_seconds <= (w.start_seconds + w.end_seconds) / 2 < end_seconds
-    ]
