@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -132,6 +133,24 @@ def no_unexpected_errors(request: pytest.FixtureRequest) -> Iterator[None]:
         root.removeHandler(handler)
     if records and not expected:
         pytest.fail("logged as errors: " + "; ".join(record.getMessage() for record in records))
+
+
+@pytest.fixture(autouse=True)
+def no_heartbeat_left() -> Iterator[None]:
+    """A test fails when a heartbeat goes on after it."""
+    yield
+    left = _heartbeats()
+    deadline = time.monotonic() + 2
+    while left and time.monotonic() < deadline:
+        time.sleep(0.01)
+        left = _heartbeats()
+    for heartbeat in left:
+        heartbeat.name = f"left behind by an earlier test: {heartbeat.name}"
+    assert not left, f"heartbeats left behind: {left}"
+
+
+def _heartbeats() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("heartbeat")]
 
 
 class _Collector(logging.Handler):

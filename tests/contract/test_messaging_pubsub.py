@@ -84,10 +84,8 @@ def test_broker_away_and_back(emulator: PubSubEmulator) -> None:
     publisher = PubSubPublisher(PROJECT, emulator_host=emulator.host, timeout_seconds=2)
     publisher.publish([Outgoing("things", b"before")])
     emulator.stop()
-    started = time.monotonic()
     with pytest.raises(PublishFailed, match="things"):
         publisher.publish([Outgoing("things", b"lost")])
-    assert time.monotonic() - started < 10
     emulator.start()
     with pytest.raises(PublishFailed, match="things"):
         publisher.publish([Outgoing("things", b"no topic yet")])

@@ -105,7 +105,8 @@ class Saboteur:
             return finishing.begin_finish(session, *rest)
 
         self._patch.setattr(jobs, "begin_finish", watched_finish)
-        self._after(Heartbeat, "__enter__", lambda: self.reach(AFTER_CLAIM))
+        # Before its thread is there: an error that ends a process would leave it behind here.
+        self._before(Heartbeat, "__enter__", lambda: self.reach(AFTER_CLAIM))
 
     def watch_tasks(self) -> None:
         """Watch every commit of what has no ledger row, too, for as long as the process lives."""
@@ -115,6 +116,15 @@ class Saboteur:
     def _reach_in_task(self, point: str) -> None:
         if self.at_work in TASKS:
             self.reach(point)
+
+    def _before(self, owner: type, name: str, first: Callable[[], None]) -> None:
+        original = getattr(owner, name)
+
+        def wrapped(this: Any, *rest: Any) -> Any:
+            first()
+            return original(this, *rest)
+
+        self._patch.setattr(owner, name, wrapped)
 
     def _after(self, owner: type, name: str, then: Callable[[], None]) -> None:
         original = getattr(owner, name)

