@@ -11,8 +11,8 @@ from typing import Any
 
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from shared.messaging import trace
 from shared.redaction import redact, redact_text
+from shared.telemetry import trace
 
 _ERROR_TYPE = "type.googleapis.com/google.devtools.clouderrorreporting.v1beta1.ReportedErrorEvent"
 _SEVERITIES = {"warn": "WARNING", "exception": "ERROR", "notset": "DEFAULT"}

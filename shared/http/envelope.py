@@ -8,8 +8,8 @@ from typing import Any
 
 from shared.http.bodies import malformed
 from shared.messages import Message
-from shared.messaging import trace
 from shared.messaging.delivery import Delivery, Ignored
+from shared.telemetry import trace
 
 MAX_DEPTH = 6
 

@@ -11,9 +11,9 @@ import structlog
 
 from shared.errors import MalformedMessage
 from shared.http.envelopes import Contracts, decode
-from shared.messaging import trace
 from shared.messaging.delivery import Delivery, Handler, Ignored, Outcome, worst
 from shared.messaging.outgoing import STAGE_ATTRIBUTE
+from shared.telemetry import trace
 
 log = structlog.get_logger(__name__)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from shared.messages import Message
-from shared.messaging import trace
 from shared.messaging.protocol import Outgoing
+from shared.telemetry import trace
 
 STAGE_ATTRIBUTE = "stage"
 TOPIC_ATTRIBUTE = "topic"

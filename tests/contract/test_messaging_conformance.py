@@ -23,8 +23,8 @@ from shared.messaging.memory import MemoryBroker
 from shared.messaging.outgoing import outgoing
 from shared.messaging.protocol import Outgoing, Publisher
 from shared.messaging.pubsub import PubSubPublisher
-from shared.messaging.trace import tracing
 from shared.messaging.wiring import SubscriptionSpec, ensure
+from shared.telemetry.trace import tracing
 
 PROJECT = "conformance"
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

@@ -17,8 +17,8 @@ import structlog
 from shared import log
 from shared.http.target import make_target
 from shared.messages import SweepRequested, VideoProbed
-from shared.messaging import trace
 from shared.messaging.delivery import DeadLetter, Delivery, Handler, Outcome
+from shared.telemetry import trace
 
 PROBED = {"pipeline": "p1", "video": "v1", "generation": "1"}
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

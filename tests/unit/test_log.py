@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from shared import log
-from shared.messaging.trace import tracing
+from shared.telemetry.trace import tracing
 from tests.unit.log_capture import logged, restored
 
 __all__ = ["restored"]

@@ -34,6 +34,7 @@ class Trace:
 
 
 _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
+_origin: ContextVar[str | None] = ContextVar("trace_origin", default=None)
 
 
 def parse(traceparent: str | None) -> Trace | None:
@@ -74,13 +75,37 @@ def current() -> Trace | None:
     return _current.get()
 
 
+def traceparent() -> str | None:
+    """The span this code runs in, as it is written down."""
+    span = _current.get()
+    return str(span) if span is not None else None
+
+
+def origin() -> str | None:
+    """What the delivery at work came with; its own span where it came with nothing.
+
+    For what would have to be carried on from there, should this delivery never end.
+    """
+    return _origin.get() or traceparent()
+
+
+@contextmanager
+def running(span: Trace, came_with: str | None = None) -> Iterator[Trace]:
+    """Run the block in that span, which a delivery that came with `came_with` may have opened."""
+    token = _current.set(span)
+    origin_token = _origin.set(came_with) if came_with is not None else None
+    try:
+        yield span
+    finally:
+        if origin_token is not None:
+            _origin.reset(origin_token)
+        _current.reset(token)
+
+
 @contextmanager
 def tracing(traceparent: str | None) -> Iterator[Trace]:
     """Run the block in a new span: of the given trace, or of a new one."""
     parent = parse(traceparent)
     span = parent.child() if parent else Trace(secrets.token_hex(16), secrets.token_hex(8))
-    token = _current.set(span)
-    try:
+    with running(span, str(parent) if parent else None):
         yield span
-    finally:
-        _current.reset(token)
