@@ -128,6 +128,9 @@ class ChaosBroker:
             while (last is None or self.deliveries < last) and (parcel := self._next(until)):
                 self._settle(parcel, self._deliver(parcel))
 
+        if workers == 1:
+            work()
+            return self.deliveries - before
         with ThreadPoolExecutor(workers, thread_name_prefix="worker") as pool:
             for future in [pool.submit(work) for _ in range(workers)]:
                 future.result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -57,6 +58,8 @@ def make_world(
         world = FaultWorld(database_url, folder, seed=counts.seed, **options)
         if not real_media:
             world.media.install(monkeypatch)
+        # Files outlive every kill, and nobody pulls the plug here.
+        monkeypatch.setattr(os, "fsync", lambda file: None)
         made.append(Invariants(world, probe, garbage))
         return world
 

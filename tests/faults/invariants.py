@@ -135,7 +135,7 @@ class Invariants:
         for _ in range(2):
             world.advance(world.context.policy.republish_seconds + 700)
             sweep(world.context)
-            world.broker.run(2)
+            world.broker.run(1)
         if self.garbage:
             self.collected = len(list(collect(world.context, grace_seconds=0)))
         return [*self._of_rows(), *self._of_objects(), *self._of_processes(), *self._of_folders()]

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, func, select, text
 from cli.local import wire_topics
 from functions.main import TOPOLOGY
 from shared.db.engine import make_engine
-from shared.db.models import PipelineHistory, StageRun
+from shared.db.models import Base, PipelineHistory, StageRun
 from shared.messages import Message, SweepRequested, VideoUploaded
 from shared.messaging.delivery import Delivery, Outcome
 from shared.messaging.outgoing import outgoing
@@ -27,6 +27,9 @@ from shared.storage.folder import FolderStorage
 from shared.storage.protocol import ObjectStat, Storage
 from tests.faults.chaos import CALM, Chaos, ChaosBroker
 from tests.faults.fake_media import FakeMedia, FakeSpeech
+
+# Much quicker than TRUNCATE, which makes every file of every table anew.
+EMPTY = "; ".join(f"DELETE FROM {table}" for table in reversed(Base.metadata.sorted_tables))
 
 
 class FaultWorld:
@@ -167,13 +170,7 @@ class FaultWorld:
     def clear(self) -> None:
         """Everything gone: rows, objects, messages and counts."""
         with self.engine.begin() as connection:
-            tables = connection.execute(
-                text(
-                    "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables "
-                    "WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
-                )
-            ).scalar_one()
-            connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+            connection.execute(text(f"DO $$ BEGIN {EMPTY}; END $$"))
         for bucket in (self.context.upload_url, self.context.derived_url):
             for url in self.objects(bucket):
                 self.files.delete(url)
