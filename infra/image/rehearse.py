@@ -2,28 +2,25 @@
 
     python -m infra.image.rehearse [--target media|speech] [--model FOLDER] [--work FOLDER]
 
-The function runs as the image's own user behind its own PID 1. It is given the database, the bucket
+Functions run as the image's own user behind its own PID 1. They are given the database, the bucket
 folder and the topics of this machine, so that a message goes all the way: the job that migrates
-runs first, probe_video then measures the sample and answers, and the ledger says what it found.
+runs first, probe_video then measures the sample, in the speech image transcribe_audio listens to
+it, and the ledger says what they found.
 """
 
 from __future__ import annotations
 
 import argparse
-import base64
 import contextlib
-import http.client
-import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 from sqlalchemy import Engine, text
 
 from cli.postgres import EmbeddedPostgres
@@ -32,15 +29,21 @@ from functions.main import TOPOLOGY
 from infra.image.build import Builder, Image, entering, run_inside, say
 from infra.image.dockerfile import Dockerfile, DockerfileError
 from infra.image.relay import Relay
+from infra.image.trial import try_function
 from shared.db.engine import make_engine
-from shared.messages import VideoUploaded
+from shared.media.runner import find_ffmpeg
+from shared.messages import AudioSliced, VideoUploaded
 from shared.messaging.memory import MemoryBroker
+from shared.storage.router import StorageRouter
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "cli/sample/three-topics.mp4"
-FUNCTION = "probe_video"
-PORT = 18_080
 NEEDED = ("debootstrap", "chroot", "unshare")
+BUCKETS = "/tmp/buckets"  # noqa: S108 - inside the image
+SLICE_SECONDS = 20.0
+# What comes in, in any container that is taken, and what goes out.
+DECODERS = "h264 hevc vp8 vp9 libdav1d mpeg4 mjpeg aac mp3 opus vorbis flac ac3 pcm_s16le"
+ENCODERS = "libx264 aac libopus libmp3lame mjpeg png pcm_s16le"
 
 
 def main() -> int:
@@ -64,9 +67,9 @@ def main() -> int:
     except DockerfileError as error:
         say(f"infra/Dockerfile: {error}")
         return 1
-    _check(image)
-    with _world(image) as environment:
-        _try_function(image, environment)
+    _check(image, asked.target)
+    with _world(image) as world:
+        _try(world, asked.target)
     say(f"Done: {asked.target}, {_mebibytes(image.root)} MiB")
     return 0
 
@@ -89,20 +92,47 @@ def _take_model(dockerfile: Dockerfile, model: Path) -> None:
             stage.instructions[index] = type(step)(step.line, "COPY", copied)
 
 
-def _check(image: Image) -> None:
+def _check(image: Image, target: str) -> None:
     """What holds for any image of ours."""
     if image.user in ("", "0", "root"):
         raise SystemExit("The image runs as root.")
     if "tini" not in image.entrypoint[0]:
         raise SystemExit("PID 1 of the image does not reap.")
-    for command in (["ffmpeg", "-hide_banner", "-version"], ["videomoments", "--help"]):
-        run_inside(image.root, command, image.environment, image.user)
+    run_inside(image.root, ["videomoments", "--help"], image.environment, image.user)
+    if target == "media":
+        _check_codecs(image, "-decoders", DECODERS)
+        _check_codecs(image, "-encoders", ENCODERS)
+
+
+def _check_codecs(image: Image, question: str, wanted: str) -> None:
+    """ffmpeg must run and have them: a line of its list is ` V..... name  description`."""
+    command = [*entering(image.root, image.user), "ffmpeg", "-hide_banner", question]
+    listed = subprocess.run(
+        command, env=image.environment, capture_output=True, text=True, check=True
+    )
+    there = {words[1] for line in listed.stdout.splitlines() if len(words := line.split()) > 1}
+    if missing := set(wanted.split()) - there:
+        raise SystemExit(f"ffmpeg {question} lacks {', '.join(sorted(missing))}.")
+    say(f"ffmpeg {question}: {wanted}")
+
+
+@dataclass(frozen=True)
+class _World:
+    """An image with the database, bucket and topics of this machine."""
+
+    image: Image
+    environment: dict[str, str]
+    engine: Engine
+
+    def ask(self, statement: str) -> str:
+        """One value of the database."""
+        with self.engine.connect() as connection:
+            return str(connection.execute(text(statement)).scalar_one())
 
 
 @contextlib.contextmanager
-def _world(image: Image) -> Iterator[dict[str, str]]:
-    """Database, bucket and topics of this machine, and the environment that names them."""
-    buckets = image.inside("/tmp/buckets")  # noqa: S108 - inside the image
+def _world(image: Image) -> Iterator[_World]:
+    buckets = image.inside(BUCKETS)
     (buckets / "uploads").mkdir(parents=True)
     (buckets / "derived").mkdir()
     shutil.copy(SAMPLE, buckets / "uploads" / SAMPLE.name)
@@ -123,91 +153,57 @@ def _world(image: Image) -> Iterator[dict[str, str]]:
         url = f"postgresql+pg8000://postgres@127.0.0.1:{relay.port}/postgres"
         environment = image.environment | {
             "HOME": "/home/videomoments",
-            "FUNCTION_TARGET": FUNCTION,
-            "PORT": str(PORT),
-            "THREADS": "2",
             "VIDEOMOMENTS_DATABASE_URL": url,
-            "VIDEOMOMENTS_UPLOAD_URL": "file:///tmp/buckets/uploads",
-            "VIDEOMOMENTS_DERIVED_URL": "file:///tmp/buckets/derived",
-            "VIDEOMOMENTS_FOLDER_ROOT": "/tmp/buckets",  # noqa: S108 - inside the image
+            "VIDEOMOMENTS_UPLOAD_URL": f"file://{BUCKETS}/uploads",
+            "VIDEOMOMENTS_DERIVED_URL": f"file://{BUCKETS}/derived",
+            "VIDEOMOMENTS_FOLDER_ROOT": BUCKETS,
             "VIDEOMOMENTS_PROJECT": "rehearsal",
             "VIDEOMOMENTS_PUBSUB_ENDPOINT": topics.endpoint,
         }
-        say("The migration job")
-        run_inside(image.root, ["videomoments", "db", "upgrade"], environment, image.user)
-        yield environment
-        _look(engine)
+        yield _World(image, environment, engine)
 
 
-def _try_function(image: Image, environment: dict[str, str]) -> None:
-    """Start it, wait for its start-up probe, send it one event, and end it."""
-    say(f"Starting {FUNCTION} as user {image.user}")
-    command = [*entering(image.root, image.user), *image.entrypoint, *image.command]
-    began = time.monotonic()
-    process = subprocess.Popen(command, env=environment)
-    try:
-        while not _answers():
-            if process.poll() is not None or time.monotonic() - began > 60:
-                raise SystemExit("The function did not start.")
-            time.sleep(0.2)
-        say(f"Its start-up probe was answered after {time.monotonic() - began:.1f} s")
-        began = time.monotonic()
-        status = _push(VideoUploaded(source_url=f"file:///tmp/buckets/uploads/{SAMPLE.name}"))
-        say(f"The event was answered with {status} after {time.monotonic() - began:.1f} s")
-        if status != http.HTTPStatus.NO_CONTENT:
-            raise SystemExit("The event was refused.")
-        _end(process)
-    finally:
-        process.kill()
+def _try(world: _World, target: str) -> None:
+    """Migrate, and have the functions do their work; the ledger must say that they did."""
+    say("The migration job")
+    command = ["videomoments", "db", "upgrade"]
+    run_inside(world.image.root, command, world.environment, world.image.user)
+    uploaded = VideoUploaded(source_url=f"file://{BUCKETS}/uploads/{SAMPLE.name}")
+    try_function(world.image, world.environment, "probe_video", uploaded)
+    seconds = world.ask("SELECT duration_seconds FROM videos")
+    say(f"The video lasts {seconds} s")
+    _completed(world, "probe_video")
+    if target == "speech":
+        try_function(world.image, world.environment, "transcribe_audio", _slice(world))
+        heard = world.ask("SELECT left(full_text, 60) FROM transcripts")
+        say(f"It heard {heard!r}")
+        _completed(world, "transcribe_audio")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """As Cloud Run ends an instance: SIGTERM to its PID 1, which has 10 seconds."""
-    (first,) = psutil.Process(process.pid).children()
-    if "tini" not in first.name():
-        raise SystemExit(f"PID 1 is {first.name()}.")
-    first.terminate()
-    try:
-        process.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        raise SystemExit("The function did not end when asked to.") from None
-    say("Asked to end, it ended")
+def _slice(world: _World) -> AudioSliced:
+    """A slice of the sample, as split_audio cuts it in the other image."""
+    path = world.image.inside(f"{BUCKETS}/derived/slice.wav")
+    cut = ["-i", str(SAMPLE), "-t", str(SLICE_SECONDS), "-vn", "-ac", "1", "-ar", "16000"]
+    subprocess.run([find_ffmpeg(None), "-loglevel", "error", *cut, str(path)], check=True)
+    stat = StorageRouter(folder_root=world.image.inside(BUCKETS)).stat(f"file://{path}")
+    return AudioSliced(
+        pipeline=world.ask("SELECT identifier FROM pipeline_history"),
+        video=world.ask("SELECT identifier FROM videos"),
+        slice_url=f"file://{BUCKETS}/derived/slice.wav",
+        slice_generation=stat.generation,
+        index=0,
+        count=1,
+        start_seconds=0.0,
+        end_seconds=SLICE_SECONDS,
+    )
 
 
-def _answers() -> bool:
-    try:
-        return _request("GET", None) == http.HTTPStatus.OK
-    except OSError:
-        return False
-
-
-def _push(message: VideoUploaded) -> int:
-    """As Pub/Sub pushes."""
-    data = base64.b64encode(message.model_dump_json().encode()).decode()
-    body = {
-        "message": {"data": data, "messageId": "1", "publishTime": "2026-01-01T00:00:00Z"},
-        "subscription": f"projects/rehearsal/subscriptions/{message.topic}.{FUNCTION}",
-    }
-    return _request("POST", json.dumps(body))
-
-
-def _request(method: str, body: str | None) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=120)
-    try:
-        connection.request(method, "/", body, {"Content-Type": "application/json"})
-        return connection.getresponse().status
-    finally:
-        connection.close()
-
-
-def _look(engine: Engine) -> None:
-    """The ledger must say that it was done."""
-    with engine.connect() as connection:
-        rows = connection.execute(text("SELECT stage, status FROM stage_runs ORDER BY id")).all()
-        seconds = connection.execute(text("SELECT duration_seconds FROM videos")).scalar_one()
-    say(f"The ledger: {', '.join(f'{row.stage} {row.status}' for row in rows)}; {seconds} s")
-    if (FUNCTION, "completed") not in {(row.stage, row.status) for row in rows}:
-        raise SystemExit("The function did not complete.")
+def _completed(world: _World, stage: str) -> None:
+    """The ledger must say so."""
+    status = world.ask(f"SELECT status FROM stage_runs WHERE stage = '{stage}'")  # noqa: S608
+    say(f"The ledger: {stage} {status}")
+    if status != "completed":
+        raise SystemExit(f"{stage} did not complete.")
 
 
 def _mebibytes(root: Path) -> int:
