@@ -12,6 +12,7 @@ import pytest
 
 from tests.faults.invariants import Invariants
 from tests.faults.report import SEED_VARIABLE, Counts, base_seed
+from tests.faults.small_media import FixedSpeech, what_is_wrong
 from tests.faults.world import FaultWorld
 
 PROPERTY = "faults"
@@ -73,6 +74,14 @@ def make_world(
     finally:
         for invariants in made:
             invariants.world.close()
+
+
+@pytest.fixture
+def real_world(make_world: Callable[..., FaultWorld]) -> FaultWorld:
+    """A world with real media, for one tiny video."""
+    return make_world(
+        garbage=True, probe=what_is_wrong, real_media=True, speech=FixedSpeech, max_moments=1
+    )
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

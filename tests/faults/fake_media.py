@@ -14,13 +14,14 @@ from urllib.request import urlopen
 
 import pytest
 
-from functions import cut_clip, make_thumbnail, probe_video, split_audio
+from functions import cut_clip, generate_moments, make_thumbnail, probe_video, split_audio
 from shared.domain.media_info import AudioStream, MediaInfo, VideoStream
 from shared.domain.spans import TimeSpan
 from shared.domain.transcript import Segment, Transcript, Word
 from shared.media.audio import AudioSlice
 from shared.media.cut import CutResult
 from shared.media.source import MediaInput
+from shared.pipeline.speechless import Speechless
 
 SENTENCE_SECONDS = 10.0
 SENTENCES = (
@@ -59,6 +60,11 @@ class FakeMedia:
         patch.setattr(split_audio, "split", self.split)
         patch.setattr(cut_clip, "cut", self.cut)
         patch.setattr(make_thumbnail, "picture_of", self.picture)
+        patch.setattr(
+            generate_moments,
+            "moments_without_speech",
+            lambda job: Speechless([], "There is nothing to hear or see."),
+        )
 
     @property
     def seconds(self) -> float:

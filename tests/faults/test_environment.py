@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import random
-import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,69 +16,13 @@ from shared.errors import StorageUnavailable
 from shared.media.process import Child
 from shared.settings import Settings
 from shared.storage.folder import FolderStorage
+from tests.faults.recovery import before_each, failed_and_recovered
 from tests.faults.report import Counts
-from tests.faults.small_media import FixedSpeech, tiny_video, what_is_wrong
+from tests.faults.small_media import tiny_video
 from tests.faults.world import FaultWorld
 
-FEW_BYTES = 16 * 1024
 TINY_CHILD_MIB = 48
 ENOUGH_MIB = 4096
-
-
-def _failed_and_recovered(world: FaultWorld) -> set[str]:
-    """The stages of which an attempt failed; asserts that everything is completed by now."""
-    assert {pipeline.status for pipeline in world.pipelines()} == {"completed"}
-    assert {run.status for run in world.runs()} == {"completed"}
-    return {run.stage for run in world.runs() if run.attempt > 1}
-
-
-@pytest.fixture
-def real_world(
-    make_world: Callable[..., FaultWorld], monkeypatch: pytest.MonkeyPatch
-) -> FaultWorld:
-    """A world with real media, to which one tiny video is dropped."""
-    return make_world(
-        garbage=True, probe=what_is_wrong, real_media=True, speech=FixedSpeech, max_moments=1
-    )
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of a few pages, which only root can make."""
-    folder = tmp_path / "small-disk"
-    folder.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={FEW_BYTES}", "tmpfs", str(folder)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if made.returncode:
-        pytest.skip(f"no small file system can be mounted here: {made.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def test_a_full_disk(
-    real_world: FaultWorld, small_disk: Path, tmp_path: Path, counts: Counts
-) -> None:
-    """Real media work on a disk with no room is transient, never the file's fault."""
-    world = real_world
-    roomy = world.context.work_root
-    tried: Counter[str] = Counter()
-
-    def fill(stage: str) -> None:
-        world.context.work_root = roomy if tried[stage] else small_disk
-        tried[stage] += 1
-
-    _before_each(world, fill)
-    world.drop(content=tiny_video(tmp_path))
-    world.settle(workers=1)
-    assert not list(small_disk.iterdir())
-    failed = _failed_and_recovered(world)
-    counts.faults["full disk"] = len(failed)
-    # Neither a probe nor a tiny picture needs room.
-    assert failed >= {"split_audio", "transcribe_audio", "cut_clip"}
 
 
 class ShakyStorage(FolderStorage):
@@ -132,7 +75,7 @@ def test_a_store_that_answers_503_and_429(
     storage.share = 0.0
     counts.faults.update({f"refused {name}": count for name, count in storage.refused.items()})
     assert {"stat", "download", "upload", "list", "delete"} <= storage.refused.keys()
-    assert len(_failed_and_recovered(world)) > 2
+    assert len(failed_and_recovered(world)) > 2
 
 
 def test_an_exhausted_pool(
@@ -157,7 +100,7 @@ def test_an_exhausted_pool(
     for connection in held:
         connection.close()
     world.settle(workers=2)
-    assert _failed_and_recovered(world) >= {"split_audio"}
+    assert failed_and_recovered(world) >= {"split_audio"}
 
 
 def test_a_child_without_memory(real_world: FaultWorld, tmp_path: Path, counts: Counts) -> None:
@@ -172,10 +115,10 @@ def test_a_child_without_memory(real_world: FaultWorld, tmp_path: Path, counts: 
         values = {**settings.model_dump(), "child_memory_mib": memory}
         world.context.settings = Settings.model_construct(**values)
 
-    _before_each(world, allot)
+    before_each(world, allot)
     world.drop(content=tiny_video(tmp_path))
     world.settle(workers=1)
-    failed = _failed_and_recovered(world)
+    failed = failed_and_recovered(world)
     counts.faults["no memory"] = len(failed)
     assert failed == {"probe_video", "split_audio", "cut_clip", "make_thumbnail"}
     assert all(run.attempt == 2 for run in world.runs() if run.stage in failed - {"make_thumbnail"})
@@ -198,24 +141,8 @@ def test_a_child_that_the_kernel_kills(
         return entered
 
     monkeypatch.setattr(Child, "__enter__", killing)
-    _before_each(world, now.append)
+    before_each(world, now.append)
     world.drop(content=tiny_video(tmp_path))
     world.settle(workers=1)
     counts.faults["killed child"] = len(killed)
-    assert _failed_and_recovered(world) >= {"probe_video", "split_audio", "cut_clip"}
-
-
-def _before_each(world: FaultWorld, then: Callable[[str], None]) -> None:
-    """Call `then(function)` before each delivery."""
-    endpoints = {
-        spec.name.rpartition(".")[2]: endpoint for spec, endpoint in world.broker.subscriptions()
-    }
-
-    def carry(function: str) -> Any:
-        def deliver(headers: Any, body: bytes) -> Any:
-            then(function)
-            return endpoints[function](headers, body)
-
-        return deliver
-
-    world.broker.reroute(carry)
+    assert failed_and_recovered(world) >= {"probe_video", "split_audio", "cut_clip"}
