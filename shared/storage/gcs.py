@@ -106,9 +106,10 @@ class GcsStorage:
             raise _bucket_missing(url) from None
         except PreconditionFailed:
             blob = self._own_or_refuse(url, mark)
-        if blob.size != path.stat().st_size:
-            raise StorageUnavailable(url, f"{blob.size} bytes were stored, not all of {path.name}")
-        return _stat_of(blob)
+        stored = _stat_of(blob)
+        if stored.size_bytes != path.stat().st_size:
+            raise StorageUnavailable(url, f"it has {stored.size_bytes} bytes, not all of {path}")
+        return stored
 
     def list(self, prefix_url: str) -> Iterator[ObjectStat]:
         """See `Storage`."""
@@ -237,7 +238,8 @@ class GcsStorage:
 def _stat_of(blob: Any) -> ObjectStat:
     return ObjectStat(
         url=join_url("gs", blob.bucket.name, blob.name),
-        size_bytes=int(blob.size),
+        # Some servers leave out what is zero.
+        size_bytes=int(blob.size or 0),
         generation=str(blob.generation),
         content_type=blob.content_type,
         updated_at=blob.updated or blob.time_created or datetime.now(UTC),

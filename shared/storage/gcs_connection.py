@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from shared.errors import ObjectMissing, Reject, SettingsError, StorageUnavailable
-from shared.storage.retries import RetryPolicy
+from shared.storage.retries import TRANSIENT_STATUSES, RetryPolicy
 
 _SCOPE = "https://www.googleapis.com/auth/devstorage.full_control"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+Request = Callable[[], Any]
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,32 @@ def connect(endpoint: str | None, project: str | None) -> GcsConnection:
     return GcsConnection(client, session, credentials, address, is_emulator)
 
 
-def retry_of(policy: RetryPolicy) -> Any:
-    """The policy as the client library wants it."""
-    from google.cloud.storage.retry import DEFAULT_RETRY
+def retry_of(policy: RetryPolicy) -> Callable[[Request], Request]:
+    """The policy as the client library calls it: with a request, to be given one that repeats it.
 
-    return DEFAULT_RETRY.with_delay(
-        initial=policy.first_wait_seconds, maximum=policy.longest_wait_seconds
-    ).with_timeout(max(policy.deadline_seconds, 0.1))
+    The library's own `Retry` counts seconds alone, those of the requests too: one that stalled
+    left no time for another.
+    """
+
+    def repeated(request: Request) -> Request:
+        return partial(policy.retrying(_may_pass), request)
+
+    return repeated
+
+
+def _may_pass(error: BaseException) -> bool:
+    import requests
+    import urllib3
+    from google.api_core.exceptions import GoogleAPICallError
+    from google.auth.exceptions import TransportError
+    from google.cloud.storage.exceptions import InvalidResponse
+
+    if isinstance(error, GoogleAPICallError):
+        return error.code in TRANSIENT_STATUSES
+    if isinstance(error, InvalidResponse):
+        return error.response.status_code in TRANSIENT_STATUSES
+    network = (requests.RequestException, urllib3.exceptions.HTTPError, TransportError)
+    return isinstance(error, (*network, ConnectionError))
 
 
 @contextmanager

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from io import RawIOBase
 from pathlib import Path
 
 from shared.errors import Reject, SettingsError
 from shared.storage.protocol import ObjectStat, Storage
 from shared.storage.urls import split_url
+from shared.telemetry import spans
 
 
 class StorageRouter:
@@ -42,7 +44,8 @@ class StorageRouter:
 
     def stat(self, url: str) -> ObjectStat:
         """See `Storage`."""
-        return self.store_of(url).stat(url)
+        with self._span("stat", url):
+            return self.store_of(url).stat(url)
 
     def open(self, url: str, *, generation: str | None = None) -> RawIOBase:
         """See `Storage`."""
@@ -50,7 +53,10 @@ class StorageRouter:
 
     def download(self, url: str, path: Path, *, generation: str | None = None) -> ObjectStat:
         """See `Storage`."""
-        return self.store_of(url).download(url, path, generation=generation)
+        with self._span("download", url) as span:
+            stat = self.store_of(url).download(url, path, generation=generation)
+            span.set(size_bytes=stat.size_bytes)
+            return stat
 
     def upload(
         self,
@@ -61,9 +67,12 @@ class StorageRouter:
         only_if_absent: bool = False,
     ) -> ObjectStat:
         """See `Storage`."""
-        return self.store_of(url).upload(
-            path, url, content_type=content_type, only_if_absent=only_if_absent
-        )
+        with self._span("upload", url) as span:
+            stat = self.store_of(url).upload(
+                path, url, content_type=content_type, only_if_absent=only_if_absent
+            )
+            span.set(size_bytes=stat.size_bytes)
+            return stat
 
     def list(self, prefix_url: str) -> Iterator[ObjectStat]:
         """See `Storage`."""
@@ -78,11 +87,13 @@ class StorageRouter:
                 f"{source_url} cannot be copied to {target_url}, in another store. "
                 "Download it and upload it there.",
             )
-        return store.copy(source_url, target_url)
+        with self._span("copy", source_url):
+            return store.copy(source_url, target_url)
 
     def delete(self, url: str) -> bool:
         """See `Storage`."""
-        return self.store_of(url).delete(url)
+        with self._span("delete", url):
+            return self.store_of(url).delete(url)
 
     def signed_read_url(self, url: str, *, expires_seconds: int) -> str:
         """See `Storage`."""
@@ -97,6 +108,12 @@ class StorageRouter:
     def local_path(self, url: str) -> Path | None:
         """See `Storage`."""
         return self.store_of(url).local_path(url)
+
+    def _span(self, what: str, url: str) -> AbstractContextManager[spans.Span]:
+        """A request to a store. Names of objects are the users' own, and stay out of it."""
+        return spans.span(
+            f"storage.{what}", {"videomoments.storage": url.partition("://")[0]}, kind="client"
+        )
 
     def store_of(self, url: str) -> Storage:
         """The adapter for that URL."""

@@ -82,6 +82,22 @@ def gcs_strict_backend(gcs_strict_storage: GcsStorage) -> Backend:
     return Backend("gcs-strict", gcs_strict_storage, "gs", bucket, backends.GCS_LACKS, pages)
 
 
+@pytest.fixture(scope="session")
+def gcs_given_storage() -> GcsStorage:
+    """One adapter for all buckets of the server that VIDEOMOMENTS_TEST_GCS_URL names."""
+    assert backends.GIVEN_GCS_URL is not None
+    return backends.gcs_storage(backends.GIVEN_GCS_URL)
+
+
+@pytest.fixture
+def gcs_given_backend(gcs_given_storage: GcsStorage) -> Backend:
+    """The GCS adapter on that server."""
+    bucket = backends.gcs_bucket(gcs_given_storage)
+    pages = partial(backends.gcs_pages, gcs_given_storage)
+    lacks = backends.given_lacks()
+    return Backend("gcs-given", gcs_given_storage, "gs", bucket, lacks, pages)
+
+
 @pytest.fixture
 def s3_backend(s3_storage: S3Storage) -> Backend:
     """The S3 adapter on a bucket without versions."""
@@ -98,7 +114,7 @@ def s3_versioned_backend(s3_storage: S3Storage) -> Backend:
     return Backend("s3-versioned", s3_storage, "s3", bucket, backends.S3_LACKS, pages)
 
 
-_BACKENDS = ("folder", "gcs_emulator", "gcs_strict", "s3", "s3_versioned")
+_BACKENDS = ("folder", *backends.GCS_SERVERS, "s3", "s3_versioned")
 
 
 @pytest.fixture(params=_BACKENDS)

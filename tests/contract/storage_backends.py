@@ -25,6 +25,10 @@ from tests.contract.storage_signatures import SignatureCheck, signing_credential
 
 POLICY = RetryPolicy(attempts=6, first_wait_seconds=0.01, longest_wait_seconds=0.1)
 PAGE_SIZE = 7
+# Any other server of Cloud Storage's API, and, by comma, what it is known to lack.
+GIVEN_GCS_URL = os.environ.get("VIDEOMOMENTS_TEST_GCS_URL")
+GIVEN_GCS_LACKS = os.environ.get("VIDEOMOMENTS_TEST_GCS_LACKS", "")
+GCS_SERVERS = ("gcs_emulator", "gcs_strict", *(["gcs_given"] if GIVEN_GCS_URL else []))
 _numbers = itertools.count(1)
 
 FOLDER_LACKS = {
@@ -85,6 +89,12 @@ class Backend:
         except (AssertionError, VideoMomentsError, pytest.fail.Exception):
             pytest.xfail(f"{self.name} lacks {feature}: {reason}")
         pytest.fail(f"{self.name} no longer lacks {feature}: take it off its list")
+
+
+def given_lacks() -> dict[str, str]:
+    """What the server that was named from outside lacks."""
+    named = (feature.strip() for feature in GIVEN_GCS_LACKS.split(",") if feature.strip())
+    return {**GCS_LACKS, **dict.fromkeys(named, "so says VIDEOMOMENTS_TEST_GCS_LACKS")}
 
 
 def bucket_name() -> str:

@@ -22,7 +22,6 @@ ODD_NAMES = [
     "quote\"'.mp4",
     "back\\slash",
     "a//b.mp4",
-    "/leading.mp4",
     ".hidden",
     "unfinished.part",
     "./here",
@@ -56,6 +55,7 @@ def test_odd_names(backend: Backend, tmp_path: Path, name: str) -> None:
         ("dots within names", "dir/../up"),
         ("dots as name", ".."),
         ("dots as name", "."),
+        ("slashes that begin names", "/leading.mp4"),
     ],
 )
 def test_names_that_not_every_store_takes(
@@ -66,6 +66,9 @@ def test_names_that_not_every_store_takes(
         put(backend, tmp_path, name, b"odd")
         assert read(backend, name) == b"odd"
         assert [s.url for s in backend.storage.list(backend.url(""))] == [backend.url(name)]
+        backend.storage.copy(backend.url(name), backend.url("copy"))
+        assert read(backend, "copy") == b"odd"
+        assert backend.storage.delete(backend.url(name))
 
 
 def test_a_name_that_begins_another(backend: Backend, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from shared.storage.protocol import Storage
 from shared.storage.ranged import RangedReader
 from tests.contract import storage_fault_proxy as faults
 from tests.contract.storage_backends import (
+    GCS_SERVERS,
+    GIVEN_GCS_URL,
     POLICY,
     Backend,
     gcs_storage,
@@ -50,7 +52,7 @@ class Behind:
         return reader
 
 
-@pytest.fixture(params=["gcs_emulator", "gcs_strict", "s3", "s3_versioned"])
+@pytest.fixture(params=[*GCS_SERVERS, "s3", "s3_versioned"])
 def behind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Behind]:
     """Each remote store in turn."""
     backend: Backend = request.getfixturevalue(f"{request.param}_backend")
@@ -79,6 +81,15 @@ def gcs_strict_proxied(
 ) -> Iterator[tuple[FaultProxy, Storage]]:
     """The strict server behind a proxy."""
     proxy = FaultProxy(request.getfixturevalue("strict_gcs").endpoint)
+    yield proxy, gcs_storage(proxy.endpoint)
+    proxy.close()
+
+
+@pytest.fixture(scope="module")
+def gcs_given_proxied() -> Iterator[tuple[FaultProxy, Storage]]:
+    """The server that VIDEOMOMENTS_TEST_GCS_URL names, behind a proxy."""
+    assert GIVEN_GCS_URL is not None
+    proxy = FaultProxy(GIVEN_GCS_URL)
     yield proxy, gcs_storage(proxy.endpoint)
     proxy.close()
 
