@@ -83,9 +83,8 @@ def test_a_server_that_leaves_out_what_is_zero(
     gcs_strict_backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An object without a size is empty: servers that write proto3's JSON name none."""
-    whole = FakeObject.resource.fget
-    assert whole is not None
-    sparse = property(lambda item: {k: v for k, v in whole(item).items() if v != "0"})
+    whole: Any = vars(FakeObject)["resource"]
+    sparse = property(lambda item: {k: v for k, v in whole.fget(item).items() if v != "0"})
     monkeypatch.setattr(FakeObject, "resource", sparse)
     assert put(gcs_strict_backend, tmp_path, "empty", b"").size_bytes == 0
     (listed,) = gcs_strict_backend.storage.list(gcs_strict_backend.url(""))
