@@ -54,7 +54,8 @@ def _deleted(stone: Deletion) -> str:
     if stone.completed_at is None:
         return (
             f"{stone.video} is being deleted since {stone.requested_at:%Y-%m-%d %H:%M} UTC. "
-            f"If that was interrupted, finish it: videomoments delete {stone.video}"
+            "If that was interrupted, it goes on by itself within a minute wherever functions run; "
+            f"at once with: videomoments delete {stone.video}"
         )
     return (
         f"{stone.video} was deleted on {stone.completed_at:%Y-%m-%d at %H:%M} UTC. "

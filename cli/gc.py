@@ -16,7 +16,7 @@ from cli.tables import location
 from shared.db.deletions import unfinished
 from shared.pipeline.collecting import Garbage, collect, find_garbage
 from shared.pipeline.context import Context
-from shared.pipeline.deleting import delete_video
+from shared.pipeline.deleting import resume_deletions
 from shared.settings import Settings
 
 Json = dict[str, Any]
@@ -46,13 +46,11 @@ def collect_garbage(
 
 
 def _deletions(context: Context, *, dry_run: bool) -> list[str]:
-    """Finish the deletions that were interrupted."""
-    with context.session() as session:
-        videos = [stone.video for stone in unfinished(session)]
+    """Finish the deletions that were interrupted; in a dry run, those there are."""
     if not dry_run:
-        for video in videos:
-            delete_video(context, video)
-    return videos
+        return resume_deletions(context)
+    with context.session() as session:
+        return [stone.video for stone in unfinished(session)]
 
 
 def _told(garbage: Garbage, *, as_json: bool) -> Garbage:

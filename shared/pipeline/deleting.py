@@ -11,7 +11,7 @@ would wait for a deletion that waits for that pipeline.
 
 Whatever was at work finds its pipeline gone when it wants to finish (`LeaseLost`), and takes back
 what it stored; what a killed worker has stored is garbage (`collecting`). Killed at any point, a
-deletion goes on when it is asked for again.
+deletion goes on with the next sweep, or when it is asked for again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,13 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shared.db.deletions import hold_identifier, only_deletion, tombstone
+from shared.db.deletions import (
+    DeletionUnderWay,
+    hold_identifier,
+    only_deletion,
+    tombstone,
+    unfinished,
+)
 from shared.db.models import Clip, Deletion, PipelineHistory, Thumbnail, Video
 from shared.domain.names import derived_folders
 from shared.errors import ObjectMissing, Reject
@@ -56,13 +62,49 @@ def delete_video(context: Context, video: str, *, with_source: bool = False) -> 
     """
     with only_deletion(context.engine, video):
         resumed = _begin(context, video, with_source=with_source)
-        pipelines, urls = _delete_rows(context, video)
-        objects = sum(context.storage.delete(url) for url in _objects(context, video, urls))
-        source = _delete_source(context, video)
-        _end(context, video)
+        return _carry_out(context, video, resumed=resumed)
+
+
+def _carry_out(context: Context, video: str, *, resumed: bool) -> Deleted:
+    """Do what the tombstone says. The caller keeps other deletions of the video away."""
+    pipelines, urls = _delete_rows(context, video)
+    objects = sum(context.storage.delete(url) for url in _objects(context, video, urls))
+    source = _delete_source(context, video)
+    _end(context, video)
     deleted = Deleted(video, pipelines, objects, source, resumed)
     _log.info("deleted", video=video, pipelines=pipelines, objects=objects, source=source)
     return deleted
+
+
+def resume_deletions(context: Context) -> list[str]:
+    """Go on with every deletion that was interrupted. The videos that are gone now.
+
+    One that another process is at is left to it. What cannot be finished, as an upload that this
+    account may not delete, is logged, and left to the next time.
+    """
+    with context.session() as session:
+        videos = [stone.video for stone in unfinished(session)]
+    gone = []
+    for video in videos:
+        try:
+            if _resume(context, video):
+                gone.append(video)
+        except DeletionUnderWay:
+            continue
+        except Exception as error:
+            _log.warning("deletion not finished", video=video, error=str(error))
+    return gone
+
+
+def _resume(context: Context, video: str) -> bool:
+    """False when it is finished by now: the video may have been asked for anew since."""
+    with only_deletion(context.engine, video):
+        with context.session() as session:
+            stone = tombstone(session, video)
+        if stone is None or stone.completed_at is not None:
+            return False
+        _carry_out(context, video, resumed=True)
+    return True
 
 
 def _begin(context: Context, video: str, *, with_source: bool) -> bool:

@@ -15,6 +15,7 @@ from shared.db.models import PipelineHistory, StageRun
 from shared.messaging.protocol import Outgoing
 from shared.pipeline.cleaning import clean_up, not_cleaned_up
 from shared.pipeline.context import Context
+from shared.pipeline.deleting import resume_deletions
 from shared.pipeline.ending import UNFINISHED, end_if_done, lock_pipeline
 from shared.pipeline.failing import give_up
 from shared.pipeline.finishing import again
@@ -34,12 +35,15 @@ class Swept:
     ended: int
     cleaned_up: int
     purged: int = 0
+    deleted: int = 0
 
 
 def sweep(
     context: Context, *, at_once: bool = False, dead_owners: Collection[str] | None = None
 ) -> Swept:
     """Free expired leases, fail what has no attempt left, publish again what waits too long.
+
+    Deletions that were interrupted go on, too.
 
     `at_once`: for a process whose own topics begin empty: everything queued is published, however
     young. `dead_owners`: processes known to be gone, whose leases are free before they expire;
@@ -50,7 +54,8 @@ def sweep(
     published = _publish_queued(context, at_once=at_once)
     ended = _end_forgotten(context)
     cleaned_up = sum(clean_up(context, pipeline_id) for pipeline_id in not_cleaned_up(context))
-    swept = Swept(freed, given_up, published, ended, cleaned_up, _purge_requests(context))
+    purged, deleted = _purge_requests(context), len(resume_deletions(context))
+    swept = Swept(freed, given_up, published, ended, cleaned_up, purged, deleted)
     if any(asdict(swept).values()):
         _log.info("swept", **asdict(swept))
     return swept

@@ -1,0 +1,111 @@
+"""A deletion that was interrupted is in flight like all else: the sweep brings it to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from shared.db.deletions import only_deletion
+from shared.messages import VideoUploaded
+from shared.messaging.delivery import Outcome
+from shared.pipeline import deleting
+from shared.pipeline.deleting import delete_video, forget_deletion
+from shared.pipeline.sweeping import sweep
+from tests.integration.test_deleting import drop, rows, stone, uploads
+from tests.pipelines import World
+
+
+class Died(BaseException):
+    """What a killed process feels: nothing more."""
+
+
+def interrupted(
+    world: World, video: str, step: str, patch: pytest.MonkeyPatch, *, with_source: bool = True
+) -> None:
+    """Begin its deletion, and die before that step of it."""
+
+    def die(*arguments: object) -> None:
+        raise Died
+
+    with patch.context() as here:
+        owner: object = world.storage if step == "delete" else deleting
+        here.setattr(owner, step, die)
+        with pytest.raises(Died):
+            delete_video(world.context, video, with_source=with_source)
+
+
+@pytest.mark.parametrize("step", ["_delete_rows", "delete", "_delete_source", "_end"])
+def test_the_sweep_goes_on_with_it(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Wherever it was interrupted: rows, objects and the upload that was to go are gone."""
+    video = drop(world, tmp_path)
+    interrupted(world, video, step, monkeypatch)
+    assert sweep(world.context).deleted == 1
+    assert (rows(world), world.objects(), uploads(world)) == ({}, set(), [])
+    ended = stone(world, video)
+    assert ended is not None
+    assert ended.completed_at is not None
+    assert sweep(world.context).deleted == 0
+
+
+def test_one_under_way_is_left_to_its_process(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While somebody is at it the sweep keeps out of the way."""
+    video = drop(world, tmp_path)
+    interrupted(world, video, "_delete_rows", monkeypatch)
+    before = rows(world)
+    with only_deletion(world.engine, video):
+        assert sweep(world.context).deleted == 0
+    assert rows(world) == before
+    assert sweep(world.context).deleted == 1
+
+
+def test_what_cannot_be_deleted_holds_up_nothing_else(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One video's objects are refused: it is logged, the other's go, the next sweep ends it."""
+    stuck, other = drop(world, tmp_path, "stuck"), drop(world, tmp_path, "other")
+    for video in (stuck, other):
+        interrupted(world, video, "delete", monkeypatch)
+    delete = world.storage.delete
+
+    def refuse(url: str) -> bool:
+        if f"/{stuck}/" in url:
+            raise PermissionError("not yours")
+        return delete(url)
+
+    with monkeypatch.context() as here:
+        here.setattr(world.storage, "delete", refuse)
+        assert sweep(world.context).deleted == 1
+    assert f"video='{stuck}'" in caplog.text
+    assert world.objects()
+    assert sweep(world.context).deleted == 1
+    assert (world.objects(), uploads(world)) == (set(), [])
+
+
+def test_a_video_asked_for_anew_meanwhile_is_not_deleted_again(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the sweep's look and its turn the deletion was finished, and the video run anew."""
+    video = drop(world, tmp_path)
+    (url,) = uploads(world)
+    interrupted(world, video, "_delete_rows", monkeypatch, with_source=False)
+    look: Callable[..., object] = deleting.unfinished
+
+    def look_too_early(session: object) -> object:
+        found = look(session)
+        delete_video(world.context, video)
+        assert forget_deletion(world.context, video)
+        assert world.deliver("begin", VideoUploaded(source_url=url)) is Outcome.DONE
+        world.drain()
+        return found
+
+    monkeypatch.setattr(deleting, "unfinished", look_too_early)
+    assert sweep(world.context).deleted == 0
+    assert rows(world)["videos"] == 1
+    assert len(world.objects()) == 2
+    assert stone(world, video) is None
