@@ -32,6 +32,7 @@ from shared.pipeline.context import Context
 from shared.pipeline.sweeping import sweep
 from shared.settings import PREFIX, Settings
 from shared.storage.urls import path_of
+from shared.telemetry.process import recorded_by
 
 READY_SECONDS = 120.0
 TEND_SECONDS = 0.5
@@ -60,6 +61,7 @@ def dev(settings: Settings, request: DevRequest) -> int:
         console = DevConsole(Console(), lines, names)
         log.configure("json", settings.log_level, project, cast(TextIO, OwnLines(console)))
         stack.callback(console.say, "Stopped.")
+        stack.enter_context(recorded_by(local, "videomoments"))
         _Dev(local, request, console, stop).run()
     return 0
 

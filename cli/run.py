@@ -19,6 +19,7 @@ from cli.requests import Run, request_file, wait
 from shared.messages import Options, PipelineType
 from shared.pipeline.context import Context
 from shared.settings import Settings
+from shared.telemetry.process import recorded_by
 
 Json = dict[str, Any]
 
@@ -45,6 +46,7 @@ def run(settings: Settings, request: RunRequest) -> int:
 
     with (
         logged_to(settings, request.home),
+        recorded_by(settings, "videomoments"),
         local_cloud(settings, request.home, on_notice=say, on_wait=say) as cloud,
     ):
         context = cloud.context

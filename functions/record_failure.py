@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from shared.db.transcripts import storable
 from shared.messages import Message, PipelineMessage
 from shared.messaging.delivery import DeadLetter
-from shared.pipeline.claims import record_orphan
 from shared.pipeline.context import Context
+from shared.pipeline.orphans import record_orphan
 from shared.pipeline.stage import Resources, task
 from shared.pipeline.topology import Topology
 

@@ -14,6 +14,7 @@ from shared.pipeline.runtime import Runtime
 from shared.pipeline.stage import Function
 from shared.pipeline.topology import Topology
 from shared.settings import Settings, load_settings
+from shared.telemetry import process
 
 
 class Process:
@@ -36,6 +37,7 @@ class Process:
 
     def handler(self, function: Function) -> Handler:
         """What the function's deliveries are handed to."""
+        process.start(self.settings, function.name)
         return partial(self.runtime.handle, function)
 
     def verifier(self) -> PushVerifier | None:
@@ -51,13 +53,13 @@ class Process:
 
 def targets(topology: Topology) -> dict[str, Target]:
     """One target for each function, by its name."""
-    process = Process(topology)
+    serving = Process(topology)
     return {
         function.name: make_target(
             function.name,
             function.consumes,
-            partial(process.handler, function),
-            process.verifier,
+            partial(serving.handler, function),
+            serving.verifier,
         )
         for function in topology.functions
     }

@@ -12,6 +12,7 @@ from shared.messages import AudioSliced, VideoTranscribed
 from shared.pipeline.finishing import Done
 from shared.pipeline.job import Job
 from shared.pipeline.stage import Resources, stage
+from shared.telemetry import spans
 
 
 @stage(
@@ -28,9 +29,10 @@ def transcribe_audio(message: AudioSliced, job: Job) -> None:
     job.add_metric("media_seconds", message.end_seconds - message.start_seconds)
     engine = job.context.speech()
     began = time.monotonic()
-    heard = engine.transcribe(
-        path, language=job.settings.language, deadline_seconds=job.remaining_seconds
-    )
+    with spans.span("transcribe", {"videomoments.engine": engine.name}):
+        heard = engine.transcribe(
+            path, language=job.settings.language, deadline_seconds=job.remaining_seconds
+        )
     seconds = time.monotonic() - began
     with job.finish() as done:
         done.result = {

@@ -17,6 +17,7 @@ from shared.llm.protocol import Endpoint, LanguageModel
 from shared.messaging.protocol import Publisher
 from shared.messaging.pubsub import PubSubPublisher
 from shared.messaging.rest import RestPublisher
+from shared.messaging.traced import TracedPublisher
 from shared.pipeline.context import Context
 from shared.pipeline.topology import Topology
 from shared.settings import PREFIX, Settings
@@ -124,7 +125,7 @@ def make_context(
     return Context(
         engine=engine or engine_from(settings),
         storage=storage_from(settings),
-        publisher=publisher or publisher_from(settings),
+        publisher=TracedPublisher(publisher or publisher_from(settings)),
         topology=topology,
         settings=settings,
         speech=speech or Speech(settings),

@@ -174,6 +174,24 @@ class Settings(ModelSettings):
         default="INFO", description="Least severity that is logged."
     )
 
+    # Traces and metrics
+    telemetry: Literal["off", "otlp", "google"] = Field(
+        default="off",
+        description="Where spans and metrics are exported: nowhere, by OTLP over HTTP to a "
+        "collector, or to Google Cloud.",
+    )
+    telemetry_endpoint: str | None = Field(
+        default=None,
+        description="Base URL of the collector. Unset: `OTEL_EXPORTER_OTLP_ENDPOINT`, else "
+        "`http://localhost:4318`; with `google`: Google's own.",
+    )
+    telemetry_sample_ratio: float = Field(
+        default=1, ge=0, le=1, description="Share of the runs of which spans are recorded."
+    )
+    telemetry_timeout_seconds: float = Field(
+        default=3, gt=0, le=30, description="Longest that a delivery waits for its export."
+    )
+
     @field_validator("upload_url", "derived_url")
     @classmethod
     def _known_scheme(cls, url: str | None) -> str | None:
@@ -195,6 +213,8 @@ class Settings(ModelSettings):
             raise ValueError("UPLOAD_URL and DERIVED_URL must differ, or a clip would be a drop")
         if (self.oidc_audience is None) != (self.oidc_service_account is None):
             raise ValueError("set OIDC_AUDIENCE and OIDC_SERVICE_ACCOUNT together")
+        if self.telemetry == "google" and self.project is None:
+            raise ValueError("TELEMETRY=google needs PROJECT")
         return self
 
     def resolve(self, options: Options) -> Options:

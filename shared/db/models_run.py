@@ -61,7 +61,8 @@ class StageRun(Base):
 
     `pipeline_id` is NULL for what runs before or beside a pipeline. `parent_id` is the run that
     emitted it, `available_at` when its next attempt is due, `result` what its siblings need at
-    the fan-in. `updated_at` is kept by trigger `stage_runs_updated_at`.
+    the fan-in, `traceparent` the span it goes on from, and once it has ended its own.
+    `updated_at` is kept by trigger `stage_runs_updated_at`.
     """
 
     __tablename__ = "stage_runs"
@@ -114,3 +115,4 @@ class StageRun(Base):
     updated_at: Mapped[datetime] = mapped_column(
         DateTime(timezone=True), server_default=func.now(), server_onupdate=FetchedValue()
     )
+    traceparent: Mapped[str | None] = mapped_column(String(55))

@@ -13,7 +13,7 @@ from shared.errors import MalformedMessage
 from shared.http.envelopes import Contracts, decode
 from shared.messaging.delivery import Delivery, Handler, Ignored, Outcome, worst
 from shared.messaging.outgoing import STAGE_ATTRIBUTE
-from shared.telemetry import trace
+from shared.telemetry import measures, spans, trace
 
 log = structlog.get_logger(__name__)
 
@@ -48,13 +48,30 @@ class Intake:
             log.info("event ignored", reason=item.reason, **fields)
             return Outcome.IGNORED
         with ExitStack() as stack:
-            stack.enter_context(trace.tracing(item.trace))
-            stack.enter_context(structlog.contextvars.bound_contextvars(**self._fields(item)))
             wanted = item.attributes.get(STAGE_ATTRIBUTE)
             if wanted not in (None, "", self.name):
+                stack.enter_context(trace.tracing(item.trace))
+                stack.enter_context(structlog.contextvars.bound_contextvars(**self._fields(item)))
                 log.info("message ignored", reason=f"meant for {wanted}")
                 return Outcome.IGNORED
-            return self._handle(item)
+            span = stack.enter_context(spans.delivery(self.name, self._said(item), item.trace))
+            stack.enter_context(structlog.contextvars.bound_contextvars(**self._fields(item)))
+            outcome = self._handle(item)
+            span.set(outcome=outcome.value)
+            measures.delivered(self.name, outcome.value)
+            return outcome
+
+    def _said(self, item: Delivery) -> dict[str, spans.Value]:
+        """What a delivery's span says of it from the beginning."""
+        return {
+            "videomoments.stage": self.name,
+            "videomoments.subject": item.message.subject,
+            "videomoments.pipeline": getattr(item.message, "pipeline", None),
+            "messaging.operation.type": "process",
+            "messaging.destination.name": item.message.topic,
+            "messaging.message.id": item.message_id,
+            "messaging.delivery_attempt": item.delivery_attempt,
+        }
 
     def _fields(self, item: Delivery) -> dict[str, object]:
         fields = {

@@ -22,6 +22,7 @@ from shared.http.intake import Intake
 from shared.http.oidc import Forbidden, Unauthenticated
 from shared.http.signing_keys import KeysUnavailable
 from shared.messaging.delivery import Handler, Outcome
+from shared.telemetry import process
 
 Target = Callable[[flask.Request], flask.Response]
 # Pub/Sub's largest message is 10 MB, in base64 a third more: what a broker may hold must be
@@ -68,6 +69,9 @@ def make_target(
             return _outcome(intake.receive(dict(request.headers), _body(request, max_body_bytes)))
         except Exception as error:
             return _refusal(name, error)
+        finally:
+            # Once it is answered, the process may not run again until the next request.
+            process.flush()
 
     target.__name__ = target.__qualname__ = name
     # Registered, it stays an http function whatever --signature-type says.

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from shared.errors import MediaError, Reject, SettingsError
 from shared.media.process import Child, Ending, Limits
+from shared.telemetry import spans
 
 __all__ = ["Limits", "find_ffmpeg", "run_ffmpeg", "run_operation", "stream_ffmpeg"]
 
@@ -73,7 +74,11 @@ def stream_ffmpeg(
     Leaving the block early (an exception, a closed generator) kills ffmpeg.
     """
     command = [find_ffmpeg(limits.ffmpeg), *arguments]
-    with Child("exec", command, limits, deadline_seconds=deadline_seconds) as child:
+    with (
+        # Not the current one: what is read of it may be used, and given up, at any time.
+        spans.span("ffmpeg", current=False),
+        Child("exec", command, limits, deadline_seconds=deadline_seconds) as child,
+    ):
         yield child.stdout
         _raise_for(child.finish(), "ffmpeg")
 
@@ -86,7 +91,10 @@ def run_operation(
     Raises the Reject the child answered with, or as `run_ffmpeg`.
     """
     arguments = [operation, json.dumps({**request, "max_pixels": limits.max_pixels})]
-    with Child("child", arguments, limits, deadline_seconds=deadline_seconds) as child:
+    with (
+        spans.span(f"media.{operation}"),
+        Child("child", arguments, limits, deadline_seconds=deadline_seconds) as child,
+    ):
         answer = child.stdout.read(_MAX_REPLY_BYTES)
         _raise_for(child.finish(), f"the media child ({operation})")
     reply: dict[str, Any] = json.loads(answer)

@@ -10,14 +10,20 @@ from shared.telemetry import trace
 
 STAGE_ATTRIBUTE = "stage"
 TOPIC_ATTRIBUTE = "topic"
+TRACE_ATTRIBUTE = "traceparent"
 
 
 def outgoing(
-    message: Message, *, stage: str | None = None, ordering_key: str | None = None
+    message: Message,
+    *,
+    stage: str | None = None,
+    ordering_key: str | None = None,
+    traceparent: str | None = None,
 ) -> Outgoing:
     """The message as JSON, with the attributes every message of ours carries.
 
     With `stage`, only that stage handles it: the topic's other consumers acknowledge it unread.
+    With `traceparent` it belongs to that span, else to the running one.
     """
     attributes = {
         TOPIC_ATTRIBUTE: message.topic,
@@ -26,13 +32,15 @@ def outgoing(
     }
     if stage is not None:
         attributes[STAGE_ATTRIBUTE] = stage
+    if traceparent is not None:
+        attributes[TRACE_ATTRIBUTE] = traceparent
     body = message.model_dump_json(exclude_none=True).encode()
     return with_trace(Outgoing(message.topic, body, attributes, ordering_key))
 
 
 def with_trace(message: Outgoing) -> Outgoing:
     """The message with the running span's traceparent, unless it has one or nothing runs."""
-    span = trace.current()
-    if span is None or "traceparent" in message.attributes:
+    span = trace.traceparent()
+    if span is None or TRACE_ATTRIBUTE in message.attributes:
         return message
-    return replace(message, attributes={**message.attributes, "traceparent": str(span)})
+    return replace(message, attributes={**message.attributes, TRACE_ATTRIBUTE: span})

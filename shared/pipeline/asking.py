@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from shared.llm.rendering import whole_repair
 from shared.pipeline.endpoints import endpoint_of
 from shared.pipeline.job import Job
 from shared.settings import Settings
+from shared.telemetry import spans
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -130,7 +132,7 @@ class Asker:
     def _call(self, question: Question, request_id: int) -> Answer:
         began = time.monotonic()
         try:
-            answer = self._language_model().ask(question, timeout_seconds=self._time_left())
+            answer = self._answer(question)
         except BaseException as error:
             self._settle(
                 request_id,
@@ -155,10 +157,23 @@ class Asker:
         )
         with self._lock:
             self.job.add_metric("tokens", answer.input_tokens + answer.output_tokens)
+            self.job.add_metric("input_tokens", answer.input_tokens)
+            self.job.add_metric("output_tokens", answer.output_tokens)
             self.job.add_metric("cost", cost or 0.0)
         if answer.refusal is not None:
             raise Refused(answer.refusal)
         return answer
+
+    def _answer(self, question: Question) -> Answer:
+        said: dict[str, spans.Value] = {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.request.model": self.endpoint.name,
+            "videomoments.operation": question.operation,
+        }
+        with spans.span(f"chat {self.endpoint.name}", said, kind="client") as span:
+            answer = self._language_model().ask(question, timeout_seconds=self._time_left())
+            span.set(input_tokens=answer.input_tokens, output_tokens=answer.output_tokens)
+            return answer
 
     def note(self, asked: Asked, parse_result: dict[str, Any]) -> None:
         """Keep what was read out of an answer."""
@@ -189,7 +204,8 @@ def at_once(work: Callable[[T], R], items: Iterable[T], limit: int) -> list[R]:
     tried again in vain, and what was answered is on record.
     """
     with ThreadPoolExecutor(limit, thread_name_prefix="asking") as pool:
-        futures = [pool.submit(work, item) for item in items]
+        # Each thread in the span, and with the log's fields, of the stage that asks.
+        futures = [pool.submit(copy_context().run, work, item) for item in items]
     errors = [error for future in futures if (error := future.exception()) is not None]
     for error in sorted(errors, key=lambda error: not isinstance(error, Reject)):
         raise error

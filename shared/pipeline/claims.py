@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, literal, select, update
+from sqlalchemy import ColumnElement, case, extract, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -17,6 +17,9 @@ from shared.pipeline.clock import Clock
 from shared.pipeline.ending import UNFINISHED, is_doomed, lock_pipeline, not_begun
 from shared.pipeline.policy import Policy
 from shared.pipeline.stage import Stage
+from shared.telemetry import trace
+
+LEASE_EXPIRED = "lease_expired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,17 @@ class PipelineFacts:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The run is ours until the lease ends; `token` is the fence for all we write."""
+    """The run is ours until the lease ends; `token` is the fence for all we write.
+
+    `queued_seconds`: how long it had been due. `traceparent`: the span it was queued in.
+    """
 
     run_id: int
     token: uuid.UUID
     attempt: int
     pipeline: PipelineFacts
+    queued_seconds: float = 0.0
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +129,19 @@ def claim(
         found.video_id,
         found.generation_config_id,
     )
-    return Claim(run.id, token, run.attempt + 1, facts)
+    waited = max(0.0, float(run.waited))
+    return Claim(run.id, token, run.attempt + 1, facts, waited, run.traceparent)
 
 
 def _locked_run(
     session: Session, pipeline_id: int, stage: Stage, message: Message, clock: Clock
-) -> Row[int, str, int, bool] | None:
+) -> Any:
     is_live = (StageRun.lease_expires_at > clock.now()).label("is_live")
+    waited = extract("epoch", clock.now() - due_at()).label("waited")
     return session.execute(
-        select(StageRun.id, StageRun.status, StageRun.attempt, is_live)
+        select(
+            StageRun.id, StageRun.status, StageRun.attempt, is_live, waited, StageRun.traceparent
+        )
         .where(
             StageRun.pipeline_id == pipeline_id,
             StageRun.stage == stage.name,
@@ -139,9 +151,19 @@ def _locked_run(
     ).one_or_none()
 
 
+def due_at() -> ColumnElement[datetime]:
+    """Since when an unfinished run waits for a worker, in SQL."""
+    return case(
+        (StageRun.status == "running", StageRun.lease_expires_at),
+        # The sweep dates what it frees back, so as to publish it at once.
+        (StageRun.error_code == LEASE_EXPIRED, StageRun.updated_at),
+        else_=StageRun.available_at,
+    )
+
+
 def _new_run(
     session: Session, pipeline_id: int, stage: Stage, message: Message, clock: Clock
-) -> Row[int, str, int, bool] | None:
+) -> Any:
     """A message nobody queued, as a person may publish it: only a running pipeline takes it.
 
     The pipeline's lock keeps its end from being decided meanwhile.
@@ -177,6 +199,9 @@ def queue(
         "status": "queued",
         "available_at": clock.now(),
         "queued_at": clock.now(),
+        # What nobody emitted is at work already: should it have to be begun anew, then where it
+        # came from.
+        "traceparent": trace.origin() if parent_id is None else trace.traceparent(),
     }
     if doomed:
         values |= not_begun("the run had failed already", clock)
@@ -184,37 +209,3 @@ def queue(
         insert(StageRun).values(values).on_conflict_do_nothing().returning(StageRun.id)
     ).one_or_none()
     return inserted is not None
-
-
-def record_orphan(
-    session: Session,
-    *,
-    stage: str,
-    subject: str,
-    topic: str,
-    message: Mapping[str, Any],
-    code: str,
-    text: str,
-) -> None:
-    """Make a failure visible which belongs to no pipeline: seen by `videomoments status`."""
-    statement = insert(StageRun).values(
-        pipeline_id=None,
-        stage=stage,
-        subject=subject,
-        topic=topic,
-        message=dict(message),
-        status="failed",
-        attempt=1,
-        error_code=code,
-        error_message=text,
-    )
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["pipeline_id", "stage", "subject"],
-            set_={
-                "error_code": statement.excluded.error_code,
-                "error_message": statement.excluded.error_message,
-                "attempt": StageRun.attempt + literal(1),
-            },
-        )
-    )

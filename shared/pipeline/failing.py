@@ -19,8 +19,9 @@ from shared.pipeline.ending import (
     lock_pipeline,
     not_begun,
 )
-from shared.pipeline.finishing import Ended, close_run, fenced
+from shared.pipeline.finishing import Ended, close_run, fenced, own_trace
 from shared.pipeline.stage import Stage
+from shared.telemetry import measures
 
 EXHAUSTED = "attempts_exhausted"
 
@@ -31,6 +32,12 @@ class GivenUp:
 
     status: str
     pipeline_ended: bool
+
+
+def tell_given_up(stage: Stage, ended: GivenUp) -> None:
+    """Count it, once it is committed."""
+    if ended.status == "failed":
+        measures.failed(stage.name, EXHAUSTED, final=True)
 
 
 def gave_up(attempt: int, last_error: str | None) -> str:
@@ -59,6 +66,7 @@ def fail(
         error_code=code,
         error_message=message,
         metrics=dict(metrics),
+        **own_trace(),
     )
     if stage.required or code in ENDS_PIPELINE:
         doom(session, pipeline, stage.name, message, clock)

@@ -19,6 +19,7 @@ from shared.pipeline.clock import Clock
 from shared.pipeline.ending import UNFINISHED, end_if_done, is_doomed, lock_pipeline
 from shared.pipeline.stage import Stage
 from shared.pipeline.topology import Topology
+from shared.telemetry import spans, trace
 
 
 @dataclass(slots=True)
@@ -66,8 +67,8 @@ class Done:
 
     def sibling_results(self) -> list[Any]:
         """What the completed runs of this stage left as `result`, this one's included."""
-        results = self.session.execute(
-            select(StageRun.result)
+        siblings = self.session.execute(
+            select(StageRun.result, StageRun.traceparent)
             .where(
                 StageRun.pipeline_id == self.run.pipeline.id,
                 StageRun.stage == self.stage.name,
@@ -75,8 +76,11 @@ class Done:
                 StageRun.status == "completed",
             )
             .order_by(StageRun.id)
-        ).scalars()
-        return [result for result in [*results, self.result] if result is not None]
+        ).all()
+        for sibling in siblings:
+            spans.current().link(sibling.traceparent)
+        results = [*(sibling.result for sibling in siblings), self.result]
+        return [result for result in results if result is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,7 @@ def complete(
         error_message=skipped,
         result=done.result,
         metrics=dict(metrics),
+        **own_trace(),
     )
     doomed = is_doomed(pipeline)
     sent: list[Outgoing] = []
@@ -167,19 +172,30 @@ def close_run(session: Session, run_id: int, clock: Clock, **values: Any) -> Non
     )
 
 
+def own_trace() -> dict[str, str]:
+    """The values of a run that ends: what goes on from it later goes on from here."""
+    span = trace.traceparent()
+    return {} if span is None else {"traceparent": span}
+
+
 def pending_children(session: Session, run_id: int, topology: Topology) -> list[Outgoing]:
     """What a finished run emitted and nobody has taken up: perhaps it was never published.
 
     What was tried before and waits for its next attempt is not among it.
     """
     rows = session.execute(
-        select(StageRun.stage, StageRun.topic, StageRun.message)
+        select(StageRun.stage, StageRun.topic, StageRun.message, StageRun.traceparent)
         .where(StageRun.parent_id == run_id, StageRun.status == "queued", StageRun.attempt == 0)
         .order_by(StageRun.id)
     ).all()
-    return [again(topology, row.stage, row.topic, row.message) for row in rows]
+    return [again(topology, row) for row in rows]
 
 
-def again(topology: Topology, stage: str, topic: str, message: Mapping[str, Any]) -> Outgoing:
-    """A queued run's message once more, for that stage alone."""
-    return outgoing(topology.messages[topic].model_validate(message), stage=stage)
+def again(topology: Topology, row: Any) -> Outgoing:
+    """A queued run's message once more, for its stage alone and in its trace.
+
+    `row` has the run's stage, topic, message and traceparent. Raises KeyError and ValidationError
+    when this version knows no such message.
+    """
+    message = topology.messages[row.topic].model_validate(row.message)
+    return outgoing(message, stage=row.stage, traceparent=row.traceparent)

@@ -24,7 +24,10 @@ from shared.storage.protocol import ObjectStat, Storage
 
 
 class Job:
-    """One attempt at one stage run. `metrics` end up in the ledger (bytes, media seconds, …)."""
+    """One attempt at one stage run. `metrics` end up in the ledger (bytes, media seconds, …).
+
+    `recorded` are those that did, once it has finished.
+    """
 
     def __init__(
         self, context: Context, stage: Stage, run: Claim, heartbeat: Heartbeat, workdir: Path
@@ -33,7 +36,8 @@ class Job:
         self.stage = stage
         self.run = run
         self.workdir = workdir
-        self.metrics: dict[str, float] = {}
+        self.metrics: dict[str, float] = {"queued_seconds": round(run.queued_seconds, 3)}
+        self.recorded: dict[str, float] = {}
         self.ended: Ended | None = None
         self.commit_began = False
         self.skipped: str | None = None
@@ -153,11 +157,13 @@ class Job:
                 yield done
             finally:
                 self._finishing = None
-            ended = complete(done, clock=context.clock, metrics=self.figures(), skipped=skipped)
+            figures = self.figures()
+            ended = complete(done, clock=context.clock, metrics=figures, skipped=skipped)
             session.flush()
             # Should the commit raise, the database alone knows whether it was made.
             self.commit_began = True
         self._stored.clear()
+        self.recorded = figures
         self.ended = ended
         self.skipped = skipped
 

@@ -67,8 +67,8 @@ def _is_enough(session: Session, pipeline: PipelineHistory, stage: str, topology
 
 def _queued(session: Session, pipeline: PipelineHistory, topology: Topology) -> list[Outgoing]:
     rows = session.execute(
-        select(StageRun.stage, StageRun.topic, StageRun.message)
+        select(StageRun.stage, StageRun.topic, StageRun.message, StageRun.traceparent)
         .where(StageRun.pipeline_id == pipeline.id, StageRun.status == "queued")
         .order_by(StageRun.id)
     ).all()
-    return [again(topology, row.stage, row.topic, row.message) for row in rows]
+    return [again(topology, row) for row in rows]

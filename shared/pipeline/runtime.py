@@ -9,7 +9,7 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from shared.db.transcripts import storable
-from shared.errors import LeaseLost, NotThere, ObjectChanged, Reject
+from shared.errors import LeaseLost, Reject
 from shared.messages import Message
 from shared.messaging.delivery import Delivery, Outcome
 from shared.messaging.outgoing import STAGE_ATTRIBUTE
@@ -18,16 +18,18 @@ from shared.pipeline import claims
 from shared.pipeline.admission import admit
 from shared.pipeline.cleaning import clean_up
 from shared.pipeline.context import Context
-from shared.pipeline.failing import EXHAUSTED, fail, gave_up, give_up
+from shared.pipeline.erring import one_line, record_error
+from shared.pipeline.failing import give_up, tell_given_up
 from shared.pipeline.finishing import Ended, pending_children
 from shared.pipeline.heartbeat import Heartbeat
 from shared.pipeline.job import Job
-from shared.pipeline.leases import release
+from shared.pipeline.orphans import record_orphan
 from shared.pipeline.stage import Function, Stage, Task
-from shared.pipeline.waiting import give_back_if_early
 from shared.pipeline.workdir import folder_of, made
+from shared.telemetry import measures, spans, trace
 
 _log = structlog.get_logger(__name__)
+DELIVERY_FAILED = "delivery_failed"
 
 
 class Runtime:
@@ -53,7 +55,9 @@ class Runtime:
             except BaseException as error:
                 if _ends_process(error):
                     raise
-                _log.warning("delivery failed", error=_one_line(error), exc_info=True)
+                _log.warning("delivery failed", error=one_line(error), exc_info=True)
+                spans.current().fail(DELIVERY_FAILED, error)
+                measures.failed(function.name, DELIVERY_FAILED, final=False)
                 return Outcome.RETRY
 
     def _run_stage(self, stage: Stage, message: Message) -> Outcome:
@@ -73,7 +77,7 @@ class Runtime:
     def _reject_entry(self, stage: Stage, message: Message, reject: Reject) -> Outcome:
         """There is no pipeline to fail: the ledger keeps it by itself."""
         with self.context.session() as session, session.begin():
-            claims.record_orphan(
+            record_orphan(
                 session,
                 stage=stage.name,
                 subject=message.subject,
@@ -83,6 +87,8 @@ class Runtime:
                 text=storable(reject.message),
             )
         _log.warning("rejected", code=reject.code, reason=reject.message)
+        spans.current().fail(reject.code, reject)
+        measures.failed(stage.name, reject.code, final=True)
         return Outcome.REJECTED
 
     def _claim_and_work(self, stage: Stage, message: Message, pipeline: str) -> Outcome:
@@ -125,11 +131,13 @@ class Runtime:
         if ended is None:
             return Outcome.RETRY
         _log.warning("given up", status=ended.status)
+        tell_given_up(stage, ended)
         if ended.pipeline_ended:
             clean_up(context, pipeline_id)
         return Outcome.REJECTED
 
     def _work(self, stage: Stage, message: Message, run: claims.Claim) -> Outcome:
+        _tell_claimed(stage, run)
         heartbeat = Heartbeat(self.context, run)
         job = Job(self.context, stage, run, heartbeat, folder_of(self.context, run))
         with bound_contextvars(attempt=run.attempt):
@@ -147,7 +155,7 @@ class Runtime:
 
     def _after_error(self, job: Job, error: BaseException) -> Outcome:
         if job.ended is not None:
-            _log.warning("error after the commit", error=_one_line(error), exc_info=error)
+            _log.warning("error after the commit", error=one_line(error), exc_info=error)
             return self._after_commit(job, job.ended)
         if isinstance(error, LeaseLost):
             _log.warning("lease lost", reason=str(error))
@@ -156,7 +164,7 @@ class Runtime:
         # A commit that raised may have been made: then rows name what was stored.
         may_be_named = job.commit_began
         try:
-            outcome = self._record(job, error)
+            outcome = record_error(self.context, job, error)
             may_be_named = may_be_named and outcome is Outcome.BUSY
         finally:
             if not may_be_named:
@@ -164,83 +172,44 @@ class Runtime:
         return outcome
 
     def _after_commit(self, job: Job, ended: Ended) -> Outcome:
-        _log.info("skipped" if job.skipped else "done", reason=job.skipped, **job.figures())
+        _log.info("skipped" if job.skipped else "done", reason=job.skipped, **job.recorded)
+        status = "skipped" if job.skipped else "completed"
+        measures.run_ended(job.stage.name, status, job.recorded)
         try:
             self._publish(ended.outgoing)
         finally:
             try:
                 job.drop_replaced()
             except Exception as error:
-                _log.warning("could not delete what was replaced", error=_one_line(error))
+                _log.warning("could not delete what was replaced", error=one_line(error))
             if ended.pipeline_ended:
                 clean_up(self.context, job.pipeline.id)
         return Outcome.DONE
-
-    def _record(self, job: Job, error: BaseException) -> Outcome:
-        """BUSY when the run is no longer ours."""
-        if isinstance(error, NotThere) and (outcome := self._wait(job, error)):
-            return outcome
-        if isinstance(error, Reject):
-            return self._fail(job, error.code, storable(error.message))
-        message = _one_line(error)
-        if isinstance(error, ObjectChanged):
-            # The version that was asked for never comes back.
-            return self._fail(job, "object_changed", storable(str(error)))
-        policy, context = self.context.policy, self.context
-        if job.run.attempt >= policy.max_attempts:
-            return self._fail(job, EXHAUSTED, gave_up(job.run.attempt, message))
-        _log.warning("transient error", error=message, exc_info=error)
-        code = "transient" if isinstance(error, Exception) else "interrupted"
-        with context.session() as session, session.begin():
-            ours = release(session, job.run, code, message, policy=policy, clock=context.clock)
-        return Outcome.RETRY if ours else Outcome.BUSY
-
-    def _wait(self, job: Job, missing: NotThere) -> Outcome | None:
-        """None when what is missing cannot come any more."""
-        try:
-            early = give_back_if_early(self.context, job.stage, job.run, storable(missing.message))
-        except LeaseLost:
-            return Outcome.BUSY
-        return Outcome.RETRY if early else None
-
-    def _fail(self, job: Job, code: str, message: str) -> Outcome:
-        context = self.context
-        try:
-            with context.session() as session, session.begin():
-                ended = fail(
-                    session,
-                    job.stage,
-                    job.run,
-                    code=code,
-                    message=message,
-                    clock=context.clock,
-                    metrics=job.figures(),
-                )
-        except LeaseLost:
-            return Outcome.BUSY
-        _log.warning("failed", code=code, reason=message)
-        if ended.pipeline_ended:
-            clean_up(context, job.pipeline.id)
-        return Outcome.REJECTED
 
     def _take_back(self, job: Job) -> None:
         try:
             job.take_back()
         except Exception as error:
-            _log.warning("could not take back what was stored", error=_one_line(error))
+            _log.warning("could not take back what was stored", error=one_line(error))
 
     def _publish(self, messages: Sequence[Outgoing]) -> None:
         if messages:
             self.context.publisher.publish(messages)
 
 
+def _tell_claimed(stage: Stage, run: claims.Claim) -> None:
+    span, here = spans.current(), trace.current()
+    span.set(
+        pipeline=run.pipeline.identifier, attempt=run.attempt, queued_seconds=run.queued_seconds
+    )
+    queued_in = trace.parse(run.traceparent)
+    if queued_in is not None and (here is None or queued_in.trace_id != here.trace_id):
+        # The same event delivered twice comes with two traces.
+        span.link(run.traceparent)
+    measures.run_claimed(stage.name, run.queued_seconds)
+
+
 def _ends_process(error: BaseException) -> bool:
     """Whether it is for the process to end; in a worker thread it would only kill the thread."""
     in_main_thread = threading.current_thread() is threading.main_thread()
     return in_main_thread and not isinstance(error, Exception)
-
-
-def _one_line(error: BaseException) -> str:
-    """The error's type and text, without line breaks, at most 500 characters."""
-    text = storable(" ".join(str(error).split()))
-    return f"{type(error).__name__}: {text}"[:500] if text else type(error).__name__

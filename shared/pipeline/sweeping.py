@@ -13,11 +13,13 @@ from sqlalchemy import ColumnElement, exists, func, select, update
 from shared.db.ai_requests import purge
 from shared.db.models import PipelineHistory, StageRun
 from shared.messaging.protocol import Outgoing
+from shared.pipeline.backlog import tell_backlog
+from shared.pipeline.claims import LEASE_EXPIRED
 from shared.pipeline.cleaning import clean_up, not_cleaned_up
 from shared.pipeline.context import Context
 from shared.pipeline.deleting import resume_deletions
 from shared.pipeline.ending import UNFINISHED, end_if_done, lock_pipeline
-from shared.pipeline.failing import give_up
+from shared.pipeline.failing import give_up, tell_given_up
 from shared.pipeline.finishing import again
 from shared.pipeline.topology import TopologyError
 
@@ -56,6 +58,7 @@ def sweep(
     cleaned_up = sum(clean_up(context, pipeline_id) for pipeline_id in not_cleaned_up(context))
     purged, deleted = _purge_requests(context), len(resume_deletions(context))
     swept = Swept(freed, given_up, published, ended, cleaned_up, purged, deleted)
+    tell_backlog(context)
     if any(asdict(swept).values()):
         _log.info("swept", **asdict(swept))
     return swept
@@ -94,7 +97,7 @@ def _free(context: Context, which: ColumnElement[bool], attempt: Any) -> int:
                 lease_token=None,
                 lease_owner=None,
                 lease_expires_at=None,
-                error_code="lease_expired",
+                error_code=LEASE_EXPIRED,
                 error_message="The worker was not heard of any more.",
                 available_at=due,
                 queued_at=due,
@@ -128,8 +131,11 @@ def _give_up_hopeless(context: Context) -> int:
             continue
         with context.session() as session, session.begin():
             ended = give_up(session, stage, row.pipeline_id, row.id, limit, context.clock)
-        given_up += ended is not None
-        if ended is not None and ended.pipeline_ended:
+        if ended is None:
+            continue
+        given_up += 1
+        tell_given_up(stage, ended)
+        if ended.pipeline_ended:
             clean_up(context, row.pipeline_id)
     return given_up
 
@@ -147,7 +153,13 @@ def _publish_queued(context: Context, *, at_once: bool) -> int:
     while True:
         with context.session() as session:
             rows = session.execute(
-                select(StageRun.id, StageRun.stage, StageRun.topic, StageRun.message)
+                select(
+                    StageRun.id,
+                    StageRun.stage,
+                    StageRun.topic,
+                    StageRun.message,
+                    StageRun.traceparent,
+                )
                 .where(waiting, StageRun.id > last_id)
                 .order_by(StageRun.id)
                 .limit(BATCH)
@@ -170,7 +182,7 @@ def _in_running_pipeline() -> ColumnElement[bool]:
 
 def _message(context: Context, row: Any) -> Outgoing | None:
     try:
-        return again(context.topology, row.stage, row.topic, row.message)
+        return again(context.topology, row)
     except (KeyError, ValidationError) as error:
         _log.warning("left by another version", run=row.id, topic=row.topic, reason=str(error))
         return None

@@ -44,8 +44,7 @@ class StorageRouter:
 
     def stat(self, url: str) -> ObjectStat:
         """See `Storage`."""
-        with self._span("stat", url):
-            return self.store_of(url).stat(url)
+        return self.store_of(url).stat(url)
 
     def open(self, url: str, *, generation: str | None = None) -> RawIOBase:
         """See `Storage`."""

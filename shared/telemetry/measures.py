@@ -1,0 +1,119 @@
+"""What is measured, in UCUM units: the figures that the ledger keeps, and what happens to runs.
+
+Until a sink is installed nothing is measured, and nothing imported that could.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+_WAITS = (*_SECONDS, 1800.0, 3600.0, 14_400.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A figure: a sum that grows, a distribution, or the last value."""
+
+    name: str
+    kind: Literal["counter", "histogram", "gauge"]
+    unit: str
+    description: str
+    bounds: tuple[float, ...] = ()
+
+
+STAGE_DURATION = Measure(
+    "videomoments.stage.duration", "histogram", "s", "Of a stage run, by stage and status", _SECONDS
+)
+QUEUE_AGE = Measure(
+    "videomoments.queue.age", "histogram", "s", "How long a stage run had been due", _WAITS
+)
+BYTES_READ = Measure("videomoments.bytes.read", "counter", "By", "Fetched from the object store")
+BYTES_WRITTEN = Measure("videomoments.bytes.written", "counter", "By", "Put into the object store")
+MEDIA = Measure("videomoments.media.duration", "counter", "s", "Length of the media worked on")
+TOKENS = Measure("videomoments.tokens", "counter", "{token}", "Of language models, by kind")
+COST = Measure("videomoments.cost", "counter", "{cost}", "In the currency the prices are set in")
+FAILURES = Measure(
+    "videomoments.failures", "counter", "{failure}", "By stage and code; final or tried again"
+)
+DELIVERIES = Measure(
+    "videomoments.deliveries", "counter", "{delivery}", "Of messages, by stage and outcome"
+)
+PIPELINES = Measure("videomoments.pipelines.running", "gauge", "{pipeline}", "Not ended yet")
+OLDEST = Measure(
+    "videomoments.queue.oldest", "gauge", "s", "How long the longest waiting run has been due"
+)
+MEASURES = (
+    STAGE_DURATION,
+    QUEUE_AGE,
+    BYTES_READ,
+    BYTES_WRITTEN,
+    MEDIA,
+    TOKENS,
+    COST,
+    FAILURES,
+    DELIVERIES,
+    PIPELINES,
+    OLDEST,
+)
+
+# By the names they have in the ledger (`stage_runs.metrics`).
+_OF_FIGURES: Mapping[str, tuple[Measure, Mapping[str, str]]] = {
+    "seconds": (STAGE_DURATION, {}),
+    "bytes_read": (BYTES_READ, {}),
+    "bytes_written": (BYTES_WRITTEN, {}),
+    "media_seconds": (MEDIA, {}),
+    "input_tokens": (TOKENS, {"kind": "input"}),
+    "output_tokens": (TOKENS, {"kind": "output"}),
+    "cost": (COST, {}),
+}
+
+Sink = Callable[[Measure, float, Mapping[str, str]], None]
+_sink: Sink | None = None
+
+
+def install(sink: Sink | None) -> None:
+    """Hand every figure to it from now on; None: to nobody."""
+    global _sink
+    _sink = sink
+
+
+def measured() -> bool:
+    """Whether figures go anywhere: what is costly to find need not be found otherwise."""
+    return _sink is not None
+
+
+def run_ended(stage: str, status: str, figures: Mapping[str, float]) -> None:
+    """A stage run ended; `figures` is what its row in the ledger keeps."""
+    for name, amount in figures.items():
+        if name in _OF_FIGURES:
+            measure, labels = _OF_FIGURES[name]
+            _tell(measure, amount, {"stage": stage, "status": status, **labels})
+
+
+def run_claimed(stage: str, queued_seconds: float) -> None:
+    """A stage run was taken up, having been due for so long."""
+    _tell(QUEUE_AGE, queued_seconds, {"stage": stage})
+
+
+def failed(stage: str, code: str, *, final: bool) -> None:
+    """Something failed: for good, or to be tried again."""
+    _tell(FAILURES, 1, {"stage": stage, "code": code, "final": "true" if final else "false"})
+
+
+def delivered(stage: str, outcome: str) -> None:
+    """A delivery was handled."""
+    _tell(DELIVERIES, 1, {"stage": stage, "outcome": outcome})
+
+
+def backlog(running_pipelines: int, oldest_seconds: float) -> None:
+    """What a sweep found unfinished; 0 seconds when nothing waits."""
+    _tell(PIPELINES, running_pipelines, {})
+    _tell(OLDEST, oldest_seconds, {})
+
+
+def _tell(measure: Measure, amount: float, labels: Mapping[str, str]) -> None:
+    if _sink is not None:
+        _sink(measure, amount, labels)
