@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import threading
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,6 +22,7 @@ _STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red", "DEBUG":
 _HIDDEN = {"message", "severity", "time", "stage", "logger", "stack_trace", "error_type", "@type"}
 _HIDDEN |= {"message_id", "topic", "lineno", "delivery_attempt", "schema_version"}
 _CLOUD = "logging.googleapis.com/"
+_UNPRINTABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
 OWN = "dev"
 
 
@@ -50,9 +52,9 @@ class DevConsole:
     def line(self, name: str, line: str) -> None:
         """A line a function wrote: a log record, or whatever it is."""
         record = read_record(line)
+        kept = record or {"severity": "ERROR", "stage": name, "message": line}
         with self._lock:
-            kept = record or {"severity": "ERROR", "stage": name, "message": line}
-            self._log.write(json.dumps(kept, ensure_ascii=False) + "\n")
+            self._log.write(printable(json.dumps(kept, ensure_ascii=False)) + "\n")
             self._log.flush()
         self._print(name, render(record) if record else Text(line))
 
@@ -60,6 +62,7 @@ class DevConsole:
         prefix = Text(f"{name:<{self._width}} │ ", self._colors.get(name, "bold white"))
         with self._lock:
             for part in text.split("\n"):
+                part.plain = printable(part.plain)
                 self._console.print(prefix + part, highlight=False)
 
 
@@ -74,6 +77,11 @@ class OwnLines(io.TextIOBase):
         for line in text.splitlines():
             self._console.line(OWN, line)
         return len(text)
+
+
+def printable(text: str) -> str:
+    """The text with halves of surrogate pairs and control codes written out, as JSON does."""
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def read_record(line: str) -> dict[str, Any] | None:

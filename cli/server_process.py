@@ -146,7 +146,9 @@ class FunctionServer:
         with stream:
             for line in stream:
                 if text := line.rstrip():
-                    self._on_line(self.spec.name, text)
+                    # Read on whatever a line does: a full pipe would stop the function.
+                    with contextlib.suppress(Exception):
+                        self._on_line(self.spec.name, text)
 
 
 def descendants(pid: int) -> list[psutil.Process]:

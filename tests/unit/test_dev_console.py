@@ -52,3 +52,14 @@ def test_lines_under_names() -> None:
         "stage": "cut_clip",
         "message": "Traceback (most recent call last):",
     }
+
+
+def test_what_no_terminal_can_print() -> None:
+    """Half a surrogate pair and escape codes are written out, on screen and in the file."""
+    shown, kept = io.BytesIO(), io.BytesIO()
+    screen, file = (io.TextIOWrapper(one, "utf-8", write_through=True) for one in (shown, kept))
+    console = DevConsole(Console(file=screen, width=80), file, ["sweep"])
+    console.line("sweep", '{"message": "half \\ud800, \\u001b[31mred, \\u009b, 質問\\u00a0…"}')
+    said = "half \\ud800, \\u001b[31mred, \\u009b, 質問\u00a0…"
+    assert shown.getvalue().decode() == f"sweep │ {said}\n"
+    assert json.loads(kept.getvalue())["message"] == json.loads(f'"{said}"')
