@@ -7,9 +7,20 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared.db.models import Clip, Moment, PipelineHistory, Thumbnail, Transcript, Video
+from shared.db.models import (
+    Clip,
+    Moment,
+    PipelineHistory,
+    StageRun,
+    Thumbnail,
+    Transcript,
+    Video,
+)
+from shared.domain.scenes import METHOD as SCENES
 
 Json = dict[str, Any]
+TOLD = ("split_audio", "transcribe_audio", "generate_moments", "choose_moments")
+"""Stages whose being skipped decides what moments there are."""
 
 
 def document(session: Session, identifiers: list[str]) -> Json:
@@ -42,8 +53,11 @@ def pipeline_json(session: Session, identifier: str) -> Json:
             "file_size_kb",
         ),
         "transcript": _transcript(session, video.id),
+        "notes": _notes(session, pipeline, video, moments),
         "moments": [
-            _fields(moment, "identifier start_time end_time title score is_refined")
+            _fields(
+                moment, "identifier start_time end_time title score is_refined generation_model"
+            )
             for moment in moments
         ],
         "clips": [
@@ -72,6 +86,7 @@ def refused_json(pipeline_type: str, code: str, message: str) -> Json:
         "error_code": code,
         "video": None,
         "transcript": None,
+        "notes": [],
         "moments": [],
         "clips": [],
         "thumbnails": [],
@@ -88,6 +103,28 @@ def _transcript(session: Session, video_id: int) -> Json | None:
     ).scalar_one_or_none()
     names = "language full_text number_of_words number_of_segments transcription_service"
     return _fields(row, names) if row is not None else None
+
+
+def _notes(
+    session: Session, pipeline: PipelineHistory, video: Video, moments: list[Moment]
+) -> list[str]:
+    """What was left out and why, and whether the moments were found without a word."""
+    found = session.execute(
+        select(StageRun.error_message)
+        .where(
+            StageRun.pipeline_id == pipeline.id,
+            StageRun.status == "skipped",
+            StageRun.error_code == "nothing_to_do",
+            StageRun.stage.in_(TOLD),
+        )
+        .order_by(StageRun.id)
+    ).scalars()
+    notes = [reason for reason in found if reason]
+    if any(moment.generation_model == SCENES for moment in moments):
+        seen, heard = video.video_codec is not None, video.audio_codec is not None
+        by = ["scene changes"] * seen + ["loudness"] * heard
+        notes.append(f"No speech: moments chosen from {' and '.join(by)}.")
+    return list(dict.fromkeys(notes))
 
 
 def _moments(session: Session, pipeline: PipelineHistory) -> list[Moment]:

@@ -32,6 +32,8 @@ def show(console: Console, name: str, pipeline: Json) -> None:
     """One pipeline: its moments with their clips, then the other files."""
     clips = {clip["moment"]: clip for clip in pipeline["clips"]}
     console.print(Text(f"{name}: {_headline(pipeline)}", style="bold"))
+    for note in pipeline["notes"]:
+        console.print(Text(note), soft_wrap=True)
     if pipeline["moments"]:
         table = Table(show_edge=False, pad_edge=False)
         for column, justify in (("Time", "right"), ("Score", "right"), ("Title", "left")):

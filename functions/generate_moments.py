@@ -9,7 +9,9 @@ from shared.db.models import Moment
 from shared.db.transcripts import storable
 from shared.domain.extractive import find_moments
 from shared.domain.names import moment_identifier
+from shared.domain.scenes import METHOD as SCENES
 from shared.domain.script import Script
+from shared.domain.spans import TimeSpan
 from shared.domain.windows import Window
 from shared.messages import MomentFound, TranscriptWindowed, VideoTranscribed
 from shared.pipeline.asking import Asker, budget_of, spending
@@ -17,9 +19,10 @@ from shared.pipeline.endpoints import is_extractive
 from shared.pipeline.job import Job
 from shared.pipeline.planning import parts_of, reader_of, windows_of
 from shared.pipeline.script import bounds_of, transcript_of
+from shared.pipeline.speechless import moments_without_speech
 from shared.pipeline.stage import Resources, stage
 
-NO_SPEECH = "There is no speech to find moments in."
+NO_SENTENCE = "There is no sentence to find moments in."
 NO_MOMENT = "No stretch of the speech fits the bounds on a moment's length."
 
 
@@ -27,19 +30,60 @@ NO_MOMENT = "No stretch of the speech fits the bounds on a moment's length."
     consumes=[VideoTranscribed],
     emits=[MomentFound, TranscriptWindowed],
     pipeline_types=["full", "moments_only"],
-    resources=Resources(timeout_seconds=300, cpu=1, memory_mib=1024),
+    resources=Resources(timeout_seconds=300, cpu=2, memory_mib=2048),
+    needs=["uploads"],
 )
 def generate_moments(message: VideoTranscribed, job: Job) -> None:
     """Choose the moments, or hand the transcript to the model in parts that it can read in time.
 
-    Without a model the same transcript and config always give the same moments.
+    Where nobody speaks they are chosen by what is seen and heard. Without a model the same
+    recording and config always give the same moments.
     """
-    if message.has_speech and not is_extractive(job.config.model):
+    if not message.has_speech:
+        _without_speech(job)
+    elif is_extractive(job.config.model):
+        rows = _spoken(job)
+        _write(job, rows, skipped=None if rows else NO_MOMENT)
+    else:
         _hand_out(message, job)
-        return
-    rows = _rows(job) if message.has_speech else []
-    reason = None if rows else NO_MOMENT if message.has_speech else NO_SPEECH
-    with job.finish(skipped=reason) as done:
+
+
+def _without_speech(job: Job) -> None:
+    """From scene changes and loudness, whatever model was asked for: there is nothing to read."""
+    found = moments_without_speech(job)
+    rows = [_row(job, m.span, m.title, m.score, SCENES) for m in found.moments]
+    _write(job, rows, skipped=None if rows else found.reason)
+
+
+def _spoken(job: Job) -> list[dict[str, object]]:
+    transcript = transcript_of(job)
+    moments = find_moments(
+        transcript,
+        duration_seconds=job.video.duration_seconds or 0.0,
+        bounds=bounds_of(job.config, len(transcript.segments)),
+    )
+    return [_row(job, m.span, m.title, m.score, job.config.model) for m in moments]
+
+
+def _row(job: Job, span: TimeSpan, title: str, score: int, method: str) -> dict[str, object]:
+    start, end = span.start_seconds, span.end_seconds
+    return {
+        "identifier": moment_identifier(job.video.identifier, job.config.config_hash, start, end),
+        "video_id": job.video.id,
+        "start_time": start,
+        "end_time": end,
+        "title": storable(title)[:500],
+        "is_refined": False,
+        "generation_model": method,
+        "generation_config_id": job.config.id,
+        "score": score,
+        "scoring_model": method,
+        "scored_at": job.context.clock.now(),
+    }
+
+
+def _write(job: Job, rows: list[dict[str, object]], *, skipped: str | None) -> None:
+    with job.finish(skipped=skipped) as done:
         if rows:
             done.session.execute(insert(Moment).values(rows).on_conflict_do_nothing())
         done.pipeline.total_moments_generated = len(rows)
@@ -59,7 +103,7 @@ def _hand_out(message: VideoTranscribed, job: Job) -> None:
     windows = windows_of(job, asker.endpoint, script)
     _check_whole_budget(job, asker, script, windows)
     parts = parts_of(job, windows)
-    with job.finish(skipped=None if parts else NO_SPEECH) as done:
+    with job.finish(skipped=None if parts else NO_SENTENCE) as done:
         for index, part in enumerate(parts):
             done.emit(
                 TranscriptWindowed(
@@ -84,34 +128,3 @@ def _check_whole_budget(job: Job, asker: Asker, script: Script, windows: list[Wi
     )
     with job.read() as session:
         check_budget(session, job.pipeline.id, whole, budget_of(job.settings))
-
-
-def _rows(job: Job) -> list[dict[str, object]]:
-    transcript = transcript_of(job)
-    video, config = job.video, job.config
-    moments = find_moments(
-        transcript,
-        duration_seconds=video.duration_seconds or 0.0,
-        bounds=bounds_of(config, len(transcript.segments)),
-    )
-    return [
-        {
-            "identifier": moment_identifier(
-                video.identifier,
-                config.config_hash,
-                moment.span.start_seconds,
-                moment.span.end_seconds,
-            ),
-            "video_id": video.id,
-            "start_time": moment.span.start_seconds,
-            "end_time": moment.span.end_seconds,
-            "title": storable(moment.title)[:500],
-            "is_refined": False,
-            "generation_model": config.model,
-            "generation_config_id": config.id,
-            "score": moment.score,
-            "scoring_model": config.model,
-            "scored_at": job.context.clock.now(),
-        }
-        for moment in moments
-    ]

@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 
 from shared.db.models import Moment
 from shared.domain.ranking import marks, score_of
+from shared.domain.scenes import METHOD as SCENES
 from shared.domain.script import Script
 from shared.domain.spans import TimeSpan
 from shared.llm.rendering import Item
@@ -19,6 +20,7 @@ from shared.pipeline.script import prompts_of, script_of, wish_of
 from shared.pipeline.stage import Resources, stage
 
 NOTHING = "There is no moment to score."
+NO_WORDS = "There is no speech, and a model scores what is said."
 
 
 @stage(
@@ -33,9 +35,10 @@ def score_moments(message: ScoringRequested, job: Job) -> None:
 
     A run of `scores_only` scores all of a video's moments, whatever found them.
     """
-    moments = _moments(job)
+    found = _moments(job)
+    moments = [moment for moment in found if moment.generation_model != SCENES]
     if not moments:
-        with job.finish(skipped=NOTHING):
+        with job.finish(skipped=NO_WORDS if found else NOTHING):
             return
     script, prompts = script_of(job), prompts_of(job)
     judged = scored(

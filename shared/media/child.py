@@ -24,6 +24,7 @@ _OPERATIONS = {
     "merge": ("shared.media.remux", "merge"),
     "verify": ("shared.media.verifying", "verify"),
     "thumbnail": ("shared.media.pictures", "thumbnail"),
+    "glances": ("shared.media.glances", "glances"),
 }
 
 

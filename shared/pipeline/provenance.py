@@ -14,12 +14,15 @@ from shared.db import models
 from shared.db.configs import SYSTEM_PROMPT
 from shared.db.models import GenerationConfig, Moment, MomentCandidate, Prompt, Video
 from shared.db.transcripts import from_row
+from shared.domain.scenes import METHOD as SCENES
 from shared.domain.script import Script
 from shared.domain.windows import Window
 from shared.errors import Reject
 from shared.llm.rendering import generation_message, refinement_message
 from shared.pipeline.endpoints import is_extractive
 from shared.pipeline.script import bounds_of
+
+NO_WORDS = "No speech: the moment was chosen from scene changes and loudness."
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,9 @@ def provenance_of(session: Session, identifier: str) -> Provenance:
 
 
 def _system(moment: Moment, prompt: Prompt | None) -> str:
-    """A moment that filled a gap was found without the model of its run."""
+    """A moment that filled a gap was found without the model of its run, as are speechless ones."""
+    if moment.generation_model == SCENES:
+        return NO_WORDS
     if is_extractive(moment.generation_model) or prompt is None:
         return SYSTEM_PROMPT
     return prompt.system_prompt

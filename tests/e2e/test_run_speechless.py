@@ -1,0 +1,70 @@
+"""`videomoments run` on videos in which nobody speaks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.command import check_outputs, environment, probed, run_json, videomoments
+from tests.integration.test_media_footage import make_scenes
+from tests.media_factory import make_video
+
+
+def test_a_silent_film_has_its_scenes(tmp_path: Path) -> None:
+    """No sound: clips of the scenes, all within the bounds, and the output says how and why."""
+    film = make_scenes(tmp_path / "film.mp4")
+    data = ("--data", tmp_path / "data")
+    bounds = ("--min-length", "4", "--max-length", "13")
+    (found,) = run_json(film, *bounds, *data)
+    assert (found["status"], found["error_message"]) == ("completed", None)
+    assert found["transcript"] is None
+    assert found["notes"] == [
+        "The file has no audio.",
+        "No speech: moments chosen from scene changes.",
+    ]
+    starts = [moment["start_time"] for moment in found["moments"]]
+    assert {12.0, 20.0, 35.0} <= {round(start, 1) for start in starts}
+    lengths = [m["end_time"] - m["start_time"] for m in found["moments"]]
+    assert all(4 - 1e-6 <= length <= 13 + 1e-6 for length in lengths)
+    assert {m["generation_model"] for m in found["moments"]} == {"scenes-1"}
+    assert len(found["clips"]) == len(found["moments"])
+    by_moment = {moment["identifier"]: moment for moment in found["moments"]}
+    for clip in found["clips"]:
+        # Padding would begin a clip with the end of another scene.
+        begins = by_moment[clip["moment"]]["start_time"]
+        if round(begins, 1) in {12.0, 20.0, 35.0}:
+            assert clip["start_time"] == pytest.approx(begins, abs=0.05)
+    assert all(probed(clip["cloud_url"]).audio is None for clip in found["clips"])
+    check_outputs(found)
+    shown = videomoments("show", found["moments"][0]["identifier"], "--prompt", "--json", *data)
+    assert "No speech" in json.loads(shown.stdout)["prompt"]["system"]
+    (again,) = run_json(film, *bounds, *data)
+    assert again["moments"] == found["moments"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [((), "less than the 5 s of the shortest moment"), (("--min-length", "1"), "does not change")],
+)
+def test_where_nothing_happens_it_is_said(
+    arguments: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    """Three black and silent seconds: completed, no moment, and the reason in plain words."""
+    path = make_video(tmp_path / "black.mp4", plain="black", silent=True, seconds=3)
+    done = videomoments("run", path, *arguments, "--data", tmp_path / "data", env=environment())
+    assert done.returncode == 0, done.stderr
+    assert "0 moments, 0 clips" in " ".join(done.stdout.split())
+    assert said in " ".join(done.stdout.split())
+
+
+def test_a_model_cannot_score_what_nobody_says(tmp_path: Path) -> None:
+    """A run for new scores of a silent film is completed, asks nobody and says why."""
+    film = make_scenes(tmp_path / "film.mp4")
+    data = ("--data", tmp_path / "data")
+    run_json(film, "--pipeline-type", "moments_only", *data)
+    env = environment(llm_url="http://127.0.0.1:9/v1")
+    (found,) = run_json(film, "--pipeline-type", "scores_only", "--model", "judge", *data, env=env)
+    assert found["status"] == "completed"
+    assert {moment["generation_model"] for moment in found["moments"]} == {"scenes-1"}
