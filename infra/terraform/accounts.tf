@@ -81,6 +81,21 @@ resource "google_project_iam_member" "vertex_ai" {
   member   = google_service_account.function[each.key].member
 }
 
+# To export spans and metrics, and to read none.
+resource "google_project_iam_member" "writes_traces" {
+  for_each = local.traced
+  project  = var.project
+  role     = "roles/telemetry.tracesWriter"
+  member   = google_service_account.function[each.key].member
+}
+
+resource "google_project_iam_member" "writes_metrics" {
+  for_each = local.traced
+  project  = var.project
+  role     = "roles/telemetry.metricsWriter"
+  member   = google_service_account.function[each.key].member
+}
+
 # To reach the instance, and to enter it as a database user: this one, and no other of the project.
 locals {
   database_members = merge(

@@ -8,10 +8,14 @@ locals {
       CLOUD_SQL_DATABASE = google_sql_database.main.name
       DATABASE_POOL_SIZE = tostring(var.pool_size)
       LOG_FORMAT         = "json"
+      TELEMETRY          = "google"
       WHISPER_DOWNLOAD   = "false"
     },
     var.settings,
   )
+
+  # `settings = { TELEMETRY = "off" }` needs no grants either.
+  traced = local.environment.TELEMETRY == "google" ? toset(keys(var.functions)) : toset([])
 
   # What differs from function to function. Cloud Run itself checks who pushes (run.invoker), and
   # takes the signature out of the token it hands on: VIDEOMOMENTS_OIDC_AUDIENCE, which makes a
@@ -23,6 +27,8 @@ locals {
         FUNCTION_TARGET             = name
         THREADS                     = tostring(f.concurrency + 1)
         VIDEOMOMENTS_CLOUD_SQL_USER = google_sql_user.function[name].name
+        # Where a metric comes from; Cloud Monitoring takes none that does not say it.
+        OTEL_RESOURCE_ATTRIBUTES = "cloud.region=${var.region},deployment.environment.name=${var.environment}"
       },
     )
   }

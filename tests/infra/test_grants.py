@@ -15,6 +15,10 @@ DATABASE = {
     ("roles/cloudsql.client", "the project"),
     ("roles/cloudsql.instanceUser", "the project"),
 }
+TELEMETRY = {
+    ("roles/telemetry.tracesWriter", "the project"),
+    ("roles/telemetry.metricsWriter", "the project"),
+}
 Grants = dict[str, set[tuple[str, str]]]
 
 
@@ -41,7 +45,9 @@ def expected(deployed: Deployed, function: Function) -> set[tuple[str, str]]:
     published = [message.topic for message in function.emits]
     if isinstance(function, Task) and function.republishes:
         published = [message.topic for stage in TOPOLOGY.stages for message in stage.consumes]
-    wanted = DATABASE | {("roles/pubsub.publisher", topics[topic]) for topic in published}
+    wanted = (
+        DATABASE | TELEMETRY | {("roles/pubsub.publisher", topics[topic]) for topic in published}
+    )
     if "uploads" in function.needs:
         bucket = deployed.one("google_storage_bucket", "uploads")["name"]
         wanted |= {("roles/storage.objectViewer", bucket)}
@@ -122,6 +128,17 @@ def test_database_roles_reach_one_instance(deployed: Deployed) -> None:
         for values in deployed.of("google_project_iam_member", name).values():
             (condition,) = values["condition"]
             assert f'/instances/{instance}"' in condition["expression"]
+
+
+def test_what_may_be_exported_is(deployed: Deployed) -> None:
+    """Each service exports to Google Cloud, says from which region, and the API is enabled."""
+    region = deployed.one("google_artifact_registry_repository", "images")["location"]
+    for values in deployed.of("google_cloud_run_v2_service", "function").values():
+        (container,) = values["template"][0]["containers"]
+        said = {entry["name"]: entry.get("value") for entry in container["env"]}
+        assert said["VIDEOMOMENTS_TELEMETRY"] == "google"
+        assert f"cloud.region={region}," in said["OTEL_RESOURCE_ATTRIBUTES"]
+    assert "telemetry.googleapis.com" in deployed.of("google_project_service", "used")
 
 
 def test_connections_fit(deployed: Deployed) -> None:
