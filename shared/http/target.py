@@ -6,6 +6,7 @@ subscription, the delivery attempt and the ordering key, and leaves messages wit
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Protocol, cast
@@ -90,8 +91,17 @@ class _Guard:
 
 
 def _body(request: flask.Request, max_body_bytes: int) -> bytes:
-    request.max_content_length = max_body_bytes
-    return request.get_data()
+    # One byte more than may be shows that there is more: a chunked body does not say its size.
+    request.max_content_length = max_body_bytes + 1
+    try:
+        body = request.get_data()
+        if len(body) > max_body_bytes:
+            raise RequestEntityTooLarge
+    except RequestEntityTooLarge:
+        # When a request is answered, the framework reads all of it, whatever its size.
+        request.stream = io.BytesIO()
+        raise
+    return body
 
 
 def _outcome(outcome: Outcome) -> flask.Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -29,7 +31,9 @@ number = 5
 def handler(delivery):
     return Outcome.BUSY if delivery.message.video == "busy" else Outcome.DONE
 
-split_audio = make_target("split_audio", (VideoProbed,), lambda: handler)
+split_audio = make_target(
+    "split_audio", (VideoProbed,), lambda: handler, max_body_bytes=1 << 20
+)
 """
 
 
@@ -108,6 +112,25 @@ def test_served(source: Path, options: list[str]) -> None:
         assert status(url, done, **event) == 204
         assert status(url, done.replace(b'"v"', b'"busy"')) == 503
         assert status(url, b"garbage") == 400
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["of a size", "chunked"])
+def test_too_large(source: Path, chunked: bool) -> None:
+    """A body over the limit is refused as such, read no further, and the function lives on."""
+    with served(source) as url:
+        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+        connection.putrequest("POST", "/")
+        connection.putheader("Content-Type", "application/json")
+        if chunked:
+            connection.putheader("Transfer-Encoding", "chunked")
+            connection.endheaders()
+            connection.send(b"100001\r\n" + b" " * 0x100001 + b"\r\n0\r\n\r\n")
+        else:
+            connection.putheader("Content-Length", str(1 << 40))
+            connection.endheaders()
+        assert connection.getresponse().status == 413
+        connection.close()
+        assert status(url, b'{"pipeline": "p", "video": "v", "generation": "1"}') == 204
 
 
 @pytest.mark.parametrize(

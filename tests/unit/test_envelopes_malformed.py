@@ -97,14 +97,28 @@ def test_storage_event_at_the_wrong_function() -> None:
 
 
 def test_protobuf_event() -> None:
-    """An Eventarc trigger set to protobuf is told to send JSON."""
+    """An Eventarc trigger set to protobuf is told to send JSON, where headers do not say it all."""
     headers = {
-        "ce-type": "google.cloud.storage.object.v1.finalized",
+        "ce-type": "google.cloud.pubsub.topic.v1.messagePublished",
         "ce-specversion": "1.0",
         "content-type": "application/protobuf",
     }
     with pytest.raises(MalformedMessage, match="send JSON"):
         decode(headers, b"\x0a\x01b", (VideoUploaded,))
+
+
+def test_protobuf_storage_event() -> None:
+    """Subject and source of an object's event are enough, whatever its body is written in."""
+    headers = {
+        "ce-type": "google.cloud.storage.object.v1.finalized",
+        "ce-specversion": "1.0",
+        "ce-source": "//storage.googleapis.com/projects/_/buckets/vm-videos",
+        "ce-subject": "objects/talk.mp4",
+        "content-type": "application/protobuf",
+    }
+    (found,) = decode(headers, b"\x0a\x01b", (VideoUploaded,))
+    assert isinstance(found, Delivery)
+    assert found.message == VideoUploaded(source_url="gs://vm-videos/talk.mp4")
 
 
 def test_bodiless_storage_event() -> None:
