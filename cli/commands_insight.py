@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -47,16 +48,38 @@ def explain(video: Video, data: Data = None) -> None:
     raise typer.Exit(explain_video(load_settings(), Home.of(data), video))
 
 
-@app.command(epilog="Example: videomoments doctor --json")
-def doctor(data: Data = None, as_json: AsJson = False) -> None:
+@app.command(epilog="Example: videomoments doctor --cloud --project my-project")
+def doctor(
+    data: Data = None,
+    as_json: AsJson = False,
+    cloud: Annotated[
+        bool, typer.Option("--cloud", help="Check a deployment on Google Cloud instead.")
+    ] = False,
+    project: Annotated[
+        str | None,
+        typer.Option(help="Its project; by default the settings' or the credentials' own."),
+    ] = None,
+    name: Annotated[str, typer.Option(help="The prefix it was deployed with.")] = "vm",
+    outputs: Annotated[
+        Path | None,
+        typer.Option(help="What `terraform output -json` wrote, if not to read in its bucket."),
+    ] = None,
+) -> None:
     """Check everything a run needs, and say what to do about what is wrong.
 
-    Settings, database, buckets, topics, dead letters, speech model, ffmpeg. Nothing is installed,
-    migrated or downloaded. Exit code 1 when something is wrong.
+    Settings, database, buckets, topics, dead letters, speech model, ffmpeg. With --cloud, by
+    application-default credentials: APIs, accounts and grants, Cloud SQL, migration, buckets,
+    topics, subscriptions, services, secrets, schedule, and messages that wait or died. Nothing is
+    installed, migrated, downloaded or changed. Exit code 1 when something is wrong.
     """
-    from cli.doctor import show_checks
+    from cli.doctor import check_machine, show_checks
 
-    raise typer.Exit(show_checks(Home.of(data), as_json=as_json))
+    if not cloud:
+        raise typer.Exit(show_checks(check_machine(Home.of(data)), as_json=as_json))
+    from cli.doctor_cloud.examine import CloudRequest, examine
+
+    request = CloudRequest(project or load_settings().project, name, outputs)
+    raise typer.Exit(show_checks(examine(request), as_json=as_json))
 
 
 @app.command(epilog="Example: videomoments topology --markdown")

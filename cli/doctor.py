@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
 from rich.console import Console
@@ -23,11 +23,11 @@ from shared.settings import PREFIX, Settings, load_settings
 STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 
 
-def show_checks(home: Home, *, as_json: bool) -> int:
+def show_checks(checks: Iterable[Check], *, as_json: bool) -> int:
     """Print each check as it is done; exit code 1 when there is a problem."""
     console = Console()
     found: list[Check] = []
-    for check in _checks(home):
+    for check in checks:
         found.append(check)
         if not as_json:
             _show(console, check)
@@ -55,7 +55,8 @@ def _show(console: Console, check: Check) -> None:
         console.print(Text(f"         what to do: {check.remedy}"), soft_wrap=True)
 
 
-def _checks(home: Home) -> Iterator[Check]:
+def check_machine(home: Home) -> Iterator[Check]:
+    """Everything a run on this machine, or with its settings, needs."""
     try:
         settings = load_settings()
     except SettingsError as error:

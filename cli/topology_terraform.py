@@ -45,12 +45,13 @@ def _function(topology: Topology, function: Function) -> Json:
         "concurrency": resources.concurrency,
         "min_instances": resources.min_instances,
         "max_instances": resources.max_instances,
-        "publishes": _publishes(topology, function),
+        "publishes": published_topics(topology, function),
         "needs": sorted(function.needs),
     }
 
 
-def _publishes(topology: Topology, function: Function) -> list[str]:
+def published_topics(topology: Topology, function: Function) -> list[str]:
+    """Every topic that the function may publish on, in the order data flows."""
     if isinstance(function, Task) and function.republishes:
         return _topics(message for stage in topology.stages for message in stage.consumes)
     return _topics(function.emits)

@@ -13,9 +13,15 @@ output "command_topic" {
   value       = google_pubsub_topic.topic[var.command_topic].id
 }
 
+# Of the services and not of the variable: a deployment that failed half-way leaves it as it was.
 output "images" {
-  description = "What runs now; roll back to it by giving it as `images`."
-  value       = var.images
+  description = "What was deployed last; to deploy it again give it as `images`."
+  value = {
+    for kind in keys(var.images) : kind => one(distinct([
+      for name, service in google_cloud_run_v2_service.function :
+      service.template[0].containers[0].image if var.functions[name].image == kind
+    ]))
+  }
 }
 
 output "migration_job" {
@@ -41,4 +47,45 @@ output "secrets" {
 output "services" {
   description = "Every function's URL; only the push account may call it."
   value       = { for name, service in google_cloud_run_v2_service.function : name => service.uri }
+}
+
+output "deployment" {
+  description = "What `videomoments doctor --cloud` holds the project against; no secret is in it."
+  value = {
+    environment = var.environment
+    project     = var.project
+    region      = var.region
+    name        = var.name
+    apis        = concat(keys(google_project_service.used), keys(google_project_service.optional))
+    images      = var.images
+    functions = {
+      for name, service in google_cloud_run_v2_service.function : name => {
+        service       = service.name
+        url           = service.uri
+        account       = google_service_account.function[name].email
+        database_user = google_sql_user.function[name].name
+        min_instances = local.instances[name].min
+        max_instances = local.instances[name].max
+        environment   = local.function_environment[name]
+      }
+    }
+    secrets = {
+      for variable, secret in google_secret_manager_secret.secret : variable => {
+        id        = secret.secret_id
+        functions = local.secrets[variable]
+      }
+    }
+    push_account      = google_service_account.push.email
+    migrator_account  = google_service_account.migrator.email
+    migrator_user     = google_sql_user.migrator.name
+    pubsub_agent      = local.pubsub_agent
+    storage_agent     = data.google_storage_project_service_account.storage.member
+    upload_bucket     = google_storage_bucket.uploads.name
+    derived_bucket    = google_storage_bucket.derived.name
+    database_instance = google_sql_database_instance.main.name
+    database          = google_sql_database.main.name
+    migration_job     = google_cloud_run_v2_job.migrate.name
+    sweep_job         = google_cloud_scheduler_job.every_minute.name
+    use_vertex_ai     = var.use_vertex_ai
+  }
 }

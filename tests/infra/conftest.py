@@ -1,9 +1,15 @@
-"""One initialised copy of the configuration for each process of the tests."""
+"""One initialised copy of the configuration for each process of the tests, and Google's fake."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
+from tests.infra.google_credentials import write_credentials
+from tests.infra.google_fake import GoogleFake, serving
+from tests.infra.google_world import healthy
 from tests.infra.terraform import Workspace, find_terraform, make_workspace
 
 
@@ -12,3 +18,13 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The configuration as it is; a test that changes it makes a copy."""
     find_terraform()
     return make_workspace(tmp_path_factory.mktemp("terraform"))
+
+
+@pytest.fixture
+def google(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GoogleFake]:
+    """A healthy deployment on a fake of Google, and credentials it takes."""
+    with serving(GoogleFake(healthy())) as fake:
+        key = tmp_path / "key.json"
+        write_credentials(key, f"{fake.url}/token")
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key))
+        yield fake

@@ -19,9 +19,10 @@ PLACES = ("topic", "subscription", "bucket", "secret_id", "service_account_id", 
 
 @dataclass(frozen=True)
 class Deployed:
-    """All resources, each with its type, name, key and values."""
+    """All resources, each with its type, name, key and values; and all outputs."""
 
     resources: list[Json]
+    outputs: Json
 
     def of(self, kind: str, name: str) -> dict[str, Json]:
         """The values of one resource's instances, by key (empty without `for_each`)."""
@@ -56,10 +57,11 @@ def deploy(workspace: Workspace, environment: str, shared: Path) -> Deployed:
     with FileLock(f"{kept}.lock"):
         if not kept.exists():
             kept.write_text(json.dumps(_deploy(workspace, environment)), encoding="utf-8")
-    return Deployed(json.loads(kept.read_text(encoding="utf-8")))
+    found = json.loads(kept.read_text(encoding="utf-8"))
+    return Deployed(found["root_module"]["resources"], found["outputs"])
 
 
-def _deploy(workspace: Workspace, environment: str) -> list[Json]:
+def _deploy(workspace: Workspace, environment: str) -> Json:
     done = workspace.terraform(
         "test", "-json", "-verbose", f"-var-file=environments/{environment}.tfvars"
     )
@@ -67,5 +69,5 @@ def _deploy(workspace: Workspace, environment: str) -> list[Json]:
     problems = [line["@message"] for line in lines if line["type"] == "diagnostic"]
     assert done.returncode == 0, (problems, done.stderr)
     states = [line["test_state"] for line in lines if line["type"] == "test_state"]
-    resources: list[Json] = states[0]["root_module"]["resources"]
-    return resources
+    first: Json = states[0]
+    return first

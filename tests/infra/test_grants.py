@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 
 import pytest
 
+from cli.doctor_cloud.record import from_outputs
 from functions.main import TOPOLOGY
 from shared.pipeline.stage import Function, Task
 from tests.infra.deployed import Deployed, deploy
@@ -25,7 +27,9 @@ Grants = dict[str, set[tuple[str, str]]]
 @pytest.fixture(scope="module")
 def deployed(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
     """The production environment."""
-    return deploy(workspace, "prod", tmp_path_factory.getbasetemp().parent)
+    # A session's processes each have a folder in the session's; one alone has just that.
+    base = tmp_path_factory.getbasetemp()
+    return deploy(workspace, "prod", base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +143,22 @@ def test_what_may_be_exported_is(deployed: Deployed) -> None:
         assert said["VIDEOMOMENTS_TELEMETRY"] == "google"
         assert f"cloud.region={region}," in said["OTEL_RESOURCE_ATTRIBUTES"]
     assert "telemetry.googleapis.com" in deployed.of("google_project_service", "used")
+
+
+def test_the_doctor_can_read_what_was_deployed(deployed: Deployed) -> None:
+    """The outputs tell `doctor --cloud` all it needs, of every function, and tell it the truth."""
+    found = from_outputs(deployed.outputs, "the state")
+    assert set(found.functions) == {function.name for function in TOPOLOGY.functions}
+    services = deployed.of("google_cloud_run_v2_service", "function")
+    for name, function in found.functions.items():
+        (template,) = services[name]["template"]
+        env = template["containers"][0]["env"]
+        plain = {e["name"]: e["value"] for e in env if not e.get("value_source")}
+        assert function.environment == plain
+        assert function.account == template["service_account"]
+        assert function.max_instances == template["scaling"][0]["max_instance_count"]
+    assert found.images == deployed.outputs["images"]["value"]
+    assert set(found.secrets) == set(deployed.of("google_secret_manager_secret", "secret"))
 
 
 def test_connections_fit(deployed: Deployed) -> None:

@@ -1,0 +1,135 @@
+"""Cloud SQL: running, restorable, entered without passwords, and migrated by this deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from cli.checks import Check
+from cli.doctor_cloud.services import RUN
+from cli.doctor_cloud.view import View, summed
+
+Json = dict[str, Any]
+SQL = "https://sqladmin.googleapis.com/v1"
+MIGRATES = ["db", "upgrade"]
+
+
+def check_database(view: View) -> Iterator[Check]:
+    """The instance, its database, its users and its last backup."""
+    instance = view.deployment.database_instance
+    well = f"{instance} runs, can be restored, and knows every account"
+    yield from summed("database", well, _database(view))
+
+
+def check_migration(view: View) -> Iterator[Check]:
+    """The schema is at head when this deployment's migration job has ended well."""
+    well = "the job has ended well with the images that run"
+    yield from summed("migration", well, _migration(view))
+
+
+def _database(view: View) -> Iterator[Check]:
+    instance = view.deployment.database_instance
+    url = f"{SQL}/{view.project_path}/instances/{instance}"
+    found = view.api.find(url)
+    if found is None:
+        yield view.again("database", f"the instance {instance} is not there")
+        return
+    settings = found.get("settings", {})
+    stopped = settings.get("activationPolicy", "ALWAYS") != "ALWAYS"
+    if stopped or found.get("state") != "RUNNABLE":
+        yield _stopped(view, found, stopped=stopped)
+        return
+    yield from _settings(view, settings)
+    yield from _backups(view, settings.get("backupConfiguration", {}), url)
+    if view.api.find(f"{url}/databases/{view.deployment.database}") is None:
+        yield view.again("database", f"{instance} holds no database {view.deployment.database}")
+    yield from _users(view, url)
+
+
+def _stopped(view: View, found: Json, *, stopped: bool) -> Check:
+    instance, project = view.deployment.database_instance, view.deployment.project
+    if stopped:
+        start = (
+            f"gcloud sql instances patch {instance} --project={project} --activation-policy=ALWAYS"
+        )
+        return Check("database", "problem", f"{instance} was stopped", start)
+    state = found.get("state", "UNKNOWN")
+    look = f"gcloud sql operations list --instance={instance} --project={project}"
+    return Check("database", "problem", f"{instance} does not run: {state}", look)
+
+
+def _settings(view: View, settings: Json) -> Iterator[Check]:
+    flags = {flag["name"]: flag.get("value") for flag in settings.get("databaseFlags", [])}
+    if flags.get("cloudsql.iam_authentication") != "on":
+        yield view.again("database", "takes no IAM users: no function can log in")
+    if settings.get("ipConfiguration", {}).get("authorizedNetworks"):
+        yield view.again("database", "lets networks in past the connector")
+    if settings.get("connectorEnforcement") != "REQUIRED":
+        yield view.again("database", "can be reached without the connector")
+
+
+def _backups(view: View, backups: Json, url: str) -> Iterator[Check]:
+    if not backups.get("enabled"):
+        yield view.again("database", "is not backed up")
+        return
+    if not backups.get("pointInTimeRecoveryEnabled"):
+        yield view.again("database", "cannot be restored to a point in time")
+    runs = view.api.get(f"{url}/backupRuns", maxResults=1).get("items", [])
+    if runs and runs[0].get("status") == "FAILED":
+        instance = view.deployment.database_instance
+        at = f"--instance={instance} --project={view.deployment.project}"
+        why = runs[0].get("error", {}).get("message", "it does not say why")
+        remedy = f"gcloud sql backups create {at}"
+        yield Check("database", "warning", f"its last backup failed: {why}", remedy)
+
+
+def _users(view: View, url: str) -> Iterator[Check]:
+    found = view.api.get(f"{url}/users").get("items", [])
+    there = {user["name"] for user in found if user.get("type") == "CLOUD_IAM_SERVICE_ACCOUNT"}
+    wanted = {name: f.database_user for name, f in view.deployment.functions.items()}
+    for name, user in (wanted | {"the migration": view.deployment.migrator_user}).items():
+        if user not in there:
+            yield view.again("database", f"has no user for {name}")
+
+
+def _migration(view: View) -> Iterator[Check]:
+    job = view.deployment.migration_job
+    command = f"gcloud run jobs execute {job} {view.deployment.at} --wait"
+    path = f"{RUN}/{view.place_path}/jobs/{job}"
+    if view.api.find(path) is None:
+        yield view.again("migration", f"the job {job} is not there")
+        return
+    # The same job also answers `status`: what counts is the newest that migrated.
+    runs = (run for run in view.api.every(f"{path}/executions", "executions") if _migrates(run))
+    newest = max(runs, key=lambda run: str(run.get("createTime")), default=None)
+    if newest is None:
+        yield Check("migration", "problem", "was never run: the database has no tables", command)
+        return
+    yield from _last_run(view, newest, command)
+
+
+def _last_run(view: View, newest: Json, command: str) -> Iterator[Check]:
+    name = newest["name"].rpartition("/")[2]
+    state, why = _ended(newest)
+    image = newest["template"]["containers"][0].get("image")
+    if state == "CONDITION_FAILED":
+        look = f"gcloud run jobs executions describe {name} {view.deployment.at}"
+        said = f"{name} failed: {why or 'it does not say why'}"
+        yield Check("migration", "problem", said, f"{look}   then: {command}")
+    elif state != "CONDITION_SUCCEEDED":
+        yield Check("migration", "warning", f"{name} is not done yet", "Wait, and look again.")
+    elif image != view.deployment.images["media"]:
+        said = f"last ran with {image}, not with the image of the services"
+        yield Check("migration", "problem", said, command)
+
+
+def _migrates(execution: Json) -> bool:
+    containers = execution.get("template", {}).get("containers") or [{}]
+    return bool(containers[0].get("args", [])[:2] == MIGRATES)
+
+
+def _ended(execution: Json) -> tuple[str | None, str | None]:
+    for condition in execution.get("conditions", []):
+        if condition.get("type") == "Completed":
+            return condition.get("state"), condition.get("message")
+    return None, None

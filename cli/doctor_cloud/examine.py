@@ -1,0 +1,125 @@
+"""All checks of a deployment, in the order in which what is wrong explains the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.checks import Check, told
+from cli.doctor_cloud.accounts import check_accounts, check_apis, check_project
+from cli.doctor_cloud.buckets import check_buckets, check_notification
+from cli.doctor_cloud.database import check_database, check_migration
+from cli.doctor_cloud.record import Deployment, from_bucket, from_file, state_bucket
+from cli.doctor_cloud.running import check_messages, check_schedule, check_secrets
+from cli.doctor_cloud.services import check_services
+from cli.doctor_cloud.topics import check_subscriptions, check_topics
+from cli.doctor_cloud.view import View
+from functions.main import TOPOLOGY
+from shared.cloud.google_rest import (
+    GoogleError,
+    GoogleRest,
+    NoCredentials,
+    Refused,
+    Unreachable,
+    connect,
+    default_project,
+)
+from shared.errors import SettingsError
+from shared.settings import PREFIX
+
+LOG_IN = "gcloud auth application-default login"
+PARTS: dict[str, Callable[[View], Iterator[Check]]] = {
+    "APIs": check_apis,
+    "accounts": check_accounts,
+    "project": check_project,
+    "database": check_database,
+    "migration": check_migration,
+    "buckets": check_buckets,
+    "notification": check_notification,
+    "topics": check_topics,
+    "subscriptions": check_subscriptions,
+    "services": check_services,
+    "secrets": check_secrets,
+    "schedule": check_schedule,
+    "messages": check_messages,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CloudRequest:
+    """Which deployment. `outputs` is a file of `terraform output -json`, in the place of the state
+    in its bucket; `endpoint` another host that answers as Google's do."""
+
+    project: str | None
+    name: str = "vm"
+    outputs: Path | None = None
+    endpoint: str | None = None
+
+
+def examine(asked: CloudRequest) -> Iterator[Check]:
+    """Every check as it is done. What cannot be asked is a problem too, and nothing is raised."""
+    try:
+        project = asked.project or default_project()
+        if project is None:
+            remedy = f"Give --project, or set {PREFIX}PROJECT."
+            yield Check("project", "problem", "no project is named", remedy)
+            return
+        api = connect(project, asked.endpoint)
+        deployment = _deployment(asked, api, project)
+    except (GoogleError, SettingsError) as error:
+        yield _unasked("deployment", error, asked)
+        return
+    if deployment is None:
+        yield _nothing(asked, project)
+        return
+    said = f"{deployment.environment} in {deployment.project}, {deployment.region}"
+    yield Check("deployment", "ok", said)
+    yield from _parts(View(api, deployment, TOPOLOGY), asked)
+
+
+def _parts(view: View, asked: CloudRequest) -> Iterator[Check]:
+    for name, look in PARTS.items():
+        try:
+            yield from look(view)
+        except (NoCredentials, Unreachable) as error:
+            yield _unasked(name, error, asked)
+            return  # the others would say the same
+        except GoogleError as error:
+            yield _unasked(name, error, asked)
+
+
+def _deployment(asked: CloudRequest, api: GoogleRest, project: str) -> Deployment | None:
+    if asked.outputs is not None:
+        return from_file(asked.outputs)
+    return from_bucket(api, state_bucket(project, asked.name))
+
+
+def _nothing(asked: CloudRequest, project: str) -> Check:
+    bucket = state_bucket(project, asked.name)
+    return Check(
+        "deployment",
+        "problem",
+        f"gs://{bucket} holds no state of Terraform: nothing was deployed here as {asked.name}",
+        f"infra/bootstrap.sh {project} REGION {asked.name}   or correct --project and --name",
+    )
+
+
+def _unasked(name: str, error: Exception, asked: CloudRequest) -> Check:
+    return Check(name, "problem", told(error), _remedy(error, asked))
+
+
+def _remedy(error: Exception, asked: CloudRequest) -> str:
+    project = asked.project or "PROJECT"
+    if isinstance(error, NoCredentials):
+        return LOG_IN
+    if isinstance(error, Unreachable):
+        return "See whether this machine reaches https://www.googleapis.com; then look again."
+    if isinstance(error, Refused):
+        if error.api is not None:
+            return f"gcloud services enable {error.api} --project={project}"
+        grant = f"gcloud projects add-iam-policy-binding {project} --member=user:YOU"
+        return f"{grant} --role=roles/viewer   and the same with roles/iam.securityReviewer"
+    if isinstance(error, SettingsError):
+        return "Deploy this version: see docs/deploy.md."
+    return "Look again; if it stays, report it with this line."

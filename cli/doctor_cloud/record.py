@@ -1,0 +1,112 @@
+"""What was deployed, as Terraform's outputs tell it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from shared.cloud.google_rest import GoogleRest
+from shared.errors import SettingsError
+
+STATE_OBJECT = "videomoments/default.tfstate"
+"""Where infra/terraform/versions.tf keeps the state in its bucket."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class DeployedFunction(_Strict):
+    """One function's Cloud Run service."""
+
+    service: str
+    url: str
+    account: str
+    database_user: str
+    min_instances: int
+    max_instances: int
+    environment: dict[str, str]
+
+
+class DeployedSecret(_Strict):
+    """One secret, and the functions which get it."""
+
+    id: str
+    functions: list[str]
+
+
+class Deployment(_Strict):
+    """The output `deployment` of infra/terraform/outputs.tf."""
+
+    environment: str
+    project: str
+    region: str
+    name: str
+    apis: list[str]
+    images: dict[str, str]
+    functions: dict[str, DeployedFunction]
+    secrets: dict[str, DeployedSecret]
+    push_account: str
+    migrator_account: str
+    migrator_user: str
+    pubsub_agent: str
+    storage_agent: str
+    upload_bucket: str
+    derived_bucket: str
+    database_instance: str
+    database: str
+    migration_job: str
+    sweep_job: str
+    use_vertex_ai: bool
+
+    @property
+    def deploy_again(self) -> str:
+        """The command that puts right whatever Terraform looks after."""
+        given = f"_ENVIRONMENT={self.environment},_REGION={self.region},_NAME={self.name}"
+        return f"gcloud builds submit --project={self.project} --substitutions={given}"
+
+    @property
+    def at(self) -> str:
+        """The flags that say where."""
+        return f"--project={self.project} --region={self.region}"
+
+
+def state_bucket(project: str, name: str) -> str:
+    """The bucket infra/bootstrap.sh makes."""
+    return f"{project}-{name}-state"
+
+
+def from_bucket(api: GoogleRest, bucket: str) -> Deployment | None:
+    """From Terraform's state; None where there is no state. Raises as `from_outputs`."""
+    path = f"{quote(bucket, safe='')}/o/{quote(STATE_OBJECT, safe='')}"
+    state = api.find(f"https://storage.googleapis.com/storage/v1/b/{path}", alt="media")
+    where = f"gs://{bucket}/{STATE_OBJECT}"
+    return None if state is None else from_outputs(state.get("outputs", {}), where)
+
+
+def from_file(path: Path) -> Deployment:
+    """From what `terraform output -json` wrote. Raises as `from_outputs`."""
+    try:
+        outputs = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}") from None
+    return from_outputs(outputs if isinstance(outputs, dict) else {}, str(path))
+
+
+def from_outputs(outputs: Mapping[str, Any], where: str) -> Deployment:
+    """Raises `SettingsError` where the outputs hold no whole deployment."""
+    found = outputs.get("deployment")
+    if not isinstance(found, dict) or "value" not in found:
+        raise SettingsError(f"{where} holds no output `deployment`: no deployment was completed.")
+    try:
+        return Deployment.model_validate(found["value"])
+    except ValidationError as error:
+        places = ", ".join(".".join(map(str, e["loc"])) for e in error.errors()[:5])
+        raise SettingsError(
+            f"{where} is of another version of VideoMoments: it does not say {places}."
+        ) from None

@@ -1,0 +1,143 @@
+"""What moves, or waits: the schedule, the secrets' contents, and messages nobody takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cli.checks import Check
+from cli.doctor_cloud.policies import Policy, account
+from cli.doctor_cloud.view import View, summed
+from cli.quantities import count_words
+from shared.messages import SweepRequested
+
+Json = dict[str, Any]
+SCHEDULER = "https://cloudscheduler.googleapis.com/v1"
+SECRETS = "https://secretmanager.googleapis.com/v1"
+MONITORING = "https://monitoring.googleapis.com/v3"
+ACCESSOR = "roles/secretmanager.secretAccessor"
+EVERY_MINUTE = "* * * * *"
+# The schedule may be late, and Monitoring shows what happened some minutes ago.
+LATE = timedelta(minutes=15)
+OLD_SECONDS = 1800
+DEAD_SINCE = timedelta(days=1)
+METRIC = "pubsub.googleapis.com/subscription"
+
+
+def check_schedule(view: View) -> Iterator[Check]:
+    """The sweep, without which nothing that was lost is taken up again."""
+    yield from summed("schedule", "the sweep is asked for every minute", _schedule(view))
+
+
+def check_secrets(view: View) -> Iterator[Check]:
+    """Each has a content, and who needs it may read it."""
+    count = len(view.deployment.secrets)
+    yield from summed("secrets", f"{count} can be read" if count else "none", _secrets(view))
+
+
+def check_messages(view: View) -> Iterator[Check]:
+    """What waits for too long, and what became a dead letter."""
+    yield from summed("messages", "none waits for long, none died in a day", _messages(view))
+
+
+def _schedule(view: View) -> Iterator[Check]:
+    job = view.deployment.sweep_job
+    at = f"--project={view.deployment.project} --location={view.deployment.region}"
+    found = view.api.find(f"{SCHEDULER}/{view.place_path}/jobs/{job}")
+    if found is None:
+        yield view.again("schedule", f"the job {job} is not there")
+        return
+    if found.get("state") != "ENABLED":
+        resume = f"gcloud scheduler jobs resume {job} {at}"
+        yield Check("schedule", "problem", f"{job} is {found.get('state')}", resume)
+        return
+    topic = f"{view.project_path}/topics/{SweepRequested.topic}"
+    target = found.get("pubsubTarget", {}).get("topicName")
+    if target != topic or found.get("schedule") != EVERY_MINUTE:
+        said = f"{job} speaks to {target} at {found.get('schedule')!r}"
+        yield view.again("schedule", f"{said}, not to {SweepRequested.topic} every minute")
+        return
+    if (wrong := _last_attempt(found)) is not None:
+        yield Check("schedule", "problem", wrong, f"gcloud scheduler jobs run {job} {at}")
+
+
+def _last_attempt(found: Json) -> str | None:
+    status = found.get("status", {})
+    if status.get("code"):
+        return f"its last attempt failed: {status.get('message') or status['code']}"
+    last = found.get("lastAttemptTime")
+    if last is None:
+        return "it has never run"
+    if datetime.fromisoformat(last) < datetime.now(UTC) - LATE:
+        return f"it last ran at {last}"
+    return None
+
+
+def _secrets(view: View) -> Iterator[Check]:
+    project = view.deployment.project
+    for variable, secret in view.deployment.secrets.items():
+        name = f"secret {variable}"
+        path = f"{SECRETS}/{view.project_path}/secrets/{secret.id}"
+        enabled = view.api.every(f"{path}/versions", "versions", filter="state:ENABLED")
+        if next(enabled, None) is None:
+            fill = f"gcloud secrets versions add {secret.id} --project={project} --data-file=-"
+            yield Check(name, "problem", "is empty", f'printf %s "$VALUE" | {fill}')
+        answer = view.api.get(f"{path}:getIamPolicy")
+        policy = Policy.of(answer, name, "secrets", secret.id, f"--project={project}")
+        readers = [
+            account(view.deployment.functions[function].account)
+            for function in secret.functions
+            if function in view.deployment.functions
+        ]
+        yield from policy.lacking((reader, ACCESSOR) for reader in readers)
+        yield from policy.open_to_all()
+
+
+def _messages(view: View) -> Iterator[Check]:
+    dead = f"{view.topology.dead_letter_topic}."
+    ages = _series(view, "oldest_unacked_message_age", LATE, by=timedelta(minutes=1))
+    for name, seconds in ages.items():
+        function = next(s.function for s in view.topology.subscriptions if s.name == name)
+        if seconds > OLD_SECONDS and function in view.deployment.functions:
+            service = view.deployment.functions[function].service
+            logs = f"gcloud run services logs read {service} {view.deployment.at} --limit=50"
+            what = "dead letter" if name.startswith(dead) else "message"
+            yield Check(
+                f"subscription {name}",
+                "problem",
+                f"a {what} waits for {seconds / 60:.0f} minutes",
+                logs,
+            )
+    died = _series(view, "dead_letter_message_count", DEAD_SINCE, by=DEAD_SINCE)
+    if total := sum(died.values()):
+        job = view.deployment.migration_job
+        status = f"gcloud run jobs execute {job} {view.deployment.at} --wait --args=status"
+        where = ", ".join(name for name, count in died.items() if count)
+        said = f"{count_words(int(total), 'message')} became dead letters in a day: {where}"
+        yield Check("dead letters", "warning", said, f"{status}   (writes why into its log)")
+
+
+def _series(view: View, metric: str, period: timedelta, *, by: timedelta) -> dict[str, float]:
+    """The metric's newest value, by our subscriptions' names: its sum where `by` is the period."""
+    now = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
+    ours = {subscription.name for subscription in view.topology.subscriptions}
+    found = view.api.every(
+        f"{MONITORING}/{view.project_path}/timeSeries",
+        "timeSeries",
+        filter=f'metric.type="{METRIC}/{metric}" AND resource.type="pubsub_subscription"',
+        **{
+            "interval.startTime": f"{(now - period).isoformat()}Z",
+            "interval.endTime": f"{now.isoformat()}Z",
+            "aggregation.alignmentPeriod": f"{by.total_seconds():.0f}s",
+            "aggregation.perSeriesAligner": "ALIGN_MAX" if by < period else "ALIGN_SUM",
+        },
+    )
+    values: dict[str, float] = {}
+    for series in found:
+        name = series["resource"]["labels"]["subscription_id"]
+        if name in ours and series.get("points"):
+            value = series["points"][0]["value"]
+            number = float(value.get("int64Value", value.get("doubleValue", 0)))
+            values[name] = values.get(name, 0.0) + number
+    return values

@@ -1,0 +1,51 @@
+"""What the checks of a deployment share: where to ask, what to hold it against, how to say it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from cli.checks import Check
+from cli.doctor_cloud.record import Deployment
+from shared.cloud.google_rest import GoogleRest
+from shared.pipeline.stage import Function
+from shared.pipeline.topology import Topology
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A deployment, the topology of this version, and Google."""
+
+    api: GoogleRest
+    deployment: Deployment
+    topology: Topology
+
+    @property
+    def project_path(self) -> str:
+        """As Google's resources name it."""
+        return f"projects/{self.deployment.project}"
+
+    @property
+    def place_path(self) -> str:
+        """Where what has a region is."""
+        return f"{self.project_path}/locations/{self.deployment.region}"
+
+    def deployed(self) -> Iterator[Function]:
+        """This version's functions that the deployment has."""
+        for function in self.topology.functions:
+            if function.name in self.deployment.functions:
+                yield function
+
+    def again(self, name: str, found: str) -> Check:
+        """A problem which another deployment puts right."""
+        return Check(name, "problem", found, self.deployment.deploy_again)
+
+
+def summed(name: str, well: str, found: Iterable[Check]) -> Iterator[Check]:
+    """What was found; one line in its place where that is nothing."""
+    nothing = True
+    for check in found:
+        nothing = False
+        yield check
+    if nothing:
+        yield Check(name, "ok", well)
