@@ -14,7 +14,7 @@ state=gs://$project-$name-state
 
 gcloud services enable --project="$project" \
     artifactregistry.googleapis.com cloudbuild.googleapis.com cloudresourcemanager.googleapis.com \
-    iam.googleapis.com ondemandscanning.googleapis.com pubsub.googleapis.com \
+    iam.googleapis.com ondemandscanning.googleapis.com pubsub.googleapis.com run.googleapis.com \
     serviceusage.googleapis.com storage.googleapis.com
 
 # Pub/Sub's own agent, which Terraform grants its part to, does not exist before it is asked for.

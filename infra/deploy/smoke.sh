@@ -1,6 +1,6 @@
 #!/bin/bash
-# Drop the sample into the bucket and wait for its clips: the whole pipeline, as a user has it.
-# Needs PROJECT, NAME and BUILD.
+# Drop the sample into the bucket, and its voice alone, and wait for what is made of them: the whole
+# pipeline in both images, as a user has it. Needs PROJECT, NAME and BUILD.
 set -euo pipefail
 
 if [[ ! -e .deployment/deployed ]]; then
@@ -9,20 +9,24 @@ if [[ ! -e .deployment/deployed ]]; then
 fi
 
 uploads=gs://$PROJECT-$NAME-uploads derived=gs://$PROJECT-$NAME-derived
-stem=smoke-$BUILD
 patience_seconds=${SMOKE_PATIENCE_SECONDS:-900}
-gcloud storage cp cli/sample/three-topics.mp4 "$uploads/$stem.mp4"
+gcloud storage cp cli/sample/three-topics.mp4 "$uploads/smoke-$BUILD.mp4"
+gcloud storage cp .deployment/spoken.m4a "$uploads/spoken-$BUILD.m4a"
 
 # The first deployment's grants take minutes to be known everywhere; until then messages wait.
-for kind in clips thumbnails; do
-    until gcloud storage ls "$derived/$kind/$stem-*/**" 2>/dev/null; do
+wanted=("clips/smoke-$BUILD-*" "thumbnails/smoke-$BUILD-*" "clips/spoken-$BUILD-*")
+for kind in "${wanted[@]}"; do
+    until gcloud storage ls "$derived/$kind/**" 2>/dev/null; do
         if ((SECONDS > patience_seconds)); then
-            echo "No $kind of $uploads/$stem.mp4 after $patience_seconds s." >&2
-            echo "What happened: gcloud run jobs execute $NAME-migrate --args=status --wait" >&2
+            echo "Nothing is at $derived/$kind after $patience_seconds s." >&2
+            echo "What happened: gcloud run jobs execute $NAME-migrate --region=$REGION --wait --args=status" >&2
             exit 1
         fi
         sleep 5
     done
 done
 touch .deployment/passed
-gcloud storage rm "$uploads/$stem.mp4" "$derived/clips/$stem-*/**" "$derived/thumbnails/$stem-*/**"
+for kind in "${wanted[@]}"; do
+    gcloud storage rm "$derived/$kind/**"
+done
+gcloud storage rm "$uploads/smoke-$BUILD.mp4" "$uploads/spoken-$BUILD.m4a"

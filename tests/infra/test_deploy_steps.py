@@ -6,21 +6,25 @@ import json
 import os
 import shutil
 import subprocess
+import sys
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import pytest
 import yaml
 
+from shared.domain.names import video_identifier
+
 ROOT = Path(__file__).resolve().parents[2]
-PREVIOUS = {"media": "registry/media:before", "speech": "registry/speech:before"}
+PREVIOUS = {"vm-probe-video": "vm-probe-video-00041-abc", "vm-cut-clip": "vm-cut-clip-00007-xyz"}
 TERRAFORM = """#!/bin/sh
 echo "terraform $* images=$TF_VAR_images" >>"$NOTES"
 case "$*" in
-"output -json images") [ -n "$PREVIOUS" ] || exit 1; echo "$PREVIOUS" ;;
 "output -json secrets") echo '["vm-openai-api-key"]' ;;
 apply*-target*) ;;
-apply*-var-file=environments/dev.tfvars) exit "${APPLY:-0}" ;;
+apply*-var-file=environments/dev.tfvars) sleep "${HANGS:-0}"; exit "${APPLY:-0}" ;;
 esac
 """
 GCLOUD = """#!/bin/sh
@@ -29,6 +33,8 @@ case "$*" in
 "artifacts docker images scan"*) echo scans/1 ;;
 *list-vulnerabilities*) printf '%s' "$VULNERABILITIES" ;;
 "secrets versions list"*) echo "$SECRET" ;;
+"run services list"*) printf '%s' "$PREVIOUS" ;;
+"run services update-traffic ${STUCK:-none}"*) exit 1 ;;
 "run jobs execute"*) exit "${MIGRATION:-0}" ;;
 "storage ls"*) exit "${CLIPS:-0}" ;;
 esac
@@ -42,10 +48,20 @@ class Walk:
     codes: dict[str, int]
     notes: list[str]
 
-    def applied(self, kind: str = "") -> list[dict[str, str]]:
+    def applied(self) -> list[dict[str, str]]:
         """The images of each full apply, in order."""
         lines = [line for line in self.notes if "apply" in line and "-target" not in line]
         return [json.loads(line.partition("images=")[2]) for line in lines]
+
+    def taken_back(self) -> dict[str, str]:
+        """The revision that each service was sent back to."""
+        asked = (line.split() for line in self.notes if "update-traffic" in line)
+        return {
+            words[4]: flag.removeprefix("--to-revisions=").removesuffix("=100")
+            for words in asked
+            for flag in words
+            if flag.startswith("--to-revisions=")
+        }
 
 
 @pytest.fixture
@@ -54,6 +70,10 @@ def project(tmp_path: Path) -> Path:
     folder = tmp_path / "project"
     shutil.copytree(ROOT / "infra/deploy", folder / "infra/deploy")
     (folder / "infra/terraform").mkdir()
+    (folder / ".venv").symlink_to(Path(sys.executable).parent.parent)
+    (folder / "cli/sample").mkdir(parents=True)
+    shutil.copy(ROOT / "cli/sample/three-topics.mp4", folder / "cli/sample")
+    (folder / "shared").symlink_to(ROOT / "shared")
     for name, text in (("terraform", TERRAFORM), ("gcloud", GCLOUD)):
         program = tmp_path / "bin" / name
         program.parent.mkdir(exist_ok=True)
@@ -75,7 +95,7 @@ def walk(project: Path, **said: str) -> Walk:
         "REPOSITORY": "registry",
         "BUILD": "b1",
         "SMOKE_PATIENCE_SECONDS": "0",
-        "PREVIOUS": json.dumps(PREVIOUS),
+        "PREVIOUS": "".join(f"{name},{revision}\n" for name, revision in PREVIOUS.items()),
         "SECRET": "1",
         "VULNERABILITIES": "",
         **said,
@@ -103,6 +123,7 @@ def test_a_good_build_is_deployed(project: Path) -> None:
     walked = walk(project)
     assert set(walked.codes.values()) == {0}
     assert walked.applied() == [NEW]
+    assert walked.taken_back() == {}
     migrated = next(i for i, line in enumerate(walked.notes) if "run jobs execute" in line)
     applied = next(
         i for i, line in enumerate(walked.notes) if " apply " in line and "-target" not in line
@@ -112,17 +133,49 @@ def test_a_good_build_is_deployed(project: Path) -> None:
 
 @pytest.mark.parametrize("failing", [{"CLIPS": "1"}, {"APPLY": "1"}])
 def test_a_bad_build_is_taken_back(project: Path, failing: dict[str, str]) -> None:
-    """No clip appears, or the services do not start: the images of before are applied again."""
+    """No clip appears, or the services do not start: each goes back to the revision of before."""
     walked = walk(project, **failing)
-    assert walked.codes["roll-back-on-failure"] != 0
-    assert walked.applied() == [NEW, PREVIOUS]
+    assert walked.codes["roll-back-on-failure"] == 1
+    assert walked.taken_back() == PREVIOUS
+
+
+def test_what_cannot_be_taken_back_stops_nothing(project: Path) -> None:
+    """The others still go back, and the build has failed."""
+    walked = walk(project, CLIPS="1", STUCK="vm-probe-video")
+    assert walked.codes["roll-back-on-failure"] == 1
+    assert walked.taken_back() == PREVIOUS
+
+
+def test_a_deployment_that_hangs_is_ended_and_taken_back(project: Path) -> None:
+    """Terraform is interrupted before the whole build is, which would take nothing back."""
+    walked = walk(project, HANGS="600", APPLY_SECONDS="1")
+    assert walked.codes["deploy"] != 0
+    assert walked.taken_back() == PREVIOUS
+
+
+def test_the_smoke_test_needs_both_images(project: Path) -> None:
+    """Clips of the sample and of its voice alone, which has no subtitles to be read."""
+    walked = walk(project)
+    waited = [line for line in walked.notes if line.startswith("gcloud storage ls")]
+    assert any("clips/smoke-b1-" in line for line in waited)
+    assert any("clips/spoken-b1-" in line for line in waited)
+    with av.open(str(project / ".deployment/spoken.m4a")) as spoken:
+        assert [stream.type for stream in spoken.streams] == ["audio"]
+        assert 40 < (spoken.duration or 0) / av.time_base < 50
+
+
+def test_a_builds_name_finds_its_clips() -> None:
+    """What the smoke test drops keeps its whole name in what is made of it."""
+    for kind in ("smoke", "spoken"):
+        stem = f"{kind}-{uuid.uuid4()}"
+        assert video_identifier("gs://b/v.mp4", "1", stem).startswith(f"{stem}-")
 
 
 def test_a_first_build_has_nothing_to_go_back_to(project: Path) -> None:
     """It fails, and applies nothing else."""
     walked = walk(project, CLIPS="1", PREVIOUS="")
     assert walked.codes["roll-back-on-failure"] == 1
-    assert walked.applied() == [NEW]
+    assert walked.taken_back() == {}
 
 
 def test_a_failed_migration_changes_no_service(project: Path) -> None:

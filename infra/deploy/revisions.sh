@@ -1,0 +1,41 @@
+#!/bin/bash
+# What serves now, and back to it: infra/deploy/revisions.sh STEP
+#   note      writes down which revision of each service gets its requests
+#   conclude  nothing if the smoke test passed; else every service back to its revision, and exit code 1
+# A revision has its own image, settings and account, and takes requests within seconds, whatever state
+# Terraform was left in. Needs PROJECT, REGION, NAME and BUILD.
+set -euo pipefail
+
+step=$1
+noted=.deployment/revisions.csv
+mkdir -p .deployment
+
+case $step in
+note)
+    gcloud run services list --project="$PROJECT" --region="$REGION" --filter="metadata.name~^$NAME-" \
+        --format='csv[no-heading](metadata.name,status.traffic[0].revisionName)' >"$noted"
+    echo "$(grep -c . "$noted" || true) services run."
+    ;;
+conclude)
+    if [[ -e .deployment/passed ]]; then
+        echo "Deployed: $BUILD"
+        exit 0
+    fi
+    if [[ ! -s $noted ]]; then
+        echo "The first deployment failed, so there is nothing to go back to: see the steps above." >&2
+        exit 1
+    fi
+    while IFS=, read -r service revision; do
+        echo "Going back: $service to $revision" >&2
+        gcloud run services update-traffic "$service" --project="$PROJECT" --region="$REGION" \
+            --to-revisions="$revision=100" --quiet </dev/null ||
+            echo "$service could not be taken back: see videomoments doctor --cloud." >&2
+    done <"$noted"
+    echo "This build failed; what ran before it runs again, on the new schema. The next build that passes takes over." >&2
+    exit 1
+    ;;
+*)
+    echo "There is no step $step." >&2
+    exit 2
+    ;;
+esac

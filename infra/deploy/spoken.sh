@@ -1,0 +1,9 @@
+#!/bin/bash
+# The sample's voice alone. The sample comes with subtitles, by which it is heard without listening; this one
+# has to be listened to. Runs where the tests ran, with their ffmpeg.
+set -euo pipefail
+
+mkdir -p .deployment
+ffmpeg=$(.venv/bin/python -c 'from shared.media.runner import find_ffmpeg; print(find_ffmpeg(None))')
+"$ffmpeg" -nostdin -loglevel error -y -i cli/sample/three-topics.mp4 -map 0:a -t 45 -c copy \
+    .deployment/spoken.m4a
