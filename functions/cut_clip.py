@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
 
 from shared.db.models import Clip, Moment
 from shared.db.transcripts import silence_around
@@ -50,10 +51,10 @@ def cut_clip(message: MomentFound, job: Job) -> None:
         result.format,
     )
     stat = job.store(result.path, url, content_type=result.content_type)
-    if clip is not None:
-        job.replace(clip.cloud_url)
     values = _values(moment, result, stat)
     with job.finish() as done:
+        if (before := _clip_url(done.session, moment)) is not None:
+            job.replace(before)
         done.session.execute(
             insert(Clip)
             .values(moment_id=moment.id, video_id=job.video.id, **values)
@@ -72,6 +73,17 @@ def _moment(job: Job, identifier: str) -> tuple[Moment, Clip | None]:
             raise NotThere("unknown_moment", f"The moment {identifier} was deleted.")
         clip = session.execute(select(Clip).where(Clip.moment_id == moment.id)).scalar_one_or_none()
     return moment, clip
+
+
+def _clip_url(session: Session, moment: Moment) -> str | None:
+    """The clip there is by now: another run of the video may have cut the moment meanwhile.
+
+    Locks the moment, so that nobody else cuts it until the transaction ends.
+    """
+    session.execute(select(Moment.id).where(Moment.id == moment.id).with_for_update(key_share=True))
+    return session.execute(
+        select(Clip.cloud_url).where(Clip.moment_id == moment.id)
+    ).scalar_one_or_none()
 
 
 def _padded(job: Job, moment: Moment) -> TimeSpan:

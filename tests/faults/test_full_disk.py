@@ -13,7 +13,7 @@ import pytest
 
 from shared.pipeline import runtime
 from shared.pipeline.workdir import made
-from shared.storage import folder_writing
+from shared.storage.saving import pour
 from tests.faults.recovery import before_each, failed_and_recovered
 from tests.faults.report import Counts
 from tests.faults.small_media import tiny_video
@@ -135,7 +135,6 @@ def test_every_first_upload_finds_the_bucket_full(
 ) -> None:
     """The same for whoever is not root: what is to be stored goes to the full device first."""
     world = make_world()
-    pour = folder_writing.pour
     tried: Counter[str] = Counter()
     now: list[str] = [""]
 
@@ -147,7 +146,7 @@ def test_every_first_upload_finds_the_bucket_full(
                 full.write(b"0")
         pour(source, target)
 
-    monkeypatch.setattr(folder_writing, "pour", pour_or_fail)
+    monkeypatch.setattr("shared.storage.folder_writing.pour", pour_or_fail)
     before_each(world, now.append)
     world.drop()
     world.settle(workers=1)

@@ -52,7 +52,7 @@ def test_four_requests_of_one_video_in_every_order(
     make_world: Callable[..., FaultWorld], counts: Counts
 ) -> None:
     """A drop and three requests, worked on at the same time: whatever comes first, one state."""
-    world = make_world(garbage=True)
+    world = make_world()
     for order in ORDERS:
         stat = world.put(f"talk-{'-'.join(map(str, order))}.mp4")
         events: list[Message] = [

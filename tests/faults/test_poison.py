@@ -91,7 +91,7 @@ def test_what_nobody_can_read_is_found_in_the_ledger(make_world: Callable[..., F
 @sizes(quick=3, full=50)
 def test_the_same_twice_runs_once(size: int, make_world: Callable[..., FaultWorld]) -> None:
     """An event or a request replayed, during and after its run, begins nothing new."""
-    world = make_world(chaos=DUPLICATES, garbage=True)
+    world = make_world(chaos=DUPLICATES)
     probes: Counter[str] = Counter()
     world.media.hooks["probe"] = lambda version: probes.update([version])
     for number in range(size):

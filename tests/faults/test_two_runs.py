@@ -1,0 +1,57 @@
+"""Two runs of one video at once: whatever both make is there once, and nothing else is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from shared.messages import Options, PipelineRequested
+from tests.faults.chaos import STORM
+from tests.faults.report import Counts, sizes
+from tests.faults.world import FaultWorld
+
+OTHER_PADDING = Options(padding_left_seconds=1.0, padding_right_seconds=1.0)
+
+
+def _ask_again(world: FaultWorld, url: str, options: Options | None = None) -> None:
+    world.say(PipelineRequested(source_url=url, request_id="again", options=options or Options()))
+
+
+@pytest.mark.parametrize("work", ["cut", "picture"])
+@pytest.mark.parametrize("options", [None, OTHER_PADDING], ids=["alike", "other padding"])
+def test_what_both_make_at_once_is_there_once(
+    work: str, options: Options | None, make_world: Callable[..., FaultWorld], counts: Counts
+) -> None:
+    """While one run works the other does all of the same: one row each, no object without one."""
+    world = make_world(max_moments=1)
+    url = world.drop()
+
+    def overtake(*facts: Any) -> None:
+        world.media.hooks.clear()
+        _ask_again(world, url, options)
+        while world.broker.deliver_one(0) is not None:
+            pass
+
+    world.media.hooks[work] = overtake
+    world.settle(workers=1)
+    counts.faults["overtaken by another run"] = 1
+    assert [pipeline.status for pipeline in world.pipelines()] == ["completed"] * 2
+    assert len(world.objects()) == 3  # a clip, its thumbnail, and the video's
+
+
+@sizes(quick=6, full=200, minutes=60)
+def test_runs_in_a_storm_leave_no_garbage(
+    size: int, make_world: Callable[..., FaultWorld], counts: Counts
+) -> None:
+    """Three runs of each video, two of them alike, on eight workers: no row twice, no orphan."""
+    world = make_world(chaos=STORM, max_moments=2, min_moments=2)
+    for _ in range(size):
+        url = world.drop()
+        _ask_again(world, url)
+        world.say(PipelineRequested(source_url=url, options=OTHER_PADDING))
+    world.settle(workers=8)
+    counts.faults["runs of the same video"] = 3 * size
+    assert [pipeline.status for pipeline in world.pipelines()] == ["completed"] * 3 * size
+    assert len(world.objects()) == 5 * size
