@@ -115,6 +115,13 @@ def labels(**given: str) -> Labels:
     return tuple(sorted(given.items()))
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """That nobody waits for an answer any more is what some tests are about."""
+
+
 @contextmanager
 def collecting() -> Iterator[Collector]:
     """A collector on a free port of the loopback address."""
@@ -137,8 +144,7 @@ def collecting() -> Iterator[Collector]:
         def log_message(self, *args: object) -> None:
             """Keep the test's output quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), Door)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     collector.url = f"http://127.0.0.1:{server.server_address[1]}"

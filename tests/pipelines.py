@@ -176,6 +176,11 @@ class World:
         with self.context.session() as session:
             return list(session.execute(rows.order_by(StageRun.id)).scalars())
 
+    def runs_of_all(self) -> list[StageRun]:
+        """Every stage run there is, oldest first."""
+        with self.context.session() as session:
+            return list(session.execute(select(StageRun).order_by(StageRun.id)).scalars())
+
     def objects(self) -> set[str]:
         """The URLs of all that is stored."""
         return {stat.url for stat in self.storage.list(f"{self.context.derived_url}/")}

@@ -44,26 +44,33 @@ class Pause:
 
 
 class OneLine(logging.Handler):
-    """All that the library complains of, as one warning now and then. `clock` gives seconds."""
+    """All that the library complains of, as one warning now and then. `clock` gives seconds.
+
+    What it means to try again is no news, but says more than that it gave up.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(logging.WARNING)
         self._clock = clock
+        self._detail = ""
         self._next = float("-inf")
         self._left_out = 0
         self._counting = threading.Lock()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Say it, or count it."""
+        said = record.getMessage()[:500]
         with self._counting:
+            if record.levelno < logging.ERROR:
+                self._detail = said
+                return
             if self._clock() < self._next:
                 self._left_out += 1
                 return
             self._next = self._clock() + LINE_SECONDS
             left_out, self._left_out = self._left_out, 0
-        _log.warning(
-            "telemetry is not exported", reason=record.getMessage()[:500], left_out=left_out
-        )
+            reason = f"{said} {self._detail}".strip()
+        _log.warning("telemetry is not exported", reason=reason, left_out=left_out)
 
 
 def hush() -> OneLine:
@@ -72,6 +79,5 @@ def hush() -> OneLine:
     logger = logging.getLogger(LIBRARY)
     logger.handlers[:] = [handler]
     logger.propagate = False
-    # A retry is no news yet: only what was not exported is.
-    logger.setLevel(logging.ERROR)
+    logger.setLevel(logging.WARNING)
     return handler
