@@ -96,7 +96,18 @@ class MediaError(VideoMomentsError):
 
 
 class ModelUnavailable(VideoMomentsError):
-    """A language model gave no answer (rate limit, server error, time-out): transient."""
+    """A language model gave no answer (rate limit, server error, time-out): transient.
+
+    `retry_after_seconds`: how long the server asked to wait, if it did. `may_cost`: it was at work
+    on the answer, as far as anybody knows, and will be paid for that.
+    """
+
+    def __init__(
+        self, message: str, retry_after_seconds: float | None = None, *, may_cost: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+        self.may_cost = may_cost
 
 
 class SettingsError(VideoMomentsError):

@@ -27,6 +27,7 @@ class Reply:
     refusal: str | None = None
     delay_seconds: float = 0.0
     body: bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 Script = Callable[[Json], Reply]
@@ -71,6 +72,8 @@ def llm_server(script: Script) -> Iterator[Recorded]:
             self.send_response(reply.status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
+            for name, value in reply.headers.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
 

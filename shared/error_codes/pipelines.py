@@ -8,6 +8,12 @@ _RETRY = "`videomoments retry VIDEO`"
 _BY_ITSELF = "Nothing: it is tried again by itself."
 
 PIPELINE_CODES = {
+    "asked_to_wait": ErrorCode(
+        "A server, most often that of a language model, was asked too often and said how long to "
+        "wait (Retry-After).",
+        "Nothing: it is tried again when that time is over. If it happens often, lower "
+        "VIDEOMOMENTS_LLM_CONCURRENCY or ask the provider for more.",
+    ),
     "attempts_exhausted": ErrorCode(
         "The step was tried as often as is allowed, and failed each time for a reason that might "
         "have passed.",

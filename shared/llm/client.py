@@ -42,7 +42,7 @@ class ModelClient:
         """One call, never retried here: that is the runtime's. Raises as the protocol says."""
         from pydantic_ai.exceptions import AgentRunError, ContentFilterError
 
-        from shared.llm.errors import translated
+        from shared.llm.errors import GoogleAuthError, translated, without_credentials
 
         # The first import takes seconds: they are no part of the wait for an answer.
         model = self._ready_model()
@@ -53,9 +53,12 @@ class ModelClient:
             return Answer("", question.input_tokens, 0, refusal=str(error) or "content filter")
         except AgentRunError as error:
             raise translated(error, self._endpoint) from error
+        except GoogleAuthError as error:
+            raise without_credentials(error, self._endpoint) from error
         except TimeoutError as error:
             raise ModelUnavailable(
-                f"The model {self._endpoint.name} did not answer within {limit:.3g} s."
+                f"The model {self._endpoint.name} did not answer within {limit:.3g} s.",
+                may_cost=True,
             ) from error
 
     def close(self) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from google.auth.exceptions import GoogleAuthError, TransportError
 from pydantic_ai import exceptions
 
 from shared.errors import ModelUnavailable, Reject
 from shared.llm.protocol import Endpoint
+
+__all__ = ["GoogleAuthError", "translated", "without_credentials"]
 
 _PASSING_STATUSES = frozenset({408, 409, 425, 429})
 
@@ -45,7 +48,32 @@ def translated(error: Exception, endpoint: Endpoint) -> Exception:
             "model_request_rejected",
             f"The endpoint of the model {name} takes no such request: {said}",
         )
-    return ModelUnavailable(f"The model {name} gave no answer: {said or type(error).__name__}")
+    return ModelUnavailable(
+        f"The model {name} gave no answer: {said or type(error).__name__}",
+        _wait(error),
+        may_cost=isinstance(error, exceptions.ModelTimeoutError | exceptions.ModelRequestTimeout),
+    )
+
+
+def _wait(error: Exception) -> float | None:
+    """Seconds the server asked to wait, by its Retry-After header or Google's RetryInfo."""
+    wait = getattr(error, "retry_after", None)
+    return float(wait) if isinstance(wait, int | float) and wait > 0 else None
+
+
+def without_credentials(error: Exception, endpoint: Endpoint) -> Exception:
+    """Google's application-default credentials are missing or worth nothing, or not to be had now.
+
+    `Reject`, or `ModelUnavailable` where the server that gives them out is away.
+    """
+    said = " ".join(str(error).split())[:300]
+    if getattr(error, "retryable", False) or isinstance(error, TransportError):
+        return ModelUnavailable(f"No credentials for the model {endpoint.name} as yet: {said}")
+    return Reject(
+        "model_unauthorized",
+        f"No application-default credentials for the model {endpoint.name}. Run `gcloud auth "
+        f"application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS: {said}",
+    )
 
 
 def _is_rejected(error: Exception) -> bool:

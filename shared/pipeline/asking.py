@@ -134,14 +134,15 @@ class Asker:
         try:
             answer = self._answer(question)
         except BaseException as error:
+            # What may have been paid for keeps its estimate: the budget must hold all the same.
+            may_cost = isinstance(error, ModelUnavailable) and error.may_cost
+            nothing = {"input_tokens": 0, "output_tokens": 0, "cost": None}
             self._settle(
                 request_id,
                 outcome="failed",
                 error_message=f"{type(error).__name__}: {error}"[:1000],
-                input_tokens=0,
-                output_tokens=0,
-                cost=None,
                 duration_seconds=round(time.monotonic() - began, 3),
+                **({} if may_cost else nothing),
             )
             raise
         cost = self.endpoint.cost(answer.input_tokens, answer.output_tokens)
@@ -200,16 +201,20 @@ class Asker:
 def at_once(work: Callable[[T], R], items: Iterable[T], limit: int) -> list[R]:
     """`work` on each item, up to `limit` at the same time; the results in order.
 
-    All are ended before anything is raised: a `Reject` before what may pass, so that nothing is
-    tried again in vain, and what was answered is on record.
+    All are ended before anything is raised: a `Reject` before what may pass, and of that what asks
+    for the longest wait, so that nothing is tried again in vain. What was answered is on record.
     """
     with ThreadPoolExecutor(limit, thread_name_prefix="asking") as pool:
         # Each thread in the span, and with the log's fields, of the stage that asks.
         futures = [pool.submit(copy_context().run, work, item) for item in items]
     errors = [error for future in futures if (error := future.exception()) is not None]
-    for error in sorted(errors, key=lambda error: not isinstance(error, Reject)):
+    for error in sorted(errors, key=_urgency):
         raise error
     return [future.result() for future in futures]
+
+
+def _urgency(error: BaseException) -> tuple[bool, float]:
+    return not isinstance(error, Reject), -(getattr(error, "retry_after_seconds", None) or 0.0)
 
 
 def _storable(value: Any) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, extract, select, update
+from sqlalchemy import ColumnElement, and_, case, extract, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -20,6 +20,8 @@ from shared.pipeline.stage import Stage
 from shared.telemetry import trace
 
 LEASE_EXPIRED = "lease_expired"
+ASKED_TO_WAIT = "asked_to_wait"
+"""A server said when to come back: a message that is delivered before that is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Another worker's lease is live."""
+    """Another worker's lease is live, or the run waits until a server will answer it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def claim(
         return Ignored("the pipeline has ended, or is about to, or was deleted")
     if run.status not in UNFINISHED:
         return Finished(run.id, run.status)
-    if run.status == "running" and run.is_live:
+    if run.is_resting or (run.status == "running" and run.is_live):
         return Busy()
     if run.attempt >= policy.max_attempts or is_doomed(found):
         return Hopeless(run.id, found.id)
@@ -137,10 +139,21 @@ def _locked_run(
     session: Session, pipeline_id: int, stage: Stage, message: Message, clock: Clock
 ) -> Any:
     is_live = (StageRun.lease_expires_at > clock.now()).label("is_live")
+    resting = and_(
+        StageRun.status == "queued",
+        StageRun.error_code == ASKED_TO_WAIT,
+        StageRun.available_at > clock.now(),
+    ).label("is_resting")
     waited = extract("epoch", clock.now() - due_at()).label("waited")
     return session.execute(
         select(
-            StageRun.id, StageRun.status, StageRun.attempt, is_live, waited, StageRun.traceparent
+            StageRun.id,
+            StageRun.status,
+            StageRun.attempt,
+            StageRun.traceparent,
+            is_live,
+            resting,
+            waited,
         )
         .where(
             StageRun.pipeline_id == pipeline_id,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import structlog
 
 from shared.db.transcripts import storable
-from shared.errors import LeaseLost, NotThere, ObjectChanged, Reject
+from shared.errors import LeaseLost, ModelUnavailable, NotThere, ObjectChanged, Reject
 from shared.messaging.delivery import Outcome
+from shared.pipeline.claims import ASKED_TO_WAIT
 from shared.pipeline.cleaning import clean_up
 from shared.pipeline.context import Context
 from shared.pipeline.failing import EXHAUSTED, fail, gave_up
@@ -32,11 +33,26 @@ def record_error(context: Context, job: Job, error: BaseException) -> Outcome:
     if job.run.attempt >= policy.max_attempts:
         return _fail(context, job, error, gave_up(job.run.attempt, message), code=EXHAUSTED)
     _log.warning("transient error", error=message, exc_info=error)
-    code = "transient" if isinstance(error, Exception) else "interrupted"
+    wait = _asked_to_wait(error)
+    code = ASKED_TO_WAIT if wait else "transient"
+    code = code if isinstance(error, Exception) else "interrupted"
     with context.session() as session, session.begin():
-        ours = release(session, job.run, code, message, policy=policy, clock=context.clock)
+        ours = release(
+            session,
+            job.run,
+            code,
+            message,
+            policy=policy,
+            clock=context.clock,
+            least_wait_seconds=wait,
+        )
     _tell(job, code, error, final=False)
     return Outcome.RETRY if ours else Outcome.BUSY
+
+
+def _asked_to_wait(error: BaseException) -> float:
+    """Seconds a server named by which trying again is in vain."""
+    return (error.retry_after_seconds or 0.0) if isinstance(error, ModelUnavailable) else 0.0
 
 
 def _wait(context: Context, job: Job, missing: NotThere) -> Outcome | None:

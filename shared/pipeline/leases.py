@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from shared.db.models import StageRun
 from shared.pipeline.claims import Claim
 from shared.pipeline.clock import Clock
-from shared.pipeline.policy import Policy
+from shared.pipeline.policy import MAX_BACKOFF_SECONDS, Policy
 
 
 def renew(session: Session, run: Claim, *, policy: Policy, clock: Clock) -> bool:
@@ -33,11 +33,15 @@ def release(
     policy: Policy,
     clock: Clock,
     counted: bool = True,
+    least_wait_seconds: float = 0.0,
 ) -> bool:
     """Give the run back after a transient error, due after the backoff; False when it is lost.
 
-    An attempt that is not `counted` brings the run no nearer to its limit.
+    An attempt that is not `counted` brings the run no nearer to its limit. It waits for
+    `least_wait_seconds` where that is longer, yet never longer than the longest backoff.
     """
+    backoff = policy.backoff_seconds(run.attempt)
+    wait = max(backoff, min(least_wait_seconds, MAX_BACKOFF_SECONDS))
     result = session.execute(
         update(StageRun)
         .where(StageRun.id == run.run_id, StageRun.lease_token == run.token)
@@ -49,7 +53,7 @@ def release(
             lease_expires_at=None,
             error_code=code,
             error_message=message,
-            available_at=clock.after(policy.backoff_seconds(run.attempt)),
+            available_at=clock.after(wait),
             updated_at=clock.now(),
         )
         .execution_options(synchronize_session=False)

@@ -59,7 +59,9 @@ def test_what_passes_is_tried_again(database_url: str, tmp_path: Path, passing: 
         (read,) = [run for run in runs.rows(StageRun) if run.stage == "generate_window"]
         assert (read.attempt, read.error_code) == (2, None)
         failed, *others = runs.rows(AiRequest)
-        assert (failed.outcome, failed.input_tokens) == ("failed", 0)
+        assert failed.outcome == "failed"
+        # A server that was only slow may have worked, and will be paid for it.
+        assert (failed.input_tokens > 0) == bool(passing.delay_seconds)
         assert {call.outcome for call in others} == {"answered"}
 
 

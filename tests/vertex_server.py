@@ -1,0 +1,133 @@
+"""A server on the loopback that speaks Vertex AI's generateContent and Google's token exchange."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]
+
+
+@dataclass(slots=True)
+class VertexReply:
+    """The body as it is, with its status."""
+
+    body: Json
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class VertexRecord:
+    """What was asked: paths, bodies and headers of calls, and how many tokens were given out."""
+
+    url: str = ""
+    paths: list[str] = field(default_factory=list)
+    bodies: list[Json] = field(default_factory=list)
+    authorizations: list[str] = field(default_factory=list)
+    tokens: int = 0
+
+
+def spoken(text: str, *, finish: str = "STOP") -> VertexReply:
+    """An answer of one part, with its counts of tokens."""
+    content = {"role": "model", "parts": [{"text": text}]}
+    return VertexReply(
+        {
+            "candidates": [{"content": content, "finishReason": finish, "index": 0}],
+            "usageMetadata": {
+                "promptTokenCount": 120,
+                "candidatesTokenCount": 30,
+                "totalTokenCount": 150,
+            },
+            "modelVersion": "gemini-2.5-flash",
+            "responseId": "r-1",
+        }
+    )
+
+
+def failed(status: int, reason: str, message: str) -> VertexReply:
+    """An error as Google's APIs write it."""
+    return VertexReply({"error": {"code": status, "message": message, "status": reason}}, status)
+
+
+@contextmanager
+def vertex_server(script: Callable[[Json], VertexReply]) -> Iterator[VertexRecord]:
+    """The server, until the block is left."""
+    record, lock = VertexRecord(), threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if self.path == "/token":
+                with lock:
+                    record.tokens += 1
+                token = {"access_token": "token-of-google", "expires_in": 3600}
+                return self._send(VertexReply({**token, "token_type": "Bearer"}))
+            asked = json.loads(body)
+            with lock:
+                record.paths.append(self.path)
+                record.bodies.append(asked)
+                record.authorizations.append(self.headers.get("Authorization", ""))
+            return self._send(script(asked))
+
+        def _send(self, reply: VertexReply) -> None:
+            content = json.dumps(reply.body).encode()
+            self.send_response(reply.status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            for name, value in reply.headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *args: object) -> None:
+            """Silent."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    record.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield record
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def write_credentials(folder: Path, token_url: str) -> Path:
+    """A service account's key of our own making, as application-default credentials."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    path = folder / "account.json"
+    path.write_text(
+        json.dumps(
+            {
+                "type": "service_account",
+                "project_id": "a-project",
+                "private_key_id": "1",
+                "private_key": pem.decode(),
+                "client_email": "moments@a-project.iam.gserviceaccount.com",
+                "client_id": "1",
+                "token_uri": token_url,
+            }
+        ),
+        encoding="utf-8",
+    )
+    return path
