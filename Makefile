@@ -30,8 +30,9 @@ test-emulator: setup-dev ## The tests on the official Pub/Sub emulator; fails wh
 	@PATH="$$PWD/.venv/bin:$$PATH" VIDEOMOMENTS_TEST_REQUIRE=emulator \
 		.venv/bin/python -m pytest -m emulator $(PYTEST_ARGS)
 
-test-full: setup-dev ## The fault tests at full size, for hours: attempts, faults injected, lost, doubled
-	@PATH="$$PWD/.venv/bin:$$PATH" .venv/bin/python -m pytest tests/faults -m full $(PYTEST_ARGS)
+test-full: setup-dev ## The fault tests at full size: attempts, faults injected, lost, doubled
+	@PATH="$$PWD/.venv/bin:$$PATH" .venv/bin/python -m pytest tests/faults -m "not quick" \
+		-n auto --maxprocesses 4 --dist worksteal $(PYTEST_ARGS)
 
 lint: setup-dev ## Style, types, and who may import whom
 	.venv/bin/ruff check .

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.faults.invariants import Invariants
-from tests.faults.report import SEED_VARIABLE, Counts, base_seed
+from tests.faults.report import SEED_VARIABLE, Counts, base_seed, line_of
 from tests.faults.small_media import FixedSpeech, what_is_wrong
 from tests.faults.world import FaultWorld
 
@@ -31,7 +31,7 @@ def counts(seed: int, record_property: Callable[[str, object], None]) -> Iterato
     """What this test counts."""
     counts = Counts(seed)
     yield counts
-    record_property(PROPERTY, counts.line())
+    record_property(PROPERTY, counts.packed())
 
 
 @pytest.fixture
@@ -85,15 +85,19 @@ def real_world(make_world: Callable[..., FaultWorld]) -> FaultWorld:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """One line for each test: attempts, faults injected, lost, doubled."""
-    reports = [
-        (report.nodeid, said)
-        for outcome in ("", "error")
-        for report in terminalreporter.stats.get(outcome, [])
-        for name, said in getattr(report, "user_properties", [])
-        if name == PROPERTY and report.when == "teardown"
-    ]
-    if reports:
-        terminalreporter.section("faults")
-        for nodeid, said in sorted(reports):
-            terminalreporter.write_line(f"{nodeid.rpartition('/')[2]}: {said}")
+    """One line for each test function, and one for all: attempts, faults, lost, doubled."""
+    said: dict[str, list[Counts]] = {}
+    for outcome in ("", "error"):
+        for report in terminalreporter.stats.get(outcome, []):
+            for name, packed in getattr(report, "user_properties", []):
+                if name == PROPERTY and report.when == "teardown":
+                    function = report.nodeid.rpartition("/")[2].partition("[")[0]
+                    said.setdefault(function, []).append(Counts.unpacked(packed))
+    if not said:
+        return
+    terminalreporter.section(f"faults, by {SEED_VARIABLE}={base_seed()}")
+    for function, counts in sorted(said.items()):
+        terminalreporter.write_line(f"{function}: {line_of(counts)}")
+    if len(said) > 1:
+        everything = [counts for several in said.values() for counts in several]
+        terminalreporter.write_line(f"all of them: {line_of(everything)}")

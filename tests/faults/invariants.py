@@ -64,6 +64,10 @@ FORBIDDEN = (
         "WHERE status IN ('failed', 'skipped') AND (error_code IS NULL OR error_message IS NULL)",
     ),
     (
+        "a deletion that was never finished",
+        "SELECT video, source_url FROM deletions WHERE completed_at IS NULL",
+    ),
+    (
         "completed, but its moments are not all cut",
         """
         SELECT p.identifier, m.identifier FROM pipeline_history p

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -14,6 +16,9 @@ from tests.faults.world import FaultWorld
 SEED_VARIABLE = "VIDEOMOMENTS_TEST_SEED"
 SCALE_VARIABLE = "VIDEOMOMENTS_TEST_FULL_SCALE"
 DEFAULT_SEED = 20_261_120
+MOST_SEEDS = 4
+# Notes that can be added up.
+SUMMED = ("examples", "steps")
 
 
 def base_seed() -> int:
@@ -27,11 +32,18 @@ def full_scale() -> float:
 
 
 def sizes(*, quick: int, full: int, minutes: float = 30) -> pytest.MarkDecorator:
-    """Parametrise `size`: the quick form for `make test`, the full form for `make test-full`."""
+    """Parametrise `size`: the quick form for `make test`, the full form for `make test-full`.
+
+    What has one form only is in both.
+    """
     scaled = max(min(quick, full), round(full * full_scale()))
     marks = (pytest.mark.full, pytest.mark.timeout(minutes * 60))
     return pytest.mark.parametrize(
-        "size", [pytest.param(quick, id="quick"), pytest.param(scaled, id="full", marks=marks)]
+        "size",
+        [
+            pytest.param(quick, id="quick", marks=pytest.mark.quick),
+            pytest.param(scaled, id="full", marks=marks),
+        ],
     )
 
 
@@ -65,14 +77,49 @@ class Counts:
         self.lost += sum(violation.startswith("lost") for violation in violations)
         self.doubled += sum(violation.startswith("doubled") for violation in violations)
 
-    def line(self) -> str:
-        """One line for people."""
-        faults = ", ".join(
-            f"{count} {name}" for name, count in sorted(self.faults.items()) if count
-        )
-        notes = "".join(f"; {name} {value}" for name, value in self.notes.items())
-        return (
-            f"{self.pipelines} pipelines, {self.deliveries} deliveries, {self.attempts} attempts; "
-            f"faults injected: {self.faults.total()} ({faults or 'none'}); lost {self.lost}, "
-            f"doubled {self.doubled}{notes}; seed {self.seed}"
-        )
+    def packed(self) -> str:
+        """As text, for a report that goes from process to process."""
+        return json.dumps(vars(self))
+
+    @classmethod
+    def unpacked(cls, text: str) -> Counts:
+        """What `packed` gave."""
+        facts = json.loads(text)
+        return cls(**{**facts, "faults": Counter(facts["faults"])})
+
+
+def line_of(all_counts: Sequence[Counts]) -> str:
+    """One line for people, of one test or of several that are one number."""
+    faults: Counter[str] = Counter()
+    for counts in all_counts:
+        faults.update(counts.faults)
+    named = ", ".join(f"{count} {name}" for name, count in sorted(faults.items()) if count)
+    seeds = ", ".join(str(counts.seed) for counts in all_counts)
+    many = f"{len(all_counts)} tests, " if len(all_counts) > 1 else ""
+    return (
+        f"{many}{_sum(all_counts, 'pipelines')} pipelines, {_sum(all_counts, 'deliveries')} "
+        f"deliveries, {_sum(all_counts, 'attempts')} attempts; faults injected: {faults.total()} "
+        f"({named or 'none'}); lost {_sum(all_counts, 'lost')}, doubled "
+        f"{_sum(all_counts, 'doubled')}{_notes(all_counts)}"
+        f"{f'; seed {seeds}' if len(all_counts) <= MOST_SEEDS else ''}"
+    )
+
+
+def _notes(all_counts: Sequence[Counts]) -> str:
+    """Those of one test; of several, what can be added up."""
+    if len(all_counts) == 1:
+        notes = all_counts[0].notes
+    else:
+        notes = {
+            name: sum(float(counts.notes.get(name, 0)) for counts in all_counts)
+            for name in SUMMED
+            if any(name in counts.notes for counts in all_counts)
+        }
+    said = {
+        name: value if isinstance(value, str) else f"{value:.10g}" for name, value in notes.items()
+    }
+    return "".join(f"; {name} {value}" for name, value in said.items())
+
+
+def _sum(all_counts: Sequence[Counts], name: str) -> int:
+    return sum(int(getattr(counts, name)) for counts in all_counts)

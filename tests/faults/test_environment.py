@@ -17,7 +17,7 @@ from shared.media.process import Child
 from shared.settings import Settings
 from shared.storage.folder import FolderStorage
 from tests.faults.recovery import before_each, failed_and_recovered
-from tests.faults.report import Counts
+from tests.faults.report import Counts, sizes
 from tests.faults.small_media import tiny_video
 from tests.faults.world import FaultWorld
 
@@ -62,14 +62,15 @@ class ShakyStorage(FolderStorage):
         return super().delete(url)
 
 
+@sizes(quick=3, full=100)
 def test_a_store_that_answers_503_and_429(
-    make_world: Callable[..., FaultWorld], tmp_path: Path, counts: Counts
+    size: int, make_world: Callable[..., FaultWorld], tmp_path: Path, counts: Counts
 ) -> None:
     """Every operation of the store refused now and then: recorded as transient, then success."""
     storage = ShakyStorage(tmp_path / "world-0" / "buckets")
     world = make_world(garbage=True, storage=storage, max_attempts=20)
     storage.chance, storage.share = random.Random(counts.seed), 0.15
-    for _ in range(3):
+    for _ in range(size):
         world.drop()
     world.settle(workers=1)
     storage.share = 0.0
@@ -78,8 +79,9 @@ def test_a_store_that_answers_503_and_429(
     assert len(failed_and_recovered(world)) > 2
 
 
+@sizes(quick=1, full=25)
 def test_an_exhausted_pool(
-    make_world: Callable[..., FaultWorld], database_url: str, counts: Counts
+    size: int, make_world: Callable[..., FaultWorld], database_url: str, counts: Counts
 ) -> None:
     """Deliveries that get no connection are refused, and come again when there are some."""
     engine = make_engine(database_url, pool_size=2)
@@ -92,18 +94,24 @@ def test_an_exhausted_pool(
         if not held:
             held.extend(engine.connect() for _ in range(2))
 
-    world.media.hooks["split"] = hold
-    world.drop()
-    world.broker.run(2, most=8)
-    assert world.broker.outcomes["retry"] > 0
-    counts.faults["no connection"] = world.broker.outcomes["retry"]
-    for connection in held:
-        connection.close()
-    world.settle(workers=2)
+    for _ in range(size):
+        refused = world.broker.outcomes["retry"]
+        world.media.hooks["split"] = hold
+        world.drop()
+        world.broker.run(2, most=8)
+        assert world.broker.outcomes["retry"] > refused
+        counts.faults["no connection"] += world.broker.outcomes["retry"] - refused
+        world.media.hooks.clear()
+        while held:
+            held.pop().close()
+        world.settle(workers=2)
     assert failed_and_recovered(world) >= {"split_audio"}
 
 
-def test_a_child_without_memory(real_world: FaultWorld, tmp_path: Path, counts: Counts) -> None:
+@sizes(quick=1, full=20)
+def test_a_child_without_memory(
+    size: int, real_world: FaultWorld, tmp_path: Path, counts: Counts
+) -> None:
     """A media child that gets no memory is transient, whatever the stage; then success."""
     world = real_world
     settings = world.context.settings
@@ -116,16 +124,23 @@ def test_a_child_without_memory(real_world: FaultWorld, tmp_path: Path, counts: 
         world.context.settings = Settings.model_construct(**values)
 
     before_each(world, allot)
-    world.drop(content=tiny_video(tmp_path))
-    world.settle(workers=1)
+    for _ in range(size):
+        poor.clear()
+        world.drop(content=tiny_video(tmp_path))
+        world.settle(workers=1)
     failed = failed_and_recovered(world)
-    counts.faults["no memory"] = len(failed)
+    counts.faults["no memory"] = sum(run.attempt > 1 for run in world.runs())
     assert failed == {"probe_video", "split_audio", "cut_clip", "make_thumbnail"}
     assert all(run.attempt == 2 for run in world.runs() if run.stage in failed - {"make_thumbnail"})
 
 
+@sizes(quick=1, full=20)
 def test_a_child_that_the_kernel_kills(
-    real_world: FaultWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counts: Counts
+    size: int,
+    real_world: FaultWorld,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    counts: Counts,
 ) -> None:
     """SIGKILL out of the blue, as from the killer of processes when memory is out: tried again."""
     world = real_world
@@ -137,12 +152,14 @@ def test_a_child_that_the_kernel_kills(
         entered = enter(child)
         if now[-1] not in killed:
             killed.add(now[-1])
+            counts.faults["killed child"] += 1
             psutil.Process(child.pid).kill()
         return entered
 
     monkeypatch.setattr(Child, "__enter__", killing)
     before_each(world, now.append)
-    world.drop(content=tiny_video(tmp_path))
-    world.settle(workers=1)
-    counts.faults["killed child"] = len(killed)
+    for _ in range(size):
+        killed.clear()
+        world.drop(content=tiny_video(tmp_path))
+        world.settle(workers=1)
     assert failed_and_recovered(world) >= {"probe_video", "split_audio", "cut_clip"}

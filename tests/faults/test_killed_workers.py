@@ -33,7 +33,8 @@ def _cases() -> Iterator[object]:
     for place, (function, points) in enumerate(POINTS.items()):
         for point in points:
             if (place + ALL_POINTS.index(point)) % 2 == 0 or point == MID_FFMPEG:
-                yield pytest.param(function, point, 0, id=f"{function}-{point}")
+                name = f"{function}-{point}"
+                yield pytest.param(function, point, 0, id=name, marks=pytest.mark.quick)
             for seed in range(1, max(1, round(SEEDS * full_scale())) + 1):
                 name = f"{function}-{point}-{seed}"
                 yield pytest.param(function, point, seed, id=name, marks=pytest.mark.full)

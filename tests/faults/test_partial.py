@@ -10,7 +10,7 @@ import pytest
 from shared.domain.spans import TimeSpan
 from shared.errors import Reject
 from tests.faults.chaos import STORM, Chaos
-from tests.faults.report import Counts
+from tests.faults.report import Counts, sizes
 from tests.faults.world import FaultWorld
 
 CLIPS = 5
@@ -18,10 +18,10 @@ LOSSY = Chaos(most_copies=2, dropped_acks=0.1, while_running=0.1)
 
 
 class Cutting:
-    """Cuts fail for the first `failing` moments of the video; counts who was cut."""
+    """Cuts fail for the first `failing` moments of each video; counts what was cut of which."""
 
     def __init__(self, world: FaultWorld, failing: int, error: Exception) -> None:
-        self.cuts: Counter[float] = Counter()
+        self.cuts: Counter[tuple[str, float]] = Counter()
         self.failing = failing
         self._error = error
         self._starts: list[float] = []
@@ -31,45 +31,58 @@ class Cutting:
     def _cut(self, version: str, window: TimeSpan) -> None:
         if not self._starts:
             self._starts = self._of_moments()
-        self.cuts[window.start_seconds] += 1
+        self.cuts[version, window.start_seconds] += 1
         number = sum(start < window.end_seconds for start in self._starts) - 1
         if number < self.failing:
             raise self._error
 
     def _of_moments(self) -> list[float]:
+        """The same in every video: all of them are of equal speech."""
         with self._world.engine.connect() as connection:
-            rows = connection.exec_driver_sql("SELECT start_time FROM moments ORDER BY 1")
+            rows = connection.exec_driver_sql("SELECT DISTINCT start_time FROM moments ORDER BY 1")
             return list(rows.scalars())
 
 
+@sizes(quick=1, full=20)
 @pytest.mark.parametrize("error", [Reject("bad_cut", "It cannot be cut."), OSError("disk full")])
 @pytest.mark.parametrize("failing", range(CLIPS + 1))
 def test_the_status_says_how_many_clips_failed(
-    failing: int, error: Exception, make_world: Callable[..., FaultWorld], counts: Counts
+    failing: int,
+    error: Exception,
+    size: int,
+    make_world: Callable[..., FaultWorld],
+    counts: Counts,
 ) -> None:
     """None: completed. Any number: partial, with the reason. A retry redoes only what failed."""
     world = make_world(chaos=LOSSY, min_moments=CLIPS, max_moments=CLIPS, max_attempts=2)
     cutting = Cutting(world, failing, error)
-    counts.faults["failing clip"] = failing
-    world.drop()
+    counts.faults["failing clip"] = failing * size
+    for number in range(size):
+        world.drop(content=f"version {number}\n")
     world.settle(workers=4)
-    (pipeline,) = world.pipelines()
-    assert pipeline.status == ("partial" if failing else "completed")
-    assert pipeline.error_stage == ("cut_clip" if failing else None)
-    assert (pipeline.total_moments_generated, pipeline.total_clips_created or 0) == (
-        CLIPS,
-        CLIPS - failing,
-    )
-    if failing > 1:
-        assert f"(and {failing - 1} more failed)" in (pipeline.error_message or "")
+    for pipeline in world.pipelines():
+        assert pipeline.status == ("partial" if failing else "completed")
+        assert pipeline.error_stage == ("cut_clip" if failing else None)
+        assert (pipeline.total_moments_generated, pipeline.total_clips_created or 0) == (
+            CLIPS,
+            CLIPS - failing,
+        )
+        assert (f"(and {failing - 1} more failed)" in (pipeline.error_message or "")) == (
+            failing > 1
+        )
+    _check_retry(world, cutting, size)
+
+
+def _check_retry(world: FaultWorld, cutting: Cutting, size: int) -> None:
+    """Only what failed is done again, once, and then all is there."""
     done = {run.id: run.completed_at for run in world.runs() if run.status == "completed"}
-    cutting.failing = 0
+    failing, cutting.failing = cutting.failing, 0
     cutting.cuts.clear()
-    assert world.retry(pipeline.id) == failing
+    assert [world.retry(pipeline.id) for pipeline in world.pipelines()] == [failing] * size
     world.settle(workers=4)
-    assert world.pipelines()[0].status == "completed"
-    assert world.pipelines()[0].total_clips_created == CLIPS
-    assert (len(cutting.cuts), set(cutting.cuts.values())) == (failing, {1} if failing else set())
+    assert {(p.status, p.total_clips_created) for p in world.pipelines()} == {("completed", CLIPS)}
+    assert len(cutting.cuts) == failing * size
+    assert set(cutting.cuts.values()) <= {1}
     assert {run.id: run.completed_at for run in world.runs() if run.id in done} == done
 
 

@@ -24,7 +24,7 @@ from shared.db.models import PipelineHistory
 from shared.domain.names import video_identifier
 from shared.errors import Reject
 from shared.messages import VideoUploaded
-from shared.pipeline.deleting import delete_video
+from shared.pipeline import deleting
 from shared.pipeline.heartbeat import Heartbeat
 from shared.pipeline.job import Job
 from shared.pipeline.runtime import Runtime
@@ -44,6 +44,7 @@ from tests.faults.world import FaultWorld
 PLACES = strategies.integers(0, 10_000)
 # Media work is fake, reads are in threads of their own, and before the ack is a duplicate.
 ELSEWHERE = (MID_FFMPEG, DURING_DOWNLOAD, BEFORE_ACK)
+DELETION_STEPS = ("_delete_rows", "_objects", "_end")
 MOST_SOURCES = 3
 STEPS = 50
 # Each is a test of its own with its own seed, so that they can go side by side.
@@ -136,14 +137,19 @@ class Ledger(RuleBasedStateMachine):
         self.counts.faults["overwritten"] += 1
         self._put(name)
 
-    @rule(place=PLACES)
-    def delete(self, place: int) -> None:
-        """A video is deleted, as by the command."""
+    @rule(place=PLACES, dies_before=strategies.sampled_from([None, *DELETION_STEPS]))
+    def delete(self, place: int, dies_before: str | None) -> None:
+        """A video is deleted, as by the command, which may be killed and not given again."""
         video = self.sources[self._source(place)][-1]
-        try:
-            delete_video(self.world.context, video)
-        except Reject:
-            return  # nobody has taken it in yet
+        with pytest.MonkeyPatch.context() as patch:
+            if dies_before is not None:
+                patch.setattr(deleting, dies_before, _die)
+            try:
+                deleting.delete_video(self.world.context, video)
+            except Reject:
+                return  # nobody has taken it in yet
+            except Died:
+                self.counts.faults[f"deletion killed before {dies_before}"] += 1
         self.deleted.add(video)
         self.counts.faults["deleted"] += 1
 
@@ -197,7 +203,7 @@ class Ledger(RuleBasedStateMachine):
         return list(self.sources)[place % len(self.sources)]
 
 
-def _die(fault: Fault) -> None:
+def _die(*facts: object) -> None:
     raise Died
 
 
@@ -206,7 +212,7 @@ def _sizes() -> Iterator[Any]:
     marks = (pytest.mark.full, pytest.mark.timeout(3 * 3600))
     full = max(10, round(500 * full_scale()))
     for part in range(PARTS):
-        yield pytest.param(-(-50 // PARTS), id=f"quick-{part + 1}")
+        yield pytest.param(-(-50 // PARTS), id=f"quick-{part + 1}", marks=pytest.mark.quick)
         yield pytest.param(-(-full // PARTS), id=f"full-{part + 1}", marks=marks)
 
 
