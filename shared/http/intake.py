@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
+from typing import NoReturn
 
 import structlog
 
@@ -54,9 +56,11 @@ class Intake:
                 stack.enter_context(structlog.contextvars.bound_contextvars(**self._fields(item)))
                 log.info("message ignored", reason=f"meant for {wanted}")
                 return Outcome.IGNORED
+            # First, for it begins the recording of spans, too.
+            handler = self._ready()
             span = stack.enter_context(spans.delivery(self.name, self._said(item), item.trace))
             stack.enter_context(structlog.contextvars.bound_contextvars(**self._fields(item)))
-            outcome = self._handle(item)
+            outcome = self._handle(item, handler)
             span.set(outcome=outcome.value)
             measures.delivered(self.name, outcome.value)
             return outcome
@@ -84,10 +88,10 @@ class Intake:
         }
         return {name: value for name, value in fields.items() if value is not None}
 
-    def _handle(self, item: Delivery) -> Outcome:
+    def _handle(self, item: Delivery, handler: Handler) -> Outcome:
         started = time.monotonic()
         try:
-            outcome = self._made()(item)
+            outcome = handler(item)
         except Exception:
             log.exception("delivery failed")
             return Outcome.RETRY
@@ -96,9 +100,20 @@ class Intake:
         report("delivery handled", outcome=outcome.value, duration_seconds=seconds)
         return outcome
 
+    def _ready(self) -> Handler:
+        """The handler; where none can be made, one that says why."""
+        try:
+            return self._made()
+        except Exception as error:
+            return partial(_fail, error)
+
     def _made(self) -> Handler:
         if self._handler is None:
             with self._lock:
                 if self._handler is None:
                     self._handler = self._handler_factory()
         return self._handler
+
+
+def _fail(error: Exception, _: Delivery) -> NoReturn:
+    raise error

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from cli.local import wire_topics
 from shared.errors import Reject
-from shared.messaging.delivery import Outcome
+from shared.http.intake import Intake
+from shared.messaging.delivery import Handler, Outcome
 from shared.messaging.memory import MemoryBroker
 from shared.messaging.outgoing import outgoing
+from shared.messaging.parcel import Parcel, push_body
 from shared.messaging.traced import TracedPublisher
 from shared.pipeline.retrying import retry
 from shared.pipeline.sweeping import sweep
+from shared.settings import Settings
 from shared.telemetry import process, spans
-from tests.otlp import Collector, collecting, exporting
+from tests.otlp import Collector, collecting, exporting, labels
 from tests.pipeline_plan import raising
 from tests.pipelines import World
-from tests.traced_pipelines import Topics
+from tests.traced_pipelines import HEADERS, Topics
 
 BEGIN = "send video-uploaded > begin"
 SPLIT = f"{BEGIN} > send video-probed > split"
@@ -191,6 +195,26 @@ def test_an_attempt_that_fails_for_now(
     ((name, event),) = first.events
     assert (name, event["exception.type"]) == ("exception", "OSError")
     assert "tests/pipeline_plan.py" in event["exception.stacktrace"]
+
+
+def test_the_first_delivery_of_a_process(world: World, tmp_path: Path) -> None:
+    """What records spans is begun with the handler, and before the delivery that begins both."""
+    message = Topics(world, tmp_path).drop(tmp_path)
+    begin = world.context.topology["begin"]
+
+    def handler() -> Handler:
+        settings = Settings(telemetry="otlp", telemetry_endpoint=reached.url)
+        process.start(settings, "begin")
+        return partial(world.runtime.handle, begin)
+
+    body = push_body(Parcel("video-uploaded.begin", outgoing(message), "7"))
+    with collecting() as reached:
+        try:
+            assert Intake("begin", begin.consumes, handler).receive(HEADERS, body) is Outcome.DONE
+        finally:
+            process.stop()
+    assert reached.paths_from_root() == {"begin": 1, "begin > send video-probed": 1}
+    assert reached.sums("videomoments.deliveries") == {labels(stage="begin", outcome="done"): 1}
 
 
 def test_one_event_with_two_traces(topics: Topics, tmp_path: Path, collector: Collector) -> None:
