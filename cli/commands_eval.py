@@ -34,7 +34,9 @@ def evaluate(
         list[str] | None,
         typer.Option(
             metavar="NAME=METHOD[,KEY=VALUE…]",
-            help="A generator: extractive; keys min_length, max_length, min_moments, max_moments. "
+            help="A generator: extractive, or model with model=NAME and, as you like, prompt_set, "
+            "prompt, window_tokens, overlap_tokens, temperature, refine=yes and more "
+            "(docs/labelled-sets.md); for both min_length, max_length, min_moments, max_moments. "
             "May be given more than once.",
         ),
     ] = None,
@@ -56,8 +58,9 @@ def evaluate(
 ) -> None:
     """Measure generators on a labelled set: recall, precision, IoU, Pk, WindowDiff, cost, time.
 
-    Media are transcribed through the ordinary stages first. Equal and random cuts are told the
-    true number of topics; nothing else is.
+    Media are transcribed through the ordinary stages first, and models asked by the functions
+    themselves, under the budget that is set. Equal and random cuts are told the true number of
+    topics; nothing else is. Exit code 1 where a limit is broken, or an item failed.
     """
     from cli.eval import EvalRequest
     from cli.eval import evaluate as run_eval

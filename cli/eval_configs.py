@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import time
+import re
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from cli.eval_asking import KEYS, Asks, parse_asks
+from cli.eval_proposals import Recording
 from cli.labelled_set import LengthBounds
 from shared.domain.evaluation.baselines import (
     equal_boundaries,
@@ -17,20 +19,8 @@ from shared.domain.evaluation.baselines import (
 from shared.domain.evaluation.measures import Proposal, Reference
 from shared.domain.extractive import moments_and_topics
 from shared.domain.moments import Bounds
-from shared.domain.transcript import Transcript
 from shared.errors import Reject
 from shared.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """What a generator is given; `reference` only tells the blind baselines how many to cut."""
-
-    name: str
-    transcript: Transcript
-    duration_seconds: float
-    reference: Reference
-
 
 Method = Callable[[Recording, Bounds], Proposal]
 
@@ -78,48 +68,51 @@ METHODS: dict[str, Method] = {
 BASELINES = ("equal-cuts", "random", "texttiling")
 
 
+MODEL = "model"
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A named method with the bounds it was given."""
+    """A named method with the bounds it was given; `asks` is how it asks a model, if it does."""
 
     name: str
     method: str
     bounds: LengthBounds
+    asks: Asks | None = None
 
-    def propose(self, recording: Recording, *given: LengthBounds, settings: Settings) -> Proposal:
-        """What the method finds, and how long it took. `given`: the item's and the set's bounds."""
-        bounds = _bounds([self.bounds, *given], settings)
-        began = time.perf_counter()
-        found = METHODS[self.method](recording, bounds)
-        seconds = time.perf_counter() - began
-        return Proposal(found.moments, found.topic_boundaries, found.tokens, found.cost, seconds)
+    def bounds_for(self, *given: LengthBounds, settings: Settings) -> Bounds:
+        """The config's bounds, then the item's and the set's as `given`, then the settings'."""
+        return _bounds([self.bounds, *given], settings)
 
 
 def parse_config(text: str) -> Config:
     """`tight=extractive,max_length=60`: a name, a method, bounds. A bare method names itself.
 
-    Raises Reject("config_invalid").
+    `mine=model,model=NAME,prompt_set=talk`: a language model. Raises Reject("config_invalid").
     """
-    first, *options = text.split(",")
+    # Commas within a value are part of it: `prompt=Find jokes, and laughter`.
+    first, *options = re.split(r",(?=\s*\w+=)", text)
     name, _, method = first.partition("=")
     method = method or name
-    if method not in METHODS:
+    if method not in METHODS and method != MODEL:
         raise Reject(
             "config_invalid",
-            f"--config {text}: no method {method!r}; there are {', '.join(METHODS)}.",
+            f"--config {text}: no method {method!r}; there are {', '.join(METHODS)} and {MODEL}.",
         )
+    given = dict(_option(text, method, option) for option in options)
     try:
-        bounds = LengthBounds.model_validate(dict(map(_option, options)))
+        bounds = LengthBounds.model_validate(
+            {BOUNDS[key]: value for key, value in given.items() if key in BOUNDS}
+        )
     except ValueError as error:
-        raise Reject(
-            "config_invalid",
-            f"--config {text}: {error}. Options are min_length, max_length (seconds), "
-            "min_moments and max_moments.",
-        ) from None
-    return Config(name, method, bounds)
+        raise Reject("config_invalid", f"--config {text}: {error}") from None
+    if method != MODEL:
+        return Config(name, method, bounds)
+    said = {key: value for key, value in given.items() if key not in BOUNDS}
+    return Config(name, method, bounds, parse_asks(text, said))
 
 
-_OPTIONS = {
+BOUNDS = {
     "min_length": "min_length_seconds",
     "max_length": "max_length_seconds",
     "min_moments": "min_moments",
@@ -127,11 +120,15 @@ _OPTIONS = {
 }
 
 
-def _option(text: str) -> tuple[str, str]:
-    key, _, value = text.partition("=")
-    if key not in _OPTIONS:
-        raise ValueError(f"unknown option {key!r}")
-    return _OPTIONS[key], value
+def _option(text: str, method: str, option: str) -> tuple[str, str]:
+    key, _, value = option.strip().partition("=")
+    known = (*BOUNDS, *KEYS) if method == MODEL else tuple(BOUNDS)
+    if key not in known:
+        raise Reject(
+            "config_invalid",
+            f"--config {text}: unknown option {key!r}. Options are {', '.join(known)}.",
+        )
+    return key, value
 
 
 def _bounds(layers: Sequence[LengthBounds], settings: Settings) -> Bounds:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cli.eval_configs import Recording
+from cli.eval_proposals import Recording
 from cli.home import Home
 from cli.labelled_set import Item
+from shared.db.transcripts import from_json, to_json
 from shared.domain.transcript import Transcript
+from shared.errors import Reject
 from shared.settings import Settings
+
+Heard = tuple[Transcript, float]
+SILENT = Transcript("und", (), ())
 
 
 def recordings(
@@ -19,24 +24,29 @@ def recordings(
     *,
     folder: Path,
     on_notice: Callable[[str], None],
-) -> list[Recording]:
+) -> list[Recording | Reject]:
     """Each item's transcript as given, or heard; what an earlier call heard is not heard again.
 
-    `folder` is what paths of media are relative to. Raises Reject("media_not_heard").
+    `folder` is what paths of media are relative to. Reject("media_not_heard") in place of what
+    could not be heard.
     """
     unheard = [item for item in items if item.transcript() is None]
-    heard: dict[str, tuple[Transcript, float]] = {}
+    heard: dict[str, Heard | Reject] = {}
     if unheard:
         # Importing every function takes time, and transcripts need none of them.
         from cli.eval_hearing import hear
 
         heard = hear(settings, home, unheard, folder, on_notice)
-    return [_recording(item, heard) for item in items]
+    return [_recording(item, heard.get(item.name)) for item in items]
 
 
-def _recording(item: Item, heard: dict[str, tuple[Transcript, float]]) -> Recording:
+def _recording(item: Item, heard: Heard | Reject | None) -> Recording | Reject:
+    if isinstance(heard, Reject):
+        return heard
     given = item.transcript()
-    transcript, seconds = (given, 0.0) if given is not None else heard[item.name]
+    transcript, seconds = heard or (given or SILENT, 0.0)
+    # To the millisecond, as transcripts are kept.
+    transcript = from_json(to_json(transcript))
     seconds = item.duration_seconds or seconds
     # A duration that was not given is that of all that is spoken or marked.
     times = [w.end_seconds for w in transcript.words[-1:]] + item.reference.edges[-1:]

@@ -26,10 +26,11 @@ HEADINGS = {
     "window_diff": "WD",
     "cut_words": "cut",
     "moments": "found",
+    "tokens": "tokens",
     "cost": "cost",
     "seconds": "time s",
 }
-_WHOLE = frozenset({"cut_words", "moments"})
+_WHOLE = frozenset({"cut_words", "moments", "tokens"})
 TOTAL = "TOTAL"
 
 
@@ -41,6 +42,7 @@ class Result:
     config: str
     proposal: Proposal
     measures: Measures
+    error: str | None = None
 
 
 def document(
@@ -53,7 +55,12 @@ def document(
     return {
         "set": {"name": labelled.name, "fingerprint": labelled.fingerprint},
         "configs": [
-            {"name": c.name, "method": c.method, **c.bounds.model_dump(exclude_none=True)}
+            {
+                "name": c.name,
+                "method": c.method,
+                **({"model": c.asks.model, **c.asks.given} if c.asks is not None else {}),
+                **c.bounds.model_dump(exclude_none=True),
+            }
             for c in configs
         ],
         "items": [
@@ -74,6 +81,7 @@ def _result(result: Result) -> Json:
         **asdict(result.measures),
         "spans": [[round(m.start_seconds, 3), round(m.end_seconds, 3)] for m in found.moments],
         "topic_boundaries": None if times is None else [round(t, 3) for t in times],
+        "error": result.error,
     }
 
 
@@ -91,7 +99,8 @@ def show(console: Console, results: Sequence[Result], totals: dict[str, Measures
         rows = [r for r in results if r.item == item]
         for n, row in enumerate(rows):
             name = item if n == 0 else ""
-            table.add_row(name, row.config, *_cells(row.measures), end_section=row is rows[-1])
+            config = row.config if row.error is None else f"{row.config} (!)"
+            table.add_row(name, config, *_cells(row.measures), end_section=row is rows[-1])
     for n, (config, measures) in enumerate(totals.items()):
         table.add_row(TOTAL if n == 0 else "", config, *_cells(measures), style="bold")
     console.print(table)
@@ -129,6 +138,8 @@ def _cells(measures: Measures) -> list[str]:
 def _cell(name: str, value: float | None) -> str:
     if value is None:
         return "–"
+    if name == "cost" and 0 < value < 0.1:
+        return f"{value:.2g}"
     return f"{value:.0f}" if name in _WHOLE else f"{value:.2f}"
 
 

@@ -91,7 +91,7 @@ def local_cloud(
     home.root.mkdir(parents=True, exist_ok=True)
     local = home.settings(settings)
     with ExitStack() as stack:
-        stack.enter_context(_alone(home, on_wait))
+        stack.enter_context(alone(home, on_wait))
         shutil.rmtree(home.work, ignore_errors=True)
         engine = stack.enter_context(database(local, home))
         broker = MemoryBroker(workers=local.workers)
@@ -111,7 +111,8 @@ def local_cloud(
 
 
 @contextmanager
-def _alone(home: Home, on_wait: Callable[[str], None]) -> Iterator[None]:
+def alone(home: Home, on_wait: Callable[[str], None]) -> Iterator[None]:
+    """The only process at work on the data folder; waits for another, after `on_wait` said so."""
     lock = FileLock(home.lock)
     try:
         lock.acquire(timeout=0)

@@ -10,6 +10,7 @@ from shared.db.models import Clip, Moment
 from shared.db.transcripts import silence_around
 from shared.domain.cuts import padded_window
 from shared.domain.names import clip_url, plan_name
+from shared.domain.scenes import METHOD as SCENES
 from shared.domain.spans import TimeSpan
 from shared.errors import NotThere
 from shared.media.cut import CutResult
@@ -87,10 +88,15 @@ def _clip_url(session: Session, moment: Moment) -> str | None:
 
 
 def _padded(job: Job, moment: Moment) -> TimeSpan:
-    """The moment with its padding, which ends at the next word unless it may go on."""
+    """The moment with its padding, which ends at the next word unless it may go on.
+
+    A moment without a word begins with its scene: padding would show the end of another.
+    """
     span = TimeSpan(moment.start_time, moment.end_time)
     before, after = 0.0, float("inf")
-    if not job.options.padding_over_words:
+    if not job.options.padding_over_words and moment.generation_model == SCENES:
+        before, after = span.start_seconds, span.end_seconds
+    elif not job.options.padding_over_words:
         with job.read() as session:
             before, after = silence_around(session, job.video.id, span)
     return padded_window(

@@ -38,6 +38,10 @@ class ModelClient:
         """Where it is, and how it is asked."""
         return self._endpoint
 
+    def prepare(self) -> None:
+        """Import and make what the first question would, which takes seconds. Connects nowhere."""
+        self._ready_model()
+
     def ask(self, question: Question, *, timeout_seconds: float) -> Answer:
         """One call, never retried here: that is the runtime's. Raises as the protocol says."""
         from pydantic_ai.exceptions import AgentRunError, ContentFilterError

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.command import SAMPLE, environment, videomoments
+from tests.llm_server import Reply, good, llm_server, user_text
 
 HELD_OUT = Path(__file__).parents[2] / "cli" / "evaluation" / "held_out.json"
 Json = dict[str, Any]
@@ -77,6 +78,8 @@ def test_fail_under_decides_the_exit_code(two_items: Path, limit: str, code: int
     ("arguments", "says"),
     [
         (["--config", "x=nothing"], "no method 'nothing'"),
+        (["--config", "x=model"], "name the model"),
+        (["--config", "x=model,model=nobody"], "VIDEOMOMENTS_LLM_URL"),
         (["--config", "extractive,length=5"], "unknown option 'length'"),
         (["--config", "extractive,max_length=2"], "bounds clash"),
         (["--fail-under", "beauty=1"], "give METRIC=VALUE"),
@@ -91,6 +94,42 @@ def test_a_wrong_command_line_is_one_readable_line(
     assert done.returncode == 1
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_models_are_measured_beside_the_rest(two_items: Path, tmp_path: Path) -> None:
+    """Tokens, cost and a diff of two prompt sets; one refused item is told and ends nothing."""
+    content = json.loads(two_items.read_text())
+    names = [item["name"] for item in content["items"]]
+    refused = content["items"][1]["words"][0][0]
+
+    def script(request: Json) -> Reply:
+        is_refused = f"| {refused}" in user_text(request) and "teacher" in str(request)
+        return Reply(None, refusal="Not this one.") if is_refused else good(request)
+
+    with llm_server(script) as server:
+        env = environment(llm_url=server.url, llm_input_price="1", llm_output_price="2")
+        done = videomoments(
+            *("eval", two_items, "--json", "--no-baselines", "--data", tmp_path / "data"),
+            *("--config", "talks=model,model=tiny,window_tokens=700,overlap_tokens=100"),
+            *("--config", "lessons=model,model=tiny,prompt_set=lesson,max_moments=2"),
+            *("--config", "extractive", "--diff", "talks", "lessons"),
+            env=env,
+        )
+    assert done.returncode == 1, done.stderr
+    assert f"{names[1]}, lessons" in " ".join(done.stderr.split())
+    assert "Not this one." in " ".join(done.stderr.split())
+    found: Json = json.loads(done.stdout)
+    first, second = (item["results"] for item in found["items"])
+    assert [r["error"] for r in (first["talks"], first["lessons"], second["talks"])] == [None] * 3
+    assert "Not this one." in second["lessons"]["error"]
+    assert (second["lessons"]["moments"], second["lessons"]["recall_50"]) == (0, 0)
+    assert 1 <= first["lessons"]["moments"] <= 2
+    assert all(first[c]["tokens"] > 0 and first[c]["cost"] > 0 for c in ("talks", "lessons"))
+    assert (first["extractive"]["tokens"], first["extractive"]["cost"]) == (0, 0)
+    total = found["total"]
+    change = total["lessons"]["cost"] - total["talks"]["cost"]
+    assert found["diff"]["total"]["cost"] == pytest.approx(change)
+    assert found["configs"][1]["model"] == "tiny"
 
 
 @pytest.mark.slow
@@ -118,11 +157,14 @@ def test_media_are_transcribed_by_the_ordinary_stages(tmp_path: Path) -> None:
 
 
 def test_media_that_are_missing_are_named(tmp_path: Path) -> None:
-    """The item and the file are in the message."""
+    """The item and the file are in the message; the other items are measured all the same."""
     path = tmp_path / "set.json"
-    path.write_text(
-        json.dumps([{"name": "lost", "media": "lost.mp4", "moments": []}]), encoding="utf-8"
-    )
-    done = videomoments("eval", path, "--data", tmp_path / "data")
+    lost = {"name": "lost", "media": "lost.mp4", "moments": [[0, 5]]}
+    given = json.loads(HELD_OUT.read_text(encoding="utf-8"))["items"][0]
+    path.write_text(json.dumps([lost, given]), encoding="utf-8")
+    done = videomoments("eval", path, "--json", "--no-baselines", "--data", tmp_path / "data")
     assert done.returncode == 1
     assert "lost.mp4" in done.stderr
+    first, second = json.loads(done.stdout)["items"]
+    assert "lost.mp4" in first["results"]["extractive"]["error"]
+    assert second["results"]["extractive"]["moments"] > 0

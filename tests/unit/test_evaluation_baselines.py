@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.eval_configs import Recording, parse_config
+from cli.eval_configs import METHODS, parse_config
+from cli.eval_proposals import Recording
 from cli.labelled_set import LengthBounds, read_set
 from shared.domain.evaluation.baselines import (
     equal_boundaries,
@@ -71,7 +72,9 @@ def _totals(part: str, *methods: str) -> dict[str, Measures]:
         assert item.duration_seconds is not None
         recording = Recording(item.name, transcript, item.duration_seconds, reference)
         for method in methods:
-            proposal = parse_config(method).propose(recording, LengthBounds(), settings=settings)
+            config = parse_config(method)
+            bounds = config.bounds_for(LengthBounds(), settings=settings)
+            proposal = METHODS[config.method](recording, bounds)
             found[method].append(measure(reference, proposal, transcript.words))
     return {method: total(measures) for method, measures in found.items()}
 

@@ -36,12 +36,15 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What a generator found in one item, and what that took. Times in seconds."""
+    """What a generator found in one item, and what that took. Times in seconds.
+
+    `cost` None: what it took was never priced.
+    """
 
     moments: tuple[TimeSpan, ...]
     topic_boundaries: tuple[float, ...] | None = None
     tokens: int = 0
-    cost: float = 0.0
+    cost: float | None = 0.0
     seconds: float = 0.0
 
 
@@ -125,5 +128,6 @@ def total(items: Sequence[Measures]) -> Measures:
 def _of_all(items: Sequence[Measures], name: str) -> float | None:
     values = [v for v in (getattr(item, name) for item in items) if v is not None]
     if name in SUMS:
-        return float(sum(values))
+        # A sum of what is known is no sum.
+        return float(sum(values)) if len(values) == len(items) else None
     return float(np.mean(values)) if values else None

@@ -1,0 +1,45 @@
+"""Runs the configs of `videomoments eval`, in this process or as the functions themselves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from cli.eval_configs import METHODS, Config
+from cli.eval_proposals import Attempt, Recording
+from cli.home import Home
+from shared.domain.moments import Bounds
+from shared.settings import Settings
+
+Propose = Callable[[Config, Recording, Bounds], Attempt]
+
+
+@contextmanager
+def generators(
+    settings: Settings, home: Home, configs: Sequence[Config], on_wait: Callable[[str], None]
+) -> Iterator[Propose]:
+    """What runs any of the configs on a recording, and takes the time.
+
+    Raises `Reject` for a model that is not known.
+    """
+    if all(config.asks is None for config in configs):
+        yield _by_method
+        return
+    # Importing every function takes time, and no other method needs a database.
+    from cli.eval_models import model_runs
+
+    with model_runs(settings, home, configs, on_wait) as ask:
+
+        def propose(config: Config, recording: Recording, bounds: Bounds) -> Attempt:
+            run = _by_method if config.asks is None else ask
+            return run(config, recording, bounds)
+
+        yield propose
+
+
+def _by_method(config: Config, recording: Recording, bounds: Bounds) -> Attempt:
+    began = time.perf_counter()
+    found = METHODS[config.method](recording, bounds)
+    return Attempt(replace(found, seconds=time.perf_counter() - began))

@@ -1,0 +1,122 @@
+"""Model-backed configs of `videomoments eval`: the functions themselves, over given transcripts.
+
+They run on a data folder of their own, with an embedded database: whatever other runs there are,
+here or in a cloud, neither sees the others' rows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, delete, select
+from sqlalchemy.orm import Session
+
+from cli.database import database
+from cli.eval_asking import Asks
+from cli.eval_configs import Config
+from cli.eval_generators import Propose
+from cli.eval_proposals import Attempt, Recording
+from cli.eval_runs import begin, result
+from cli.home import Home
+from cli.local import alone, wire_topics
+from cli.models import FIELDS
+from cli.requests import wait
+from functions.main import TOPOLOGY
+from functions.wiring import Models, make_context
+from shared import log
+from shared.db.models import ModelConfig, Video
+from shared.domain.evaluation.measures import Proposal
+from shared.domain.moments import Bounds
+from shared.errors import Reject
+from shared.llm.client import ModelClient
+from shared.messaging.memory import MemoryBroker
+from shared.pipeline.context import Context
+from shared.pipeline.endpoints import endpoint_named
+from shared.pipeline.runtime import Runtime
+from shared.settings import Settings
+
+_ELSEWHERE = ("database_url", "cloud_sql_instance", "upload_url", "derived_url", "folder_root")
+
+
+@contextmanager
+def model_runs(
+    settings: Settings, home: Home, configs: Sequence[Config], on_wait: Callable[[str], None]
+) -> Iterator[Propose]:
+    """What runs a config on a recording. Raises `Reject` for a model that is not known."""
+    asking = {c.name: c.asks for c in configs if c.asks is not None}
+    rows = _rows(settings, home, asking)
+    place = Home(home.root / "eval")
+    place.root.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        stack.enter_context(alone(place, on_wait))
+        stream = stack.enter_context(place.log.open("a", encoding="utf-8"))
+        log.configure("json", settings.log_level, settings.project, stream)
+        own = settings.model_copy(update=dict.fromkeys(_ELSEWHERE))
+        engine = stack.enter_context(database(place.settings(own), place))
+        _begin_anew(engine, rows.values())
+        contexts = {n: stack.enter_context(at_work(a, place, engine)) for n, a in asking.items()}
+
+        def propose(config: Config, recording: Recording, bounds: Bounds) -> Attempt:
+            return propose_by(contexts[config.name], config, recording, bounds)
+
+        yield propose
+
+
+def _rows(settings: Settings, home: Home, asking: dict[str, Asks]) -> dict[str, ModelConfig]:
+    """Each config's model as a row of the config's name, from the rows that the user has."""
+    with database(settings, home) as engine, Session(engine) as session:
+        return {name: _row(session, name, asks) for name, asks in asking.items()}
+
+
+def _row(session: Session, name: str, asks: Asks) -> ModelConfig:
+    changed = asks.settings()
+    # No item's time is to hold the seconds that the client takes to be imported.
+    ModelClient(endpoint_named(session, changed, asks.model)).prepare()
+    found = session.execute(
+        select(ModelConfig).where(ModelConfig.name == asks.model)
+    ).scalar_one_or_none()
+    known = None if found is None else {field: getattr(found, field) for field in FIELDS}
+    return asks.row(name, known, changed)
+
+
+def _begin_anew(engine: Engine, rows: Any) -> None:
+    """Nothing of an earlier evaluation goes on: what it spent is not to be spent again."""
+    with Session(engine) as session, session.begin():
+        session.execute(delete(Video))
+        session.execute(delete(ModelConfig))
+        session.add_all(rows)
+
+
+@contextmanager
+def at_work(asks: Asks, place: Home, engine: Engine) -> Iterator[Context]:
+    """All functions, with the config's settings, until the block is left."""
+    settings = place.settings(asks.settings(**dict.fromkeys(_ELSEWHERE)))
+    models, broker = Models(), MemoryBroker(workers=settings.workers)
+    try:
+        context = make_context(
+            settings, TOPOLOGY, engine=engine, publisher=broker, llm=models, work_root=place.work
+        )
+        wire_topics(broker, TOPOLOGY, settings, Runtime(context))
+        yield context
+    finally:
+        broker.close()
+        models.close()
+
+
+def propose_by(context: Context, config: Config, recording: Recording, bounds: Bounds) -> Attempt:
+    """A run of the config over the recording, from its transcript to its moments."""
+    if not recording.transcript.words:
+        return Attempt(Proposal(()))
+    began = time.perf_counter()
+    try:
+        pipeline = begin(context, config.name, recording, bounds)
+    except Reject as reject:
+        return Attempt(Proposal(()), reject.message)
+    wait(context, [pipeline], lambda *_: None)
+    seconds = time.perf_counter() - began
+    refines = config.asks is not None and config.asks.refines
+    with context.session() as session:
+        return result(session, pipeline, seconds, refined=refines)

@@ -1,0 +1,121 @@
+"""One run of the functions over a given transcript, for `videomoments eval`."""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from cli.eval_proposals import Attempt, Recording
+from cli.requests import START
+from functions.main import TOPOLOGY
+from shared.db.configs import ensure_config
+from shared.db.models import AiRequest, Moment, PipelineHistory, StageRun, Video
+from shared.db.transcripts import transcript_row
+from shared.domain.evaluation.measures import Proposal
+from shared.domain.moments import Bounds
+from shared.domain.names import slug
+from shared.domain.spans import TimeSpan
+from shared.messages import Options, PipelineRequested, VideoTranscribed
+from shared.messaging.outgoing import outgoing
+from shared.pipeline.claims import queue
+from shared.pipeline.context import Context
+from shared.pipeline.endpoints import generator_of
+
+GENERATE = TOPOLOGY.stage("generate_moments")
+_SHORTEST_SECONDS = 0.001
+
+
+def begin(context: Context, model: str, recording: Recording, bounds: Bounds) -> str:
+    """A run over the transcript, as after its transcription. Returns its identifier.
+
+    Raises `Reject` as the admission of a run does.
+    """
+    settings, clock = context.settings, context.clock
+    options = settings.resolve(
+        Options(
+            model=model,
+            min_moment_length_seconds=max(_SHORTEST_SECONDS, bounds.min_length_seconds),
+            max_moment_length_seconds=bounds.max_length_seconds,
+            min_moments=bounds.min_moments,
+            max_moments=bounds.max_moments,
+        )
+    )
+    name = f"{slug(recording.name)}-{uuid.uuid4().hex[:10]}"
+    with context.session() as session, session.begin():
+        generator = generator_of(session, settings, options, "moments_only")
+        config = ensure_config(session, options, generator)
+        video = Video(
+            identifier=name,
+            title=recording.name[:500],
+            cloud_url=f"{context.upload_url}/{name}",
+            duration_seconds=recording.duration_seconds,
+        )
+        session.add(video)
+        session.flush()
+        given = transcript_row(video.id, recording.transcript, service="labelled set", seconds=0.0)
+        pipeline = PipelineHistory(
+            identifier=f"pipeline:{name}",
+            video_id=video.id,
+            generation_config_id=config.id,
+            pipeline_type="moments_only",
+            status="running",
+            started_at=clock.now(),
+        )
+        session.add_all([given, pipeline])
+        session.flush()
+        asked = PipelineRequested(
+            video=name,
+            pipeline_type="moments_only",
+            options=options,
+            pipeline=pipeline.identifier,
+        )
+        # The first message of a run says what it was asked for.
+        queue(session, pipeline.id, START, asked, parent_id=None, clock=clock)
+        session.execute(
+            update(StageRun)
+            .where(StageRun.pipeline_id == pipeline.id)
+            .values(status="completed", completed_at=clock.now())
+        )
+        heard = VideoTranscribed(pipeline=pipeline.identifier, video=name, has_speech=True)
+        queue(session, pipeline.id, GENERATE, heard, parent_id=None, clock=clock)
+    context.publisher.publish([outgoing(heard)])
+    return str(heard.pipeline)
+
+
+def result(session: Session, identifier: str, seconds: float, *, refined: bool) -> Attempt:
+    """What came of an ended run, with all it took; a failed one found nothing."""
+    pipeline = session.execute(
+        select(PipelineHistory).where(PipelineHistory.identifier == identifier)
+    ).scalar_one()
+    input_tokens, output_tokens, cost, unpriced = session.execute(
+        select(
+            func.coalesce(func.sum(AiRequest.input_tokens), 0),
+            func.coalesce(func.sum(AiRequest.output_tokens), 0),
+            func.coalesce(func.sum(AiRequest.cost), 0.0),
+            func.count().filter(AiRequest.cost.is_(None), AiRequest.outcome != "failed"),
+        ).where(AiRequest.pipeline_id == pipeline.id)
+    ).one()
+    failed = pipeline.status == "failed"
+    proposal = Proposal(
+        () if failed else _spans(session, pipeline, refined=refined),
+        tokens=int(input_tokens + output_tokens),
+        cost=None if unpriced else float(cost or 0.0),
+        seconds=seconds,
+    )
+    if pipeline.status == "completed":
+        return Attempt(proposal)
+    return Attempt(proposal, f"{pipeline.error_stage}: {pipeline.error_message}")
+
+
+def _spans(session: Session, pipeline: PipelineHistory, *, refined: bool) -> tuple[TimeSpan, ...]:
+    """The root moments, each with its refined bounds where those are asked for and there."""
+    moments = list(
+        session.execute(
+            select(Moment).where(Moment.video_id == pipeline.video_id).order_by(Moment.id)
+        ).scalars()
+    )
+    child = {m.parent_id: m for m in moments if m.parent_id is not None}
+    shown = [child.get(m.id, m) if refined else m for m in moments if m.parent_id is None]
+    return tuple(sorted(TimeSpan(m.start_time, m.end_time) for m in shown))
