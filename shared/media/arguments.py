@@ -15,6 +15,7 @@ from shared.media.process import Limits
 SPEECH_SAMPLE_RATE_HZ = 16_000
 _QUIET = ("-nostdin", "-hide_banner", "-loglevel", "error", "-y")
 _SEEK_MARGIN_SECONDS = 1.0
+_SLOWEST_RATE = 10
 # Fills what is missing, and drops what overlaps, from 40 ms on: a frame of video.
 _IN_TIME: dict[str, Any] = {"async": 1, "first_pts": 0, "min_hard_comp": 0.04}
 _ENCODERS: dict[str, dict[str, Any]] = {
@@ -62,7 +63,8 @@ def encode_arguments(
 
     `shown_from_seconds`: when the picture shown at the window's start was first shown; None leaves
     the picture out. It is presented from the clip's first moment. `audio_encoder` ("aac", "opus")
-    None leaves the sound out. Rotation is applied. Frames keep their times, whatever their rate.
+    None leaves the sound out. Rotation is applied. Frames keep their times, whatever their rate;
+    slide shows are given more of them.
     """
     first = window.start_seconds if shown_from_seconds is None else shown_from_seconds
     seek = min(first, window.start_seconds) - _SEEK_MARGIN_SECONDS
@@ -114,13 +116,20 @@ def _picture(source: Any, info: MediaInfo, window: TimeSpan, shown_from: float) 
     # Half a millisecond: containers round times to the millisecond.
     entry = _seconds(info.origin_seconds + shown_from - 0.0005)
     end = _seconds(info.origin_seconds + window.end_seconds - 0.0005)
-    return (
+    picture = (
         source[str(_index(info.video))]
         .filter("trim", start=entry, end=end)
         .filter("settb", "1/90000")
         .filter("setpts", f"max(PTS-({start})/TB,0)")
-        .filter("crop", "trunc(iw/2)*2", "trunc(ih/2)*2", 0, 0)
     )
+    video = info.video
+    if video is not None and (video.frame_rate or _SLOWEST_RATE) < _SLOWEST_RATE:
+        # The last picture lasts its whole length, however soon after it the clip ends.
+        length = _seconds(window.end_seconds - window.start_seconds)
+        picture = picture.filter("fps", _SLOWEST_RATE).filter("trim", end=length)
+    if video is not None and min(video.width, video.height) < 2:
+        picture = picture.filter("scale", "max(iw,2)", "max(ih,2)")
+    return picture.filter("crop", "trunc(iw/2)*2", "trunc(ih/2)*2", 0, 0)
 
 
 def _sound(source: Any, info: MediaInfo, window: TimeSpan) -> Any:

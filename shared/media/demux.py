@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _NO_CODEC = {"none", ""}
 _ENCRYPTED_TAGS = {"encv", "enca", "drms", "drmi"}
+_BROADCAST = {"mpegts", "mpeg"}
+"""Formats for lossy ways: there a damaged picture is one with a blemish, not half of one."""
 
 
 @dataclass
@@ -64,11 +66,17 @@ class Media:
         return True
 
     def packets(self, *streams: Any) -> Iterator[Any]:
-        """The streams' packets in file order; damage ends them as the end of the file does."""
+        """The streams' packets in file order; damage ends them as the end of the file does.
+
+        Of a file that was cut short, the packet that is not all there is left out.
+        """
+        drops_corrupt = self.container.format.name not in _BROADCAST
         try:
             for packet in self.container.demux(streams or tuple(self.chosen)):
                 if packet.has_sidedata("encryption_info"):
                     raise _encrypted()
+                if packet.is_corrupt and drops_corrupt:
+                    continue
                 if packet.dts is not None or packet.pts is not None:
                     yield packet
         except (av.error.EOFError, av.error.InvalidDataError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ _FLAT_DEVIATION = 12.0
 _JPEG_SCALE = 3
 
 Luma = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -136,14 +138,29 @@ def _even(value: float) -> int:
     return max(2, round(value / 2) * 2)
 
 
+def _as_shown(pixels: Pixels, frame: av.VideoFrame) -> Pixels:
+    """Turned and mirrored as the display matrix says (ISO/IEC 14496-12, 8.5.2.3)."""
+    side_data: Any = frame.side_data
+    try:
+        matrix = bytes(side_data["DISPLAYMATRIX"])
+    except KeyError:
+        return pixels
+    # Shown are x' = ax + cy, y' = bx + dy, up to a shift.
+    a, b, _, c, d = struct.unpack_from("=5i", matrix)
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        pixels = pixels.transpose(1, 0, 2)
+        to_right, to_bottom = c, b
+    else:
+        to_right, to_bottom = a, d
+    return pixels[:: -1 if to_bottom < 0 else 1, :: -1 if to_right < 0 else 1]
+
+
 def _write_jpeg(frame: av.VideoFrame, aspect: float, path: str) -> tuple[int, int]:
     width, height = fitted_size(frame.width, frame.height, aspect)
     pixels = np.asarray(
         frame.reformat(width=width, height=height, format="rgb24").to_ndarray(), dtype=np.uint8
     )
-    upright: npt.NDArray[np.uint8] = np.ascontiguousarray(
-        np.rot90(pixels, frame.rotation // 90 % 4)
-    )
+    upright = np.ascontiguousarray(_as_shown(pixels, frame))
     picture = av.VideoFrame.from_ndarray(upright, format="rgb24").reformat(format="yuvj420p")
     with av.open(f"file:{path}", "w", format="image2", options={"update": "1"}) as output:
         stream = output.add_stream("mjpeg", rate=1)

@@ -6,6 +6,7 @@ import heapq
 from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -72,7 +73,14 @@ def _writing(request: dict[str, Any]) -> Iterator[Any]:
 
 
 def _copied(output: Any, source: Any) -> Any:
-    return output.add_stream_from_template(source, opaque=True)
+    target = output.add_stream_from_template(source, opaque=True)
+    if source.type == "video" and _pixel_shape(target) != _pixel_shape(source):
+        raise _UnfitError("only its container knows that its pixels are not square")
+    return target
+
+
+def _pixel_shape(stream: Any) -> Fraction:
+    return stream.sample_aspect_ratio or Fraction(1)
 
 
 class _Writer:

@@ -16,7 +16,8 @@ _AUDIO_PACKETS_TRIED = 20
 def verify(request: dict[str, Any]) -> dict[str, Any]:
     """The facts of a file of ours, with when each kind of stream begins and ends.
 
-    `video_decodes`: the first packet is a keyframe and gives a picture. `audio_decodes` likewise.
+    `video_decodes`: the first packet is a keyframe and gives the first picture. `audio_decodes`:
+    one of the first gives sound.
     """
     path = request["location"]
     with open_media(path) as media:
@@ -26,11 +27,11 @@ def verify(request: dict[str, Any]) -> dict[str, Any]:
         audio_decodes = _sound_decodes(media)
     with open_media(path) as media:
         spans = _spans(media)
-        begins_with_keyframe = _begins_with_keyframe(path)
+        begins_with_picture = frame is not None and _begins_with(frame, path)
     return {
         **facts,
         "spans": spans,
-        "video_decodes": frame is not None and begins_with_keyframe,
+        "video_decodes": begins_with_picture,
         "audio_decodes": audio_decodes,
     }
 
@@ -59,12 +60,13 @@ def _sound_decodes(media: Media) -> bool:
         return False
 
 
-def _begins_with_keyframe(path: str) -> bool:
+def _begins_with(frame: Any, path: str) -> bool:
+    """Where pictures are refreshed bit by bit, a keyframe may give its picture only much later."""
     with open_media(path) as media:
-        if media.video is None:
-            return False
         first = next(media.packets(media.video), None)
-        return first is not None and first.is_keyframe
+        if first is None or not first.is_keyframe:
+            return False
+        return None in (frame.pts, first.pts) or bool(frame.pts <= first.pts)
 
 
 def _spans(media: Media) -> dict[str, list[float]]:
