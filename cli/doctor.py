@@ -13,6 +13,7 @@ from rich.text import Text
 from cli.checks import Check, checked
 from cli.doctor_buckets import check_buckets
 from cli.doctor_database import check_database, is_embedded
+from cli.doctor_models import check_models
 from cli.doctor_tools import check_disk, check_ffmpeg, check_speech
 from cli.doctor_topics import check_topics
 from cli.home import Home
@@ -85,6 +86,11 @@ def check_machine(home: Home) -> Iterator[Check]:
         "speech",
         f"Set {PREFIX}WHISPER_MODEL to the folder of a Whisper model.",
         lambda: [check_speech(local)],
+    )
+    yield from checked(
+        "language model",
+        f"Correct {PREFIX}MODEL and {PREFIX}LLM_URL, or a row that videomoments models list shows.",
+        lambda: check_models(local, home),
     )
     yield from checked("ffmpeg", "Install ffmpeg 5 or newer.", lambda: [check_ffmpeg(local)])
 

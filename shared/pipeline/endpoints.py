@@ -64,7 +64,7 @@ def endpoint_of(session: Session, settings: Settings, config: GenerationConfig) 
 def endpoint_named(session: Session, settings: Settings, name: str) -> Endpoint:
     """The endpoint of that name. Raises `Reject` where nothing says where it is."""
     row = session.execute(select(ModelConfig).where(ModelConfig.name == name)).scalar_one_or_none()
-    base = _from_settings(settings, name)
+    base = endpoint_from_settings(settings, name)
     if row is not None:
         return _from_row(row, base, settings)
     if base.provider == "openai" and base.url is None:
@@ -77,7 +77,8 @@ def endpoint_named(session: Session, settings: Settings, name: str) -> Endpoint:
     return base
 
 
-def _from_settings(settings: Settings, name: str) -> Endpoint:
+def endpoint_from_settings(settings: Settings, name: str) -> Endpoint:
+    """The deployment's own endpoint, asked for the model of that name."""
     key = settings.llm_api_key
     return Endpoint(
         name=name,
