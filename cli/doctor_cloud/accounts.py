@@ -11,6 +11,7 @@ from cli.doctor_cloud.view import View, summed
 SIGNS_TOKENS = "roles/iam.serviceAccountOpenIdTokenCreator"
 DATABASE_ROLES = ("roles/cloudsql.client", "roles/cloudsql.instanceUser")
 ASKS_MODELS = "roles/aiplatform.user"
+TELEMETRY_ROLES = ("roles/telemetry.tracesWriter", "roles/telemetry.metricsWriter")
 IAM = "https://iam.googleapis.com/v1"
 RESOURCES = "https://cloudresourcemanager.googleapis.com/v3"
 USAGE = "https://serviceusage.googleapis.com/v1"
@@ -79,8 +80,11 @@ def _project(view: View) -> Iterator[Check]:
     for function in view.deployed():
         member = account(view.deployment.functions[function.name].account)
         asks = view.deployment.use_vertex_ai and "models" in function.needs
-        if asks and not policy.holds(member, ASKS_MODELS):
-            yield view.again("project", f"{function.name} lacks {ASKS_MODELS}")
+        wanted = [ASKS_MODELS] if asks else []
+        wanted += TELEMETRY_ROLES if view.deployment.exports_telemetry else ()
+        for role in wanted:
+            if not policy.holds(member, role):
+                yield view.again("project", f"{function.name} lacks {role}")
     yield from policy.open_to_all()
 
 

@@ -63,6 +63,7 @@ class Deployment(_Strict):
     migration_job: str
     sweep_job: str
     use_vertex_ai: bool
+    exports_telemetry: bool
 
     @property
     def deploy_again(self) -> str:

@@ -75,7 +75,7 @@ resource "google_storage_bucket_iam_member" "writes_derived" {
 }
 
 resource "google_project_iam_member" "vertex_ai" {
-  for_each = var.use_vertex_ai ? local.needing["models"] : toset([])
+  for_each = local.uses_vertex_ai ? local.needing["models"] : toset([])
   project  = var.project
   role     = "roles/aiplatform.user"
   member   = google_service_account.function[each.key].member

@@ -22,7 +22,7 @@ resource "google_project_service" "used" {
 
 resource "google_project_service" "optional" {
   for_each = toset(concat(
-    var.use_vertex_ai ? ["aiplatform.googleapis.com"] : [],
+    local.uses_vertex_ai ? ["aiplatform.googleapis.com"] : [],
     var.budget == null ? [] : ["billingbudgets.googleapis.com"],
   ))
   service            = each.key

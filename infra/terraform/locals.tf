@@ -35,8 +35,29 @@ locals {
     need => toset([for name, f in var.functions : name if contains(f.needs, need)])
   }
 
+  uses_vertex_ai = var.use_vertex_ai || try(var.model.provider == "vertex", false)
+
+  model_settings = {
+    for key, value in {
+      MODEL            = try(var.model.name, null)
+      LLM_PROVIDER     = try(var.model.provider, null)
+      LLM_URL          = try(var.model.url, null)
+      LLM_LOCATION     = try(var.model.location, null)
+      LLM_INPUT_PRICE  = try(tostring(var.model.input_price), null)
+      LLM_OUTPUT_PRICE = try(tostring(var.model.output_price), null)
+      LLM_BUDGET_COST  = try(tostring(var.model.budget_cost), null)
+    } : key => value if value != null
+  }
+
+  # The functions that read each secret.
   secrets = {
-    for secret, names in var.secrets : secret => contains(names, "*") ? keys(var.functions) : names
+    for secret, readers in merge(
+      try(var.model.api_key, false) ? { VIDEOMOMENTS_LLM_API_KEY = ["models"] } : {},
+      var.secrets,
+      ) : secret => distinct(flatten([
+        for reader in readers :
+        reader == "*" ? keys(var.functions) : reader == "models" ? tolist(local.needing["models"]) : [reader]
+    ]))
   }
 
   # Each (secret, function) that reads it.

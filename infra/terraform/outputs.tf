@@ -86,6 +86,7 @@ output "deployment" {
     database          = google_sql_database.main.name
     migration_job     = google_cloud_run_v2_job.migrate.name
     sweep_job         = google_cloud_scheduler_job.every_minute.name
-    use_vertex_ai     = var.use_vertex_ai
+    use_vertex_ai     = local.uses_vertex_ai
+    exports_telemetry = length(local.traced) > 0
   }
 }

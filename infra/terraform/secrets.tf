@@ -1,8 +1,8 @@
 # Terraform makes the secret; its content never passes through here:
-# printf %s "$KEY" | gcloud secrets versions add vm-openai-api-key --data-file=-
+# printf %s "$KEY" | gcloud secrets versions add vm-videomoments-llm-api-key --data-file=-
 
 resource "google_secret_manager_secret" "secret" {
-  for_each  = var.secrets
+  for_each  = local.secrets
   secret_id = "${var.name}-${replace(lower(each.key), "_", "-")}"
 
   replication {

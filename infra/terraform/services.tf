@@ -11,6 +11,7 @@ locals {
       TELEMETRY          = "google"
       WHISPER_DOWNLOAD   = "false"
     },
+    local.model_settings,
     var.settings,
   )
 

@@ -43,8 +43,36 @@ variable "settings" {
   }
 }
 
+variable "model" {
+  description = "The language model that finds moments; null: the method without one. Prices are those of a million tokens. With api_key its key is a secret of the functions that ask models."
+  type = object({
+    name         = string
+    provider     = optional(string, "openai")
+    url          = optional(string)
+    location     = optional(string)
+    api_key      = optional(bool, false)
+    input_price  = optional(number)
+    output_price = optional(number)
+    budget_cost  = optional(number)
+  })
+  default = null
+
+  validation {
+    condition     = var.model == null || contains(["openai", "vertex"], try(var.model.provider, ""))
+    error_message = "The provider is openai (any endpoint of that protocol) or vertex."
+  }
+  validation {
+    condition     = try(var.model.provider != "openai" || var.model.url != null, true)
+    error_message = "An endpoint of OpenAI's protocol needs its url."
+  }
+  validation {
+    condition     = try(var.model.provider != "vertex" || !var.model.api_key, true)
+    error_message = "Vertex AI is asked with the functions' accounts, and has no key."
+  }
+}
+
 variable "secrets" {
-  description = "Environment variables from Secret Manager, and the functions that get each; [\"*\"] for all."
+  description = "Environment variables from Secret Manager, and who gets each: functions by name, [\"models\"] those that ask models, [\"*\"] all."
   type        = map(list(string))
   default     = {}
 
@@ -53,13 +81,21 @@ variable "secrets" {
     error_message = "A secret is named as the environment variable it becomes."
   }
   validation {
-    condition     = length(setsubtract(flatten(values(var.secrets)), concat(keys(var.functions), ["*"]))) == 0
+    condition     = length(setsubtract(flatten(values(var.secrets)), concat(keys(var.functions), ["models", "*"]))) == 0
     error_message = "No such function: ${join(", ", setsubtract(flatten(values(var.secrets)), keys(var.functions)))}."
+  }
+  validation {
+    condition = alltrue([
+      for name, readers in var.secrets : !startswith(name, "VIDEOMOMENTS_LLM_") || alltrue([
+        for reader in readers : reader == "models" || contains(try(var.functions[reader].needs, []), "models")
+      ])
+    ])
+    error_message = "A model's key is for the functions that ask models, and no others."
   }
 }
 
 variable "use_vertex_ai" {
-  description = "Whether functions that ask models may ask Gemini on Vertex AI."
+  description = "Whether functions that ask models may ask Gemini on Vertex AI, for rows of model_configs. With `model` on vertex they may anyway."
   type        = bool
   default     = false
 }

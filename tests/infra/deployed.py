@@ -63,7 +63,11 @@ def deploy(workspace: Workspace, environment: str, shared: Path) -> Deployed:
 
 def _deploy(workspace: Workspace, environment: str) -> Json:
     done = workspace.terraform(
-        "test", "-json", "-verbose", f"-var-file=environments/{environment}.tfvars"
+        "test",
+        "-json",
+        "-verbose",
+        "-filter=tests/deployment.tftest.hcl",
+        f"-var-file=environments/{environment}.tfvars",
     )
     lines: list[Json] = [json.loads(line) for line in done.stdout.splitlines()]
     problems = [line["@message"] for line in lines if line["type"] == "diagnostic"]

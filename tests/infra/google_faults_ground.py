@@ -64,6 +64,11 @@ GROUND: dict[str, Fault] = {
         "project",
         "score_moments lacks roles/aiplatform.user",
     ),
+    "telemetry is not to be written": Fault(
+        ungrant(GRANTS, "roles/telemetry.tracesWriter", CUT),
+        "project",
+        "cut_clip lacks roles/telemetry.tracesWriter",
+    ),
     "project is public": Fault(
         grant(GRANTS, "roles/viewer", "allUsers"),
         "project",

@@ -64,6 +64,7 @@ def outputs() -> Json:
         "migration_job": "vm-migrate",
         "sweep_job": "vm-sweep",
         "use_vertex_ai": True,
+        "exports_telemetry": True,
     }
     return {"deployment": {"value": deployment, "type": ["object", {}]}}
 
@@ -95,6 +96,8 @@ def healthy() -> dict[str, Json]:
             ("roles/cloudsql.client", _database_members()),
             ("roles/cloudsql.instanceUser", _database_members()),
             ("roles/aiplatform.user", [member(service_name(name)) for name in MODELS]),
+            ("roles/telemetry.tracesWriter", _functions()),
+            ("roles/telemetry.metricsWriter", _functions()),
         ),
         SCHEDULER: _sweep_job(),
         f"{SECRETS}/versions": {"versions": [{"name": "versions/1", "state": "ENABLED"}]},
@@ -126,6 +129,10 @@ def series(subscription: str, value: int) -> Json:
 
 def _database_members() -> list[str]:
     return [member(name) for name in account_names() if name != "vm-push-invoker"]
+
+
+def _functions() -> list[str]:
+    return [member(service_name(function.name)) for function in TOPOLOGY.functions]
 
 
 def _api(name: str) -> Json:

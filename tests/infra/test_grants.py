@@ -64,7 +64,7 @@ def expected(deployed: Deployed, function: Function) -> set[tuple[str, str]]:
     secrets = deployed.of("google_secret_manager_secret", "secret")
     wanted |= {("roles/secretmanager.secretAccessor", secrets["AWS_ACCESS_KEY_ID"]["id"])}
     if function.name == "start_pipeline":
-        wanted |= {("roles/secretmanager.secretAccessor", secrets["OPENAI_API_KEY"]["id"])}
+        wanted |= {("roles/secretmanager.secretAccessor", secrets["PROXY_PASSWORD"]["id"])}
     return wanted
 
 

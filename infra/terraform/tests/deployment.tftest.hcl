@@ -10,10 +10,10 @@ variables {
     media  = "registry.example/media@sha256:1"
     speech = "registry.example/speech@sha256:2"
   }
-  secrets       = { OPENAI_API_KEY = ["start_pipeline"], AWS_ACCESS_KEY_ID = ["*"] }
-  use_vertex_ai = true
-  alert_email   = "somebody@example.com"
-  budget        = { billing_account = "000000-000000-000000", currency = "EUR", amount = 100 }
+  secrets     = { PROXY_PASSWORD = ["start_pipeline"], AWS_ACCESS_KEY_ID = ["*"] }
+  model       = { name = "gemini", provider = "vertex", location = "europe-west1", budget_cost = 5 }
+  alert_email = "somebody@example.com"
+  budget      = { billing_account = "000000-000000-000000", currency = "EUR", amount = 100 }
 }
 
 run "deployed" {
@@ -149,6 +149,104 @@ run "deployed" {
     error_message = "The push account must be the invoker of each service."
   }
 
+  # Grants: what a declaration asks for, each of it, and nothing but that.
+  assert {
+    condition = alltrue([
+      for member in concat(
+        [for g in google_cloud_run_v2_service_iam_member.push : g.member],
+        [google_service_account_iam_member.pubsub_signs_tokens.member],
+        [for g in google_pubsub_topic_iam_member.publisher : g.member],
+        [google_pubsub_topic_iam_member.storage_notifies.member, google_pubsub_topic_iam_member.dead_letters.member],
+        [for g in google_pubsub_subscription_iam_member.forwards : g.member],
+        [for g in google_storage_bucket_iam_member.reads_uploads : g.member],
+        [for g in google_storage_bucket_iam_member.writes_derived : g.member],
+        [for g in google_project_iam_member.vertex_ai : g.member],
+        [for g in google_project_iam_member.writes_traces : g.member],
+        [for g in google_project_iam_member.writes_metrics : g.member],
+        [for g in google_project_iam_member.connects : g.member],
+        [for g in google_project_iam_member.logs_in : g.member],
+        [for g in google_secret_manager_secret_iam_member.reader : g.member],
+      ) : !contains(["allUsers", "allAuthenticatedUsers"], member)
+    ])
+    error_message = "Nothing may be granted to everybody."
+  }
+  assert {
+    condition = alltrue([
+      for name, f in var.functions : toset([
+        for g in google_pubsub_topic_iam_member.publisher : g.topic
+        if g.member == google_service_account.function[name].member && g.role == "roles/pubsub.publisher"
+      ]) == toset([for topic in f.publishes : google_pubsub_topic.topic[topic].id])
+    ]) && length(google_pubsub_topic_iam_member.publisher) == sum([for f in var.functions : length(f.publishes)])
+    error_message = "A function must publish on its own topics, and on no others."
+  }
+  assert {
+    condition = (
+      toset(keys(google_storage_bucket_iam_member.reads_uploads)) == toset([for name, f in var.functions : name if contains(f.needs, "uploads")]) &&
+      alltrue([
+        for name, g in google_storage_bucket_iam_member.reads_uploads :
+        g.role == "roles/storage.objectViewer" && g.bucket == google_storage_bucket.uploads.name && g.member == google_service_account.function[name].member
+      ])
+    )
+    error_message = "Uploads are read by the functions that need them, and written by none."
+  }
+  assert {
+    condition = (
+      toset(keys(google_storage_bucket_iam_member.writes_derived)) == toset([for name, f in var.functions : name if contains(f.needs, "derived")]) &&
+      alltrue([
+        for name, g in google_storage_bucket_iam_member.writes_derived :
+        g.role == "roles/storage.objectUser" && g.bucket == google_storage_bucket.derived.name && g.member == google_service_account.function[name].member
+      ])
+    )
+    error_message = "What is derived is written by the functions that need it."
+  }
+  assert {
+    condition = (
+      toset(keys(google_project_iam_member.vertex_ai)) == toset([for name, f in var.functions : name if contains(f.needs, "models")]) &&
+      alltrue([
+        for name, g in google_project_iam_member.vertex_ai :
+        g.role == "roles/aiplatform.user" && g.member == google_service_account.function[name].member
+      ])
+    )
+    error_message = "Models are asked by the functions that need them."
+  }
+  assert {
+    condition = alltrue([
+      for grants in [google_project_iam_member.connects, google_project_iam_member.logs_in] : (
+        toset([for g in grants : g.member]) == toset(concat([for a in google_service_account.function : a.member], [google_service_account.migrator.member])) &&
+        alltrue([for g in grants : strcontains(g.condition[0].expression, "/instances/${google_sql_database_instance.main.name}\"")])
+      )
+    ])
+    error_message = "Every function and the migration enter this one database."
+  }
+  assert {
+    condition = (
+      google_service_account_iam_member.pubsub_signs_tokens.service_account_id == google_service_account.push.name &&
+      google_service_account_iam_member.pubsub_signs_tokens.role == "roles/iam.serviceAccountOpenIdTokenCreator" &&
+      google_service_account_iam_member.pubsub_signs_tokens.member == local.pubsub_agent
+    )
+    error_message = "Pub/Sub's agent must be allowed to sign for the push account, and for no other."
+  }
+  assert {
+    condition = alltrue([
+      for g in google_secret_manager_secret_iam_member.reader : g.role == "roles/secretmanager.secretAccessor"
+    ]) && length(google_secret_manager_secret_iam_member.reader) == length(var.functions) + 1
+    error_message = "A secret is read by those it is meant for."
+  }
+
+  # Models
+  assert {
+    condition = alltrue([
+      for service in google_cloud_run_v2_service.function :
+      { for e in service.template[0].containers[0].env : e.name => e.value if startswith(e.name, "VIDEOMOMENTS_LLM_") || e.name == "VIDEOMOMENTS_MODEL" } == {
+        VIDEOMOMENTS_MODEL           = "gemini"
+        VIDEOMOMENTS_LLM_PROVIDER    = "vertex"
+        VIDEOMOMENTS_LLM_LOCATION    = "europe-west1"
+        VIDEOMOMENTS_LLM_BUDGET_COST = "5"
+      }
+    ])
+    error_message = "The model asked for must be told to the functions, and no key where there is none."
+  }
+
   # Events
   assert {
     condition = (
@@ -245,11 +343,24 @@ run "too_many_connections" {
   expect_failures = [google_sql_database_instance.main]
 }
 
-run "secret_for_nobody" {
+# The topology of the tests is the one of the code: generated, never written by hand.
+run "topology" {
   command = plan
 
-  variables {
-    secrets = { OPENAI_API_KEY = ["no_such_function"] }
+  assert {
+    condition = alltrue([
+      for name, s in google_pubsub_subscription.push :
+      s.ack_deadline_seconds == jsondecode(file("topology.auto.tfvars.json")).subscriptions[name].ack_deadline_seconds &&
+      jsondecode(file("topology.auto.tfvars.json")).subscriptions[name].topic == var.subscriptions[name].topic
+    ]) && length(google_pubsub_subscription.push) == length(jsondecode(file("topology.auto.tfvars.json")).subscriptions)
+    error_message = "Subscriptions must be those of topology.auto.tfvars.json."
   }
-  expect_failures = [var.secrets]
+  assert {
+    condition     = toset(keys(google_pubsub_topic.topic)) == toset(jsondecode(file("topology.auto.tfvars.json")).topics)
+    error_message = "Topics must be those of topology.auto.tfvars.json."
+  }
+  assert {
+    condition     = toset(keys(google_cloud_run_v2_service.function)) == toset(keys(jsondecode(file("topology.auto.tfvars.json")).functions))
+    error_message = "Functions must be those of topology.auto.tfvars.json."
+  }
 }
