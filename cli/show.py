@@ -35,7 +35,9 @@ def show_moment(
 
 def _prompt(found: Provenance) -> list[tuple[str, str]]:
     parts = [("system", found.system)]
-    return parts if found.user is None else [*parts, ("user", found.user)]
+    if found.user is not None:
+        parts += [("user", found.user), *((turn.role, turn.text) for turn in found.turns)]
+    return parts
 
 
 def _lines(found: Provenance) -> list[str]:
@@ -77,5 +79,9 @@ def _json(found: Provenance, *, with_prompt: bool) -> Json:
         "proposal": candidate.proposal if candidate else None,
     }
     if with_prompt:
-        document["prompt"] = dict(_prompt(found))
+        prompt: Json = {"system": found.system}
+        if found.user is not None:
+            turns = [{"role": turn.role, "text": turn.text} for turn in found.turns]
+            prompt |= {"user": found.user, **({"turns": turns} if turns else {})}
+        document["prompt"] = prompt
     return document

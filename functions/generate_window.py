@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.db.candidates import candidate_values
+from shared.db.candidates import candidate_values, turns_json
 from shared.db.models import MomentCandidate
 from shared.domain.proposals import Fault
 from shared.domain.windows import Window
@@ -59,6 +59,6 @@ def _row(job: Job, asked: dict[str, Any], outcome: Outcome) -> MomentCandidate:
         prompt_id=job.config.prompt_id,
         operation="generate",
         model=job.config.model,
-        asked=asked,
+        asked=asked | turns_json(outcome.turns),
         **candidate_values(outcome.result, outcome.proposal, repaired=outcome.repaired),
     )

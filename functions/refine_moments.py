@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.db.candidates import candidate_values
+from shared.db.candidates import candidate_values, turns_json
 from shared.db.models import Moment, MomentCandidate
 from shared.db.prompts import ensure_prompt
 from shared.db.transcripts import storable
@@ -117,6 +117,6 @@ def _candidate(
         prompt_id=prompt_id,
         operation="refine",
         model=job.config.model,
-        asked=asked,
+        asked=asked | turns_json(outcome.turns),
         **values,
     )

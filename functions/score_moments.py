@@ -16,7 +16,7 @@ from shared.messages import ScoringRequested
 from shared.pipeline.asking import Asker
 from shared.pipeline.comparing import scored
 from shared.pipeline.job import Job
-from shared.pipeline.script import prompts_of, script_of, wish_of
+from shared.pipeline.script import prompts_of, script_of, system_of, wish_of
 from shared.pipeline.stage import Resources, stage
 
 NOTHING = "There is no moment to score."
@@ -41,9 +41,10 @@ def score_moments(message: ScoringRequested, job: Job) -> None:
         with job.finish(skipped=NO_WORDS if found else NOTHING):
             return
     script, prompts = script_of(job), prompts_of(job)
+    alone = job.pipeline.pipeline_type == "scores_only"
     judged = scored(
         Asker(job, message.subject),
-        prompts.system("score"),
+        system_of(job) if alone else prompts.system("score"),
         wish_of(job),
         [Item(moment.id, moment.title, _text(script, moment)) for moment in moments],
         prompts.weights,

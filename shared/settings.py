@@ -107,11 +107,15 @@ class Settings(ModelSettings):
     padding_over_words: bool = Field(
         default=False,
         description="Whether padding may reach into a neighbouring word. A run that asks for its "
-        "own padding gets all of it.",
+        "own padding gets all of it. Where clips are copied, whole GOPs hold more than the "
+        "padding: see `VIDEOMOMENTS_CLIP_MODE`.",
     )
     clip_mode: Literal["copy", "exact"] = Field(
         default="copy",
-        description="`copy`: whole GOPs, no re-encode; `exact`: starts at the very frame.",
+        description="`copy`: whole GOPs, no re-encode: a clip begins at the last keyframe before "
+        "the padding and ends at the first after it, up to 15 s further, so that neighbouring "
+        "words can be heard; its row says from where to where. `exact`: begins and ends at the "
+        "very frame.",
     )
 
     # Limits

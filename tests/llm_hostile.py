@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Callable
 
-from tests.llm_server import Json, Reply, good_moments, lines_of, moment
+from tests.llm_server import Json, Reply, good, good_moments, lines_of, moment
 
 Maker = Callable[[random.Random, Json], str]
 
@@ -123,6 +123,33 @@ def hostile(seed: int, request: Json) -> Reply:
         MAKERS[seed % len(MAKERS)](rng, request),
         finish_reason=rng.choice(["stop", "stop", "length"]),
     )
+
+
+_WILD: tuple[object, ...] = (None, -1, 10**18, 1e308, "", "12", [], {}, True, "x" * 5000, 2.5)
+
+
+def hostile_of(form: str, seed: int, request: Json) -> Reply:
+    """A hostile order, second look or set of scores: the sound one, broken in one of many ways."""
+    rng = random.Random(f"{form} {seed}")
+    sound = json.loads(good(request).content or "{}")
+    text = json.dumps(sound)
+    field = rng.choice(list(sound))
+    broken: list[str] = [
+        text[: rng.randrange(len(text))],
+        json.dumps({**sound, field: rng.choice(_WILD)}),
+        json.dumps({**sound, field: [rng.choice(_WILD)] * rng.randint(1, 300)}),
+        json.dumps({name: value for name, value in sound.items() if name != field}),
+        json.dumps({**sound, "start_time": 5.0, "delete_all": True}),
+        json.dumps([sound]),
+        json.dumps({**sound, "order": [rng.randint(-5, 10**6) for _ in range(50)]}),
+        json.dumps({**sound, "start_id": rng.randint(0, 60), "end_id": rng.randint(0, 10**6)}),
+        text.replace("5", "NaN"),
+        text.replace("5", "11"),
+        '{"order": ' + "[" * 50_000 + "]" * 50_000 + "}",
+        "Sorry, I cannot do that.",
+        "",
+    ]
+    return Reply(rng.choice(broken), finish_reason=rng.choice(["stop", "stop", "length"]))
 
 
 _ORDERS = (

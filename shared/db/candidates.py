@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -33,6 +33,26 @@ def candidate_values(
         "start_time": outcome.span.start_seconds,
         "end_time": outcome.span.end_seconds,
     }
+
+
+class Turn(Protocol):
+    """One message of a conversation."""
+
+    @property
+    def role(self) -> str:
+        """Whose it is."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """What it says."""
+        ...
+
+
+def turns_json(turns: Sequence[Turn]) -> dict[str, Any]:
+    """What was said between the first message and the answer, as a part of what was asked."""
+    told = [{"role": turn.role, "text": storable(turn.text)} for turn in turns]
+    return {"turns": told} if told else {}
 
 
 def proposal_json(proposal: Proposal | None) -> dict[str, Any]:

@@ -93,6 +93,11 @@ class Asker:
             raise
         return self._read(again, read), again, second
 
+    def ask_and_read(self, question: Question, read: Callable[[str], T]) -> tuple[T, Asked]:
+        """One answer as `read` reads it. Raises as `ask`, and `Unreadable`, which is noted."""
+        asked = self.ask(question)
+        return self._read(asked, read), asked
+
     def _read(self, asked: Asked, read: Callable[[str], T]) -> T:
         try:
             return read(asked.answer.text)

@@ -11,7 +11,7 @@ from shared.llm.protocol import Endpoint
 from shared.pipeline.asking import MARGIN_SECONDS, Asker
 from shared.pipeline.job import Job
 from shared.pipeline.proposing import Reader
-from shared.pipeline.script import bounds_of, prompts_of, wish_of
+from shared.pipeline.script import bounds_of, system_of, wish_of
 
 READ_SECONDS = 300
 """Time limit of a message that reads windows; one window may take two answers."""
@@ -26,7 +26,7 @@ def windows_of(job: Job, endpoint: Endpoint, script: Script) -> list[Window]:
     Raises `Reject` where prompt and answer leave no room for any transcript.
     """
     settings = job.settings
-    around = estimated_tokens(prompts_of(job).system("generate")) + estimated_tokens(wish_of(job))
+    around = estimated_tokens(system_of(job)) + estimated_tokens(wish_of(job))
     # A mended answer is asked for with the first one before it.
     room = endpoint.context_tokens - 2 * endpoint.answer_tokens - around - _AROUND_TOKENS
     if room < _LEAST_TOKENS:
@@ -61,7 +61,7 @@ def reader_of(job: Job, asker: Asker, script: Script, window_count: int) -> Read
         asker,
         script,
         bounds,
-        prompts_of(job).system("generate"),
+        system_of(job),
         wish_of(job),
         count=min(12, max(2, wanted)),
     )

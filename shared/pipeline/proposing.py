@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from shared.domain.moments import Bounds
 from shared.domain.proposals import Fault, Placed, Proposal, place
@@ -24,16 +25,21 @@ from shared.llm.protocol import Question, Turn
 from shared.llm.rendering import generation_message, generation_repair, refinement_message
 from shared.pipeline.asking import Asked, Asker, Refused, is_over_budget
 
+T = TypeVar("T")
 FEWER = "Answer with fewer moments and shorter reasons."
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One proposal and what came of it; `proposal` is None where nothing could be read."""
+    """One proposal and what came of it; `proposal` is None where nothing could be read.
+
+    `turns`: what followed the first message before the answer, where that was asked for again.
+    """
 
     proposal: Proposal | None
     result: Placed | Fault
     repaired: bool = False
+    turns: tuple[Turn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ class Reader:
             return [Outcome(None, Fault("model_refused", f"The model would not answer: {refusal}"))]
         except Unreadable as error:
             return [Outcome(None, Fault("invalid_answer", str(error)))]
-        outcomes = self._placed(found, window, repaired=False)
+        outcomes = self._placed(found, window, answered.turns[1:], repaired=False)
         self._note(asked, outcomes)
         faults = [o for o in outcomes if isinstance(o.result, Fault)]
         if not faults or answered is not question:
@@ -78,27 +84,26 @@ class Reader:
     ) -> list[Outcome]:
         listed = [f"{_named(fault)}: {_reason(fault)}" for fault in faults[:20]]
         second = question.again(asked.answer.text, generation_repair(listed))
-        try:
-            again = self.asker.ask(second)
-            found = read_moments(again.answer.text)
-        except (Refused, Unreadable):
-            # What is wrong is on record already; the mending was only an offer.
+        mended = mended_once(self.asker, second, read_moments)
+        if mended is None:
             return []
-        except Reject as reject:
-            if is_over_budget(reject):
-                return []
-            raise
-        outcomes = self._placed(found, window, repaired=True)
+        found, again = mended
+        outcomes = self._placed(found, window, second.turns[1:], repaired=True)
         self._note(again, outcomes)
         return outcomes
 
     def _placed(
-        self, found: Sequence[Proposal | Fault], window: Window, *, repaired: bool
+        self,
+        found: Sequence[Proposal | Fault],
+        window: Window,
+        turns: tuple[Turn, ...],
+        *,
+        repaired: bool,
     ) -> list[Outcome]:
         return [
-            Outcome(None, one, repaired)
+            Outcome(None, one, repaired, turns)
             if isinstance(one, Fault)
-            else Outcome(one, place(one, self.script, window, self.bounds), repaired)
+            else Outcome(one, place(one, self.script, window, self.bounds), repaired, turns)
             for one in found
         ]
 
@@ -129,23 +134,27 @@ class SecondLook:
             )
         except Unreadable as error:
             return [Outcome(None, Fault("invalid_answer", str(error)))]
-        first = self._placed(found, window, focus, repaired=False)
+        first = self._placed(found, window, focus, answered.turns[1:], repaired=False)
         self._note(asked, first)
         if not isinstance(first.result, Fault) or answered is not question:
             return [first]
         second = question.again(asked.answer.text, generation_repair([first.result.reason]))
-        try:
-            again = self.asker.ask(second)
-            mended = self._placed(
-                read(again.answer.text, RefinedMoment), window, focus, repaired=True
-            )
-        except Unreadable:
+        mended = mended_once(self.asker, second, partial(read, form=RefinedMoment))
+        if mended is None:
             return [first]
-        self._note(again, mended)
-        return [first, mended]
+        found, again = mended
+        placed = self._placed(found, window, focus, second.turns[1:], repaired=True)
+        self._note(again, placed)
+        return [first, placed]
 
     def _placed(
-        self, moment: RefinedMoment, window: Window, focus: Window, *, repaired: bool
+        self,
+        moment: RefinedMoment,
+        window: Window,
+        focus: Window,
+        turns: tuple[Turn, ...],
+        *,
+        repaired: bool,
     ) -> Outcome:
         proposal = as_proposal(moment)
         result = place(proposal, self.script, window, self.bounds)
@@ -157,11 +166,28 @@ class SecondLook:
                 f"That is another moment: keep to sentences {focus.first} to {focus.last} or some "
                 "of them.",
             )
-        return Outcome(proposal, result, repaired)
+        return Outcome(proposal, result, repaired, turns)
 
     def _note(self, asked: Asked, outcome: Outcome) -> None:
         faults = [_reason(outcome)] if isinstance(outcome.result, Fault) else []
         self.asker.note(asked, {"moments": 1, "faults": faults})
+
+
+def mended_once(
+    asker: Asker, second: Question, read_as: Callable[[str], T]
+) -> tuple[T, Asked] | None:
+    """The answer to a repair; None where it is none: what is wrong is on record already.
+
+    Mending is an offer. Neither a refusal nor a spent budget takes back what was answered.
+    """
+    try:
+        return asker.ask_and_read(second, read_as)
+    except (Refused, Unreadable):
+        return None
+    except Reject as reject:
+        if is_over_budget(reject):
+            return None
+        raise
 
 
 def _named(outcome: Outcome) -> str:

@@ -18,6 +18,7 @@ from shared.domain.scenes import METHOD as SCENES
 from shared.domain.script import Script
 from shared.domain.windows import Window
 from shared.errors import Reject
+from shared.llm.protocol import Turn
 from shared.llm.rendering import generation_message, refinement_message
 from shared.pipeline.endpoints import is_extractive
 from shared.pipeline.script import bounds_of
@@ -27,7 +28,10 @@ NO_WORDS = "No speech: the moment was chosen from scene changes and loudness."
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where a moment comes from. `user` is None where no model was asked."""
+    """Where a moment comes from. `user` is None where no model was asked.
+
+    `turns`: the rest of the conversation, where the moment was asked for again, mended.
+    """
 
     moment: Moment
     parent: str | None
@@ -36,6 +40,7 @@ class Provenance:
     candidate: MomentCandidate | None
     system: str
     user: str | None
+    turns: tuple[Turn, ...] = ()
 
 
 def provenance_of(session: Session, identifier: str) -> Provenance:
@@ -70,7 +75,13 @@ def provenance_of(session: Session, identifier: str) -> Provenance:
         candidate,
         _system(moment, prompt),
         user,
+        _turns(candidate),
     )
+
+
+def _turns(candidate: MomentCandidate | None) -> tuple[Turn, ...]:
+    told = candidate.asked.get("turns", []) if candidate is not None else []
+    return tuple(Turn(turn["role"], turn["text"]) for turn in told)
 
 
 def _system(moment: Moment, prompt: Prompt | None) -> str:

@@ -46,6 +46,14 @@ def prompts_of(job: Job) -> PromptSet:
     return load_prompt_set(job.options.kind or job.settings.kind, job.settings.prompt_folder)
 
 
+def system_of(job: Job) -> str:
+    """The system prompt the run was begun with: a file edited since changes no run under way."""
+    with job.read() as session:
+        return session.execute(
+            select(models.Prompt.system_prompt).where(models.Prompt.id == job.config.prompt_id)
+        ).scalar_one()
+
+
 def wish_of(job: Job) -> str:
     """The user's own instruction; empty where there is none."""
     with job.read() as session:

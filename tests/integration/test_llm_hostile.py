@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 from shared.db.models import Moment, MomentCandidate, StageRun
@@ -10,7 +11,7 @@ from shared.domain.proposals import occurs
 from shared.domain.script import Script
 from shared.domain.transcript import Transcript
 from tests.integration.test_llm_chain import check_moments
-from tests.llm_hostile import INJECTIONS, MAKERS, hostile, obedient
+from tests.llm_hostile import INJECTIONS, MAKERS, hostile, hostile_of, obedient
 from tests.llm_runs import LlmRuns, llm_runs, talk
 from tests.llm_server import Json, Reply, form_of, good, lines_of, llm_server
 
@@ -55,6 +56,42 @@ def test_two_hundred_hostile_outputs_make_no_wrong_row(database_url: str, tmp_pa
         _check_candidates(runs, transcript)
         assert len({c.rejection_code for c in runs.rows(MomentCandidate)}) >= 6
         assert not any("\x1b" in m.title or "\n" in m.title for m in runs.moments())
+
+
+def test_no_later_answer_makes_a_wrong_row_either(database_url: str, tmp_path: Path) -> None:
+    """Orders, second looks and scores are hostile, too: the moments stay, sound and scored."""
+    numbers = iter(range(10_000))
+    lock = threading.Lock()
+
+    def script(request: Json) -> Reply:
+        form = form_of(request)
+        if form == "moments":
+            return good(request)
+        with lock:
+            number = next(numbers)
+        return hostile_of(form, number, request)
+
+    with (
+        llm_server(script) as server,
+        llm_runs(database_url, tmp_path, server.url, llm_timeout_seconds=20) as runs,
+    ):
+        transcripts = [talk(40, seed=seed) for seed in range(30)]
+        begun = [runs.begin(transcript) for transcript in transcripts]
+        ended = [runs.wait(identifier) for identifier in begun]
+        assert {pipeline.status for pipeline in ended} <= {"completed", "partial"}
+        assert {p.error_stage for p in ended} <= {None, "score_moments", "refine_moments"}
+        assert len(server.requests) - len(server.of("moments")) >= OUTPUTS
+        moments = runs.rows(Moment)
+        assert {m.video_id for m in moments if not m.is_refined} == {p.video_id for p in ended}
+        assert all(m.score is not None and 0 <= m.score <= 10 for m in moments)
+        scripts = dict(zip([p.video_id for p in ended], transcripts, strict=True))
+        for moment in moments:
+            words = scripts[moment.video_id].words
+            for cut in (moment.start_time, moment.end_time):
+                assert not any(w.start_seconds + 1e-3 < cut < w.end_seconds - 1e-3 for w in words)
+            assert 3 <= moment.end_time - moment.start_time <= 60
+        for row in runs.rows(MomentCandidate):
+            assert (row.status == "rejected") == bool(row.rejection_code and row.reason)
 
 
 def _check_candidates(runs: LlmRuns, transcript: Transcript) -> None:

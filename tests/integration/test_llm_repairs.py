@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.db.models import MomentCandidate, StageRun
+from shared.db.models import AiRequest, MomentCandidate, StageRun
 from tests.llm_runs import llm_runs, talk
 from tests.llm_server import (
     Json,
@@ -140,3 +140,48 @@ def test_another_moment_is_no_refinement(database_url: str, tmp_path: Path) -> N
         assert [c.rejection_code for c in refused] == ["another_moment", "another_moment"]
         (look,) = [run for run in runs.rows(StageRun) if run.stage == "refine_moments"]
         assert (look.status, look.error_code) == ("skipped", "nothing_to_do")
+
+
+def test_a_refused_mending_takes_nothing_back(database_url: str, tmp_path: Path) -> None:
+    """The look that was of no use stays on record; the moment is as it was, the run completed."""
+
+    def refuses_twice(request: Json) -> Reply:
+        if len(request["messages"]) > 2:
+            return Reply(None, refusal="Not again.")
+        answer = moment(0, 0, "words that nobody ever said")
+        del answer["scores"]
+        return Reply(json.dumps(answer))
+
+    with (
+        llm_server(only("moment", refuses_twice)) as server,
+        llm_runs(database_url, tmp_path, server.url, max_moments=1, llm_score=False) as runs,
+    ):
+        assert runs.run(TALK).status == "completed"
+        looks = [c for c in runs.rows(MomentCandidate) if c.operation == "refine"]
+        assert [(c.status, c.repaired) for c in looks] == [("rejected", False)]
+        assert looks[0].reason
+        assert not runs.moments(refined=True)
+
+
+def test_every_answer_has_its_reading_on_record(database_url: str, tmp_path: Path) -> None:
+    """Of an unreadable repair, too, it is written what could not be read."""
+
+    def script(request: Json) -> Reply:
+        if form_of(request) != "moments":
+            return good(request)
+        if len(request["messages"]) > 2:
+            return Reply("No JSON at all.")
+        answer = json.loads(good(request).content or "")
+        answer["moments"][0]["quote"] = "words that nobody ever said"
+        return Reply(json.dumps(answer))
+
+    with (
+        llm_server(script) as server,
+        llm_runs(database_url, tmp_path, server.url, **ALONE) as runs,
+    ):
+        assert runs.run(TALK).status == "completed"
+        calls = [call for call in runs.rows(AiRequest) if call.operation == "generate"]
+        assert len(calls) == 2
+        assert calls[0].parse_result
+        assert calls[0].parse_result["faults"]
+        assert calls[1].parse_result == {"unreadable": "It has no JSON object."}
