@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from cli.docs_errors import errors_page
+from cli.docs_telemetry import telemetry_page
 from cli.topology import topology_markdown
 from cli.topology_terraform import terraform_variables
 from functions.main import TOPOLOGY
@@ -37,6 +38,7 @@ def pages() -> Mapping[str, Callable[[], str]]:
         "docs/settings.md": settings_page,
         "docs/pipeline.md": lambda: pipeline_page(TOPOLOGY),
         "docs/errors.md": lambda: errors_page(ROOT, NOTICE),
+        "docs/telemetry.md": lambda: telemetry_page(NOTICE),
         "infra/terraform/topology.auto.tfvars.json": lambda: terraform_variables(TOPOLOGY),
     }
 

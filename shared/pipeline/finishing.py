@@ -63,12 +63,31 @@ class Done:
                 StageRun.status.in_(UNFINISHED),
             )
         ).scalar_one()
-        return bool(others == 0)
+        if others:
+            return False
+        self._link_siblings()
+        return True
+
+    def _link_siblings(self) -> None:
+        """What comes together in this run is told by its span, whose parent is only its own."""
+        if not spans.recorded():
+            return
+        siblings = self.session.execute(
+            select(StageRun.traceparent)
+            .where(
+                StageRun.pipeline_id == self.run.pipeline.id,
+                StageRun.stage == self.stage.name,
+                StageRun.id != self.run.run_id,
+            )
+            .order_by(StageRun.id)
+        ).scalars()
+        for traceparent in siblings:
+            spans.current().link(traceparent)
 
     def sibling_results(self) -> list[Any]:
         """What the completed runs of this stage left as `result`, this one's included."""
-        siblings = self.session.execute(
-            select(StageRun.result, StageRun.traceparent)
+        results = self.session.execute(
+            select(StageRun.result)
             .where(
                 StageRun.pipeline_id == self.run.pipeline.id,
                 StageRun.stage == self.stage.name,
@@ -76,11 +95,8 @@ class Done:
                 StageRun.status == "completed",
             )
             .order_by(StageRun.id)
-        ).all()
-        for sibling in siblings:
-            spans.current().link(sibling.traceparent)
-        results = [*(sibling.result for sibling in siblings), self.result]
-        return [result for result in results if result is not None]
+        ).scalars()
+        return [result for result in [*results, self.result] if result is not None]
 
 
 @dataclass(frozen=True, slots=True)

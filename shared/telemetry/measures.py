@@ -15,35 +15,70 @@ _WAITS = (*_SECONDS, 1800.0, 3600.0, 14_400.0)
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A figure: a sum that grows, a distribution, or the last value."""
+    """A sum that grows, a distribution, or the last value; `labels` are its attributes."""
 
     name: str
     kind: Literal["counter", "histogram", "gauge"]
     unit: str
+    labels: tuple[str, ...]
     description: str
     bounds: tuple[float, ...] = ()
 
 
+_RUN = ("stage", "status")
 STAGE_DURATION = Measure(
-    "videomoments.stage.duration", "histogram", "s", "Of a stage run, by stage and status", _SECONDS
+    "videomoments.stage.duration", "histogram", "s", _RUN, "Time a stage run took", _SECONDS
 )
 QUEUE_AGE = Measure(
-    "videomoments.queue.age", "histogram", "s", "How long a stage run had been due", _WAITS
+    "videomoments.queue.age",
+    "histogram",
+    "s",
+    ("stage",),
+    "How long a stage run had been due when it was taken up",
+    _WAITS,
 )
-BYTES_READ = Measure("videomoments.bytes.read", "counter", "By", "Fetched from the object store")
-BYTES_WRITTEN = Measure("videomoments.bytes.written", "counter", "By", "Put into the object store")
-MEDIA = Measure("videomoments.media.duration", "counter", "s", "Length of the media worked on")
-TOKENS = Measure("videomoments.tokens", "counter", "{token}", "Of language models, by kind")
-COST = Measure("videomoments.cost", "counter", "{cost}", "In the currency the prices are set in")
+BYTES_READ = Measure(
+    "videomoments.bytes.read", "counter", "By", _RUN, "Fetched from the object store"
+)
+BYTES_WRITTEN = Measure(
+    "videomoments.bytes.written", "counter", "By", _RUN, "Put into the object store"
+)
+MEDIA = Measure(
+    "videomoments.media.duration", "counter", "s", _RUN, "Length of the media worked on"
+)
+TOKENS = Measure(
+    "videomoments.tokens",
+    "counter",
+    "{token}",
+    (*_RUN, "kind"),
+    "Tokens of language models, `input` or `output`",
+)
+COST = Measure(
+    "videomoments.cost",
+    "counter",
+    "{cost}",
+    _RUN,
+    "Cost of language models, in the currency of their prices",
+)
 FAILURES = Measure(
-    "videomoments.failures", "counter", "{failure}", "By stage and code; final or tried again"
+    "videomoments.failures",
+    "counter",
+    "{failure}",
+    ("stage", "code", "final"),
+    "Failures by code; not `final` is what is tried again",
 )
 DELIVERIES = Measure(
-    "videomoments.deliveries", "counter", "{delivery}", "Of messages, by stage and outcome"
+    "videomoments.deliveries",
+    "counter",
+    "{delivery}",
+    ("stage", "outcome"),
+    "Deliveries of messages, by how they ended",
 )
-PIPELINES = Measure("videomoments.pipelines.running", "gauge", "{pipeline}", "Not ended yet")
+PIPELINES = Measure(
+    "videomoments.pipelines.running", "gauge", "{pipeline}", (), "Runs that have not ended"
+)
 OLDEST = Measure(
-    "videomoments.queue.oldest", "gauge", "s", "How long the longest waiting run has been due"
+    "videomoments.queue.oldest", "gauge", "s", (), "How long the longest waiting run has been due"
 )
 MEASURES = (
     STAGE_DURATION,

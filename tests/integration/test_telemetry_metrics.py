@@ -98,6 +98,9 @@ def test_figures_are_the_ledgers(world: World, tmp_path: Path, collector: Collec
     for stage in {run.stage for run in runs}:
         total = sum(wait for key, wait in waits.items() if ("stage", stage) in key)
         assert queued[labels(stage=stage)] == pytest.approx(total, abs=0.001 * len(runs))
+    said = {measure.name: set(measure.labels) for measure in MEASURES}
+    for name in found.metrics:
+        assert all({key for key, _ in labels} == said[name] for labels in found.sums(name)), name
     units = {measure.name: measure.unit for measure in MEASURES}
     assert {metric.unit for metric in found.metrics.values()} <= set(units.values())
     assert all(metric.unit == units[name] for name, metric in found.metrics.items())
