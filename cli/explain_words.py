@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from textwrap import shorten
 from typing import Any
 
+from cli.explain_causes import cause_of, step_words, without_types
 from cli.quantities import count_words, time_words
 from cli.tables import clock_time
 from shared.error_codes import meaning_of, remedy_of
 from shared.pipeline.ending import PIPELINE_FAILED
+from shared.pipeline.failing import EXHAUSTED
 
 Json = dict[str, Any]
 
@@ -68,27 +70,28 @@ def _running_lines(stages: Sequence[Json]) -> Iterator[str]:
 
 
 def _at_work(stage: Json) -> str:
-    line = f"{stage['stage']} is at work for {time_words(stage['seconds'] or 0)}"
+    line = f"At work for {time_words(stage['seconds'] or 0)}: {step_words(stage['stage'])}"
     line += f", attempt {stage['attempt']}" if stage["attempt"] > 1 else ""
     left = stage["lease_seconds_left"]
     if left is not None and left < 0:
         return (
-            f"{line}, but its worker was not heard of for {time_words(-left)}: "
-            "the next sweep gives the step to another."
+            f"{line}, but its worker was not heard of for {time_words(-left)}: the step is given "
+            "to another within a minute."
         )
     return f"{line}."
 
 
 def _waiting(stage: Json) -> str:
-    line = f"{stage['stage']} is waiting"
     if stage["waited_seconds"] < 0:
-        line += f" for its next attempt, due in {time_words(-stage['waited_seconds'])}"
+        line = f"Due in {time_words(-stage['waited_seconds'])}: {step_words(stage['stage'])} again"
     else:
-        line += f" to be taken up for {time_words(stage['waited_seconds'])}"
-    if stage["error_message"]:
-        line += f"; attempt {stage['attempt']} failed: {_sentence(stage['error_message'])}"
-        return line
-    return f"{line}."
+        line = f"Waiting for {time_words(stage['waited_seconds'])}: {step_words(stage['stage'])}"
+    message = stage["error_message"]
+    if not message:
+        return f"{line}."
+    line += f". Attempt {stage['attempt']} failed: {_sentence(without_types(message))}"
+    cause = cause_of(message)
+    return f"{line} {cause.meaning} {cause.remedy}" if cause else line
 
 
 def _failure_lines(pipeline: Json, stages: Sequence[Json], video: str) -> Iterator[str]:
@@ -99,14 +102,19 @@ def _failure_lines(pipeline: Json, stages: Sequence[Json], video: str) -> Iterat
             groups.setdefault((stage["stage"], stage["error_code"] or ""), []).append(stage)
     for (name, code), failed in groups.items():
         times = f", {len(failed)} times" if len(failed) > 1 else ""
-        yield f"What failed: {name}{times}{_about(failed, titles)} (code {code})"
-        yield f"  Why: {_reasons(failed)} {meaning_of(code)}"
-        yield f"  What to do: {remedy_of(code, video)}"
+        yield f"What failed: {step_words(name)}{times}{_about(failed, titles)}"
+        cause = cause_of(failed[0]["error_message"]) if code == EXHAUSTED else None
+        why = cause.meaning if cause else meaning_of(code)
+        yield f"  Why: {why} {_reasons(failed)} (code {code})"
+        again = f"Then `videomoments retry {video}`."
+        remedy = f"{cause.remedy} {again}" if cause else remedy_of(code, video)
+        yield f"  What to do: {remedy}"
 
 
 def _reasons(failed: Sequence[Json]) -> str:
     """The messages, each once; of many, the first."""
-    said = list(dict.fromkeys(_sentence(stage["error_message"] or "") for stage in failed))
+    texts = [without_types(stage["error_message"] or "No reason was kept") for stage in failed]
+    said = list(dict.fromkeys(_sentence(text) for text in texts))
     more = f" ({len(said) - 1} more like it.)" if len(said) > 1 else ""
     return f"{said[0]}{more}"
 
@@ -132,9 +140,10 @@ def _skipped_lines(stages: Sequence[Json]) -> Iterator[str]:
         if stage["error_code"] == PIPELINE_FAILED:
             left_out[stage["stage"]] = None
         else:
-            yield f"Skipped: {stage['stage']}. {_sentence(stage['error_message'] or 'No reason')}"
+            reason = _sentence(stage["error_message"] or "No reason")
+            yield f"Left out: {step_words(stage['stage'])}. {reason}"
     if left_out:
-        yield f"Not begun because of that: {', '.join(left_out)}."
+        yield f"Not begun because of that: {', '.join(map(step_words, left_out))}."
 
 
 def _advice(pipeline: Json, stages: Sequence[Json], video: str) -> Iterator[str]:
@@ -149,6 +158,12 @@ def _advice(pipeline: Json, stages: Sequence[Json], video: str) -> Iterator[str]
         )
     elif pipeline["status"] == "running":
         yield "What to do: nothing but wait."
+    elif pipeline["status"] == "completed" and not pipeline["moments"]:
+        yield (
+            "What to do: nothing, if that is as it should be. If there is speech in it, "
+            "`videomoments doctor` says what listens; `videomoments run --help` has the bounds "
+            "that moments are chosen by."
+        )
     elif pipeline["status"] == "completed":
         yield "What to do: nothing."
 

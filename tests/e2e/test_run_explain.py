@@ -54,7 +54,7 @@ def test_what_failed_is_explained_and_a_retry_does_only_that(
 
     told = videomoments("explain", video, "--data", data, env=env).stdout
     assert "It is partial" in told
-    assert "What failed: cut_clip, 2 times, for the moments “" in told
+    assert "What failed: cutting a clip (cut_clip), 2 times, for the moments “" in told
     assert "What to do: " in told
     assert f"videomoments retry {video}" in told
 

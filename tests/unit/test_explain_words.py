@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from cli.explain_causes import STEPS
 from cli.explain_words import ENDS, run_lines
 from cli.quantities import count_words, size_words, time_words
+from functions.main import TOPOLOGY
 from shared.error_codes import ERROR_CODES
 
 Json = dict[str, Any]
@@ -53,14 +55,15 @@ def said(pipeline: Json, *steps: Json) -> str:
 
 def failed(code: str, **values: Any) -> Json:
     """A failed step."""
-    return step("failed", error_code=code, error_message="The disk is full", **values)
+    return step("failed", error_code=code, error_message="It went wrong", **values)
 
 
 def test_a_failure_is_told_with_reason_meaning_remedy_and_command() -> None:
     """Which step, about what, why, what that means, and the command to give."""
     text = said(run("partial"), failed("attempts_exhausted"))
-    assert "What failed: cut_clip, for the moment “On the tides” at 1:02.0" in text
-    assert "Why: The disk is full. The step was tried as often as is allowed" in text
+    assert "What failed: cutting a clip (cut_clip), for the moment “On the tides” at 1:02.0" in text
+    assert "Why: The step was tried as often as is allowed" in text
+    assert "It went wrong. (code attempts_exhausted)" in text
     assert f"`videomoments retry {VIDEO}`" in text
     assert text.endswith(f"videomoments retry {VIDEO}   (does again only what failed)")
 
@@ -78,7 +81,7 @@ def test_the_same_failure_many_times_is_told_once() -> None:
     """With how often, and the first of the moments it was about."""
     text = said(run("failed"), *[failed("damaged_media") for _ in range(5)])
     assert text.count("What failed") == 1
-    assert "cut_clip, 5 times" in text
+    assert "(cut_clip), 5 times" in text
     assert "and 2 more" in text
 
 
@@ -90,8 +93,8 @@ def test_what_was_left_out_is_told_apart_from_what_was_not_needed() -> None:
         step("skipped", "make_thumbnail", error_code="pipeline_failed", error_message="x"),
         step("skipped", "split_audio", error_code="nothing_to_do", error_message="No sound"),
     )
-    assert "Not begun because of that: make_thumbnail." in text
-    assert "Skipped: split_audio. No sound." in text
+    assert "Not begun because of that: making a thumbnail (make_thumbnail)." in text
+    assert "Left out: taking out the sound (split_audio). No sound." in text
 
 
 def test_a_run_under_way_says_what_is_at_work_and_what_waits() -> None:
@@ -105,10 +108,10 @@ def test_a_run_under_way_says_what_is_at_work_and_what_waits() -> None:
         step("queued"),
     )
     assert "1 of 5 known steps ended" in text
-    assert "cut_clip is at work for 2 min 10 s, attempt 2." in text
+    assert "At work for 2 min 10 s: cutting a clip (cut_clip), attempt 2." in text
     assert "its worker was not heard of for 12 s" in text
-    assert "its next attempt, due in 8 s; attempt 1 failed: no answer." in text
-    assert "waiting to be taken up for 2 s." in text
+    assert "Due in 8 s: cutting a clip (cut_clip) again. Attempt 1 failed: no answer." in text
+    assert "Waiting for 2 s: cutting a clip (cut_clip)." in text
     assert text.endswith("nothing but wait.")
 
 
@@ -148,3 +151,52 @@ def test_amounts_in_words() -> None:
     times = [time_words(n) for n in (0, 59.4, 59.6, 3599, 3600, 90_000)]
     assert times == ["0 s", "59 s", "1 min 0 s", "59 min 59 s", "1 h 0 min", "1 day 1 h"]
     assert [count_words(n, "clip") for n in (0, 1, 2)] == ["no clips", "1 clip", "2 clips"]
+
+
+def test_every_stage_has_its_plain_words() -> None:
+    """Nobody has to know what a function is called to know what it does."""
+    assert STEPS.keys() == {stage.name for stage in TOPOLOGY.stages}
+
+
+@pytest.mark.parametrize(
+    ("error", "meaning", "shown"),
+    [
+        (
+            "OSError: [Errno 28] No space left on device",
+            "There was no room left on the disk.",
+            "The last error: No space left on device.",
+        ),
+        (
+            "StorageUnavailable: gs://b/o: the store answers 503",
+            "The store of the files did not answer.",
+            "gs://b/o: the store answers 503.",
+        ),
+        (
+            "MediaError: ffmpeg ended with -9: it said nothing",
+            "Memory ran out",
+            "ffmpeg ended with -9",
+        ),
+        ("The worker was not heard of any more.", "Its worker ended in the middle", "any more."),
+    ],
+)
+def test_what_was_tried_too_often_is_told_by_its_cause(
+    error: str, meaning: str, shown: str
+) -> None:
+    """The likely cause first, then what was said, without the names of errors, then what helps."""
+    message = f"Gave up after 5 attempts. The last error: {error}"
+    text = said(
+        run("failed"), step("failed", error_code="attempts_exhausted", error_message=message)
+    )
+    assert f"Why: {meaning}" in text
+    assert shown in text
+    assert "Error:" not in text
+    assert "Errno" not in text
+    assert f"`videomoments retry {VIDEO}`" in text
+    waiting = step("queued", waited_seconds=-8.0, error_message=error)
+    assert meaning in said(run("running"), waiting)
+
+
+def test_a_completed_run_without_moments_says_where_to_look() -> None:
+    """Silence may be right, or an engine that hears nothing."""
+    assert "what listens" in said(run("completed", moments=[]))
+    assert said(run("completed")).endswith("What to do: nothing.")

@@ -1,0 +1,96 @@
+"""Plain words for the steps of a run, and for errors that pass: what it was, and what helps."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+STEPS = {
+    "start_pipeline": "taking in the request",
+    "probe_video": "looking into the file",
+    "split_audio": "taking out the sound",
+    "transcribe_audio": "listening to the speech",
+    "generate_moments": "finding the moments",
+    "generate_window": "letting the model read the transcript",
+    "choose_moments": "choosing among what the model proposed",
+    "refine_moments": "refining a moment's bounds",
+    "score_moments": "scoring the moments",
+    "cut_clip": "cutting a clip",
+    "make_thumbnail": "making a thumbnail",
+}
+
+
+class Cause(NamedTuple):
+    """Both are whole sentences."""
+
+    meaning: str
+    remedy: str
+
+
+_MEMORY = Cause(
+    "Memory ran out, or the system killed the work to get some.",
+    "Give the functions more memory, or let fewer work at the same time.",
+)
+# By what the recorded error says; the first that fits.
+_CAUSES = (
+    (
+        re.compile(r"No space left|Disk quota exceeded|\b53100\b|disk is full", re.IGNORECASE),
+        Cause(
+            "There was no room left on the disk.",
+            "Make room where temporary files and the buckets' files are; `videomoments gc` may "
+            "find some.",
+        ),
+    ),
+    (re.compile(r"Cannot allocate memory|MemoryError|ended with -9\b"), _MEMORY),
+    (
+        re.compile(r"StorageUnavailable"),
+        Cause(
+            "The store of the files did not answer.",
+            "`videomoments doctor` says whether the buckets can be used now.",
+        ),
+    ),
+    (
+        re.compile(r"ModelUnavailable"),
+        Cause(
+            "The language model did not answer.",
+            "`videomoments doctor` says whether its endpoint can be used now.",
+        ),
+    ),
+    (
+        re.compile(r"PermissionError|Permission denied"),
+        Cause(
+            "A file or folder may not be used by this account.",
+            "Allow it to read and write there.",
+        ),
+    ),
+    (
+        re.compile(r"OperationalError|InterfaceError|QueuePool limit"),
+        Cause(
+            "The database did not answer in time.",
+            "`videomoments doctor` says whether it can be used now.",
+        ),
+    ),
+    (
+        re.compile(r"worker was not heard of"),
+        Cause(
+            "Its worker ended in the middle of it, or lost touch with the database.",
+            "If that goes on, see the workers' logs: they may lack memory, or be stopped.",
+        ),
+    ),
+)
+_TYPE = re.compile(r"\b[A-Z]\w*(?:Error|Unavailable|Exception|Failed): (?:\[Errno \d+\] )?")
+
+
+def step_words(stage: str) -> str:
+    """What the step does, with its name."""
+    return f"{STEPS[stage]} ({stage})" if stage in STEPS else stage
+
+
+def cause_of(message: str | None) -> Cause | None:
+    """What an error that may pass most likely was; None where nobody can tell from its text."""
+    return next((cause for sign, cause in _CAUSES if sign.search(message or "")), None)
+
+
+def without_types(message: str) -> str:
+    """The message without the names that errors have in the code."""
+    return _TYPE.sub("", message)
