@@ -10,6 +10,7 @@ import pytest
 
 from cli.topology_terraform import terraform_variables
 from functions.main import TOPOLOGY
+from tests.infra.planted import PLANTED, WRONG, Mistake
 from tests.infra.provider_schema import SCHEMA_FILE, TERRAFORM, used_types
 from tests.infra.terraform import Workspace
 
@@ -63,87 +64,34 @@ def test_the_schema_has_every_type_in_use() -> None:
     assert f'version = "~> {major_and_minor}"' in wanted
 
 
-# (file, what is there, what is written instead, what Terraform says)
-PLANTED = {
-    "misspelt argument": (
-        "subscriptions.tf",
-        "ack_deadline_seconds       =",
-        "ack_deadline_second        =",
-        "Unsupported argument",
-    ),
-    "missing argument": (
-        "storage.tf",
-        '  payload_format = "JSON_API_V1"\n',
-        "",
-        "Missing required argument",
-    ),
-    "unknown block": ("subscriptions.tf", "retry_policy {", "retries {", "Unsupported block type"),
-    "block in the wrong place": (
-        "services.tf",
-        "    scaling {\n",
-        "    vpc_access {\n      scaling {}\n    }\n    scaling {\n",
-        "Unsupported block type",
-    ),
-    "too many blocks": (
-        "subscriptions.tf",
-        "  retry_policy {",
-        "  retry_policy {}\n  retry_policy {",
-        "Too many retry_policy blocks",
-    ),
-    "missing block": (
-        "secrets.tf",
-        "  replication {\n    auto {}\n  }\n",
-        "",
-        "Insufficient replication blocks",
-    ),
-    "undeclared resource": (
-        "scheduler.tf",
-        "google_pubsub_topic.topic[",
-        "google_pubsub_topic.topics[",
-        "Reference to undeclared resource",
-    ),
-    "undeclared variable": (
-        "topics.tf",
-        "toset(var.topics)",
-        "toset(var.topic)",
-        "Reference to undeclared input variable",
-    ),
-    "attribute that is not there": (
-        "outputs.tf",
-        "service.uri",
-        "google_cloud_run_v2_job.migrate.uri",
-        "Unsupported attribute",
-    ),
-    "wrong type": (
-        "scheduler.tf",
-        'schedule    = "* * * * *"',
-        'schedule    = ["* * * * *"]',
-        "Incorrect attribute value type",
-    ),
-    "unknown resource type": (
-        "registry.tf",
-        '"google_artifact_registry_repository"',
-        '"google_artifact_repository"',
-        "Invalid resource type",
-    ),
-    "argument where a block belongs": (
-        "topics.tf",
-        "message_storage_policy {",
-        "message_storage_policy = {",
-        "Unsupported argument",
-    ),
-}
-
-
 @pytest.mark.parametrize("mistake", list(PLANTED))
 def test_a_planted_mistake_is_found(workspace: Workspace, tmp_path: Path, mistake: str) -> None:
     """Each kind of mistake fails `terraform validate`, and is called by its name."""
-    name, there, instead, message = PLANTED[mistake]
-    spoilt = workspace.copy(tmp_path / "spoilt")
+    spoilt, message = plant(workspace, tmp_path, PLANTED[mistake])
+    done = spoilt.terraform("validate", "-no-color")
+    assert done.returncode != 0
+    assert message in " ".join(said(done).split())
+
+
+@pytest.mark.parametrize("mistake", list(WRONG))
+def test_what_is_valid_but_wrong_is_found(
+    workspace: Workspace, tmp_path: Path, mistake: str
+) -> None:
+    """`terraform validate` has nothing against it; `terraform test` says what is wrong."""
+    spoilt, message = plant(workspace, tmp_path, WRONG[mistake])
+    assert spoilt.terraform("validate", "-no-color").returncode == 0
+    only = "-filter=tests/deployment.tftest.hcl"
+    done = spoilt.terraform("test", "-no-color", only, "-var-file=environments/dev.tfvars")
+    assert done.returncode != 0
+    assert message in " ".join(said(done).split())
+
+
+def plant(workspace: Workspace, folder: Path, mistake: Mistake) -> tuple[Workspace, str]:
+    """A copy with the mistake in it, and what must be said of it."""
+    name, there, instead, message = mistake
+    spoilt = workspace.copy(folder / "spoilt")
     path = spoilt.folder / name
     text = path.read_text(encoding="utf-8")
     assert there in text, f"{name} no longer holds {there!r}: plant the mistake anew"
     path.write_text(text.replace(there, instead, 1), encoding="utf-8")
-    done = spoilt.terraform("validate", "-no-color")
-    assert done.returncode != 0
-    assert message in said(done)
+    return spoilt, message
