@@ -1,0 +1,47 @@
+# Traces and metrics: exported by default, with two roles that only write; turned off, without both.
+
+mock_provider "google" {}
+
+variables {
+  project = "test-project"
+  region  = "europe-west1"
+  images = {
+    media  = "registry.example/media@sha256:1"
+    speech = "registry.example/speech@sha256:2"
+  }
+  alert_email = "somebody@example.com"
+}
+
+run "exported" {
+  assert {
+    condition = alltrue([
+      for name in keys(var.functions) :
+      google_project_iam_member.writes_traces[name].role == "roles/telemetry.tracesWriter" &&
+      google_project_iam_member.writes_metrics[name].role == "roles/telemetry.metricsWriter" &&
+      google_project_iam_member.writes_traces[name].member == google_service_account.function[name].member &&
+      google_project_iam_member.writes_metrics[name].member == google_service_account.function[name].member
+    ])
+    error_message = "Each function's account must be allowed to write spans and metrics."
+  }
+  assert {
+    condition     = contains(keys(google_project_service.used), "telemetry.googleapis.com")
+    error_message = "The API that takes them must be enabled."
+  }
+}
+
+run "off" {
+  variables {
+    settings = { TELEMETRY = "off" }
+  }
+  assert {
+    condition     = length(google_project_iam_member.writes_traces) + length(google_project_iam_member.writes_metrics) == 0
+    error_message = "Where nothing is exported nobody may."
+  }
+  assert {
+    condition = alltrue([
+      for name, service in google_cloud_run_v2_service.function :
+      one([for e in service.template[0].containers[0].env : e.value if e.name == "VIDEOMOMENTS_TELEMETRY"]) == "off"
+    ])
+    error_message = "The environment's setting must reach the functions."
+  }
+}
