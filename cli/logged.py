@@ -14,11 +14,13 @@ from shared.settings import Settings
 def logged_to(settings: Settings, home: Home) -> Iterator[None]:
     """JSON lines, appended to the data folder's log. Raises OSError when that cannot be opened."""
     home.root.mkdir(parents=True, exist_ok=True)
-    stream = home.log.open("a", encoding="utf-8")
+    # Names of files need not be text.
+    stream = home.log.open("a", encoding="utf-8", errors="backslashreplace")
     try:
         log.configure("json", settings.log_level, settings.project, stream)
         yield
     finally:
+        log.configure(level=settings.log_level)
         # On a full disk the last lines are lost, and not what the command has to say.
         with suppress(OSError):
             stream.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated, Literal
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 
 def main() -> None:
     """The entry point: what a user can put right is one line on stderr and exit code 1."""
+    _write_everything()
     try:
         app()
     except VideoMomentsError as error:
@@ -40,6 +42,13 @@ def main() -> None:
             raise
         print(f"videomoments: {line}", file=sys.stderr)  # noqa: T201
         sys.exit(1)
+
+
+def _write_everything() -> None:
+    """What the terminal's encoding lacks, or a file's name has that is no text, is written out."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 @app.command(epilog="Example: videomoments dev --data ./local-cloud")

@@ -88,7 +88,7 @@ def register_video(session: Session, stat: ObjectStat) -> Video:
         .values(
             identifier=identifier,
             cloud_url=stat.url,
-            title=_stem(stat.url)[:500],
+            title=_title(stat.url),
             file_size_kb=max(1, round(stat.size_bytes / 1024)),
         )
         .on_conflict_do_nothing()
@@ -98,6 +98,11 @@ def register_video(session: Session, stat: ObjectStat) -> Video:
 
 def _stem(url: str) -> str:
     return PurePosixPath(split_url(url).name).stem
+
+
+def _title(url: str) -> str:
+    """The name without its suffix; what is no text in it (on a disk any bytes are a name) is �."""
+    return _stem(url).encode("utf-8", "surrogateescape").decode("utf-8", "replace")[:500]
 
 
 def _is_late(context: Context, message: VideoUploaded | PipelineRequested, url: str) -> bool:

@@ -19,6 +19,15 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
     assert f"Example: videomoments {name}" in " ".join(done.stdout.split())
 
 
+def test_a_terminal_that_knows_ascii_only() -> None:
+    """What it cannot show is written out."""
+    done = videomoments(
+        "topology", "--markdown", env={**environment(), "PYTHONIOENCODING": "ascii"}
+    )
+    assert done.returncode == 0
+    assert "\\u2013" in done.stdout
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -15,10 +15,12 @@ from tests.pipeline_plan import raising
 from tests.pipelines import World, in_threads
 
 
-def _drop(world: World, tmp_path: Path, content: bytes = b"a video") -> VideoUploaded:
+def _drop(
+    world: World, tmp_path: Path, content: bytes = b"a video", name: str = "talk.mp4"
+) -> VideoUploaded:
     path = tmp_path / "talk.mp4"
     path.write_bytes(content)
-    stat = world.storage.upload(path, f"{world.context.upload_url}/talk.mp4")
+    stat = world.storage.upload(path, f"{world.context.upload_url}/{name}")
     return VideoUploaded(source_url=stat.url, generation=stat.generation)
 
 
@@ -46,6 +48,13 @@ def test_a_drop_begins_one_pipeline(world: World, tmp_path: Path) -> None:
     with world.context.session() as session:
         statuses = list(session.execute(select(PipelineHistory.status)).scalars())
     assert statuses == ["completed"]
+
+
+def test_a_name_that_is_no_text(world: World, tmp_path: Path) -> None:
+    """On a disk any bytes are a name: the video runs, and its title is as much as is text."""
+    assert world.deliver("begin", _drop(world, tmp_path, name="caf%E9 1.mp4")) is Outcome.DONE
+    with world.context.session() as session:
+        assert session.execute(select(Video.title)).scalar_one() == "caf\N{REPLACEMENT CHARACTER} 1"
 
 
 def test_an_entry_rejected_before_its_pipeline_is_visible(world: World) -> None:
