@@ -18,6 +18,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from functions.cut_clip import cut_clip
+from functions.make_thumbnail import make_thumbnail
 from shared.db.models import PipelineHistory
 from shared.errors import LeaseLost
 from shared.pipeline import finishing
@@ -34,8 +35,9 @@ CLIPS = 4
 MUTANT_ROUNDS = 40
 WAIT_SECONDS = 60
 
-# Every pipeline: four clips at work. Each run is there twice: with the lease that holds, and as
-# the duplicate that was overtaken. `total_moments_generated` is what a bare decrement counts down.
+# Every pipeline: four clips at work, each there twice: with the lease that holds, and as the
+# duplicate that was overtaken; and the video's thumbnail, which ends the pipeline if it is last.
+# `total_moments_generated` is what a bare decrement counts down.
 SET_UP = f"""
 WITH a AS (INSERT INTO prompts (user_prompt, system_prompt, prompt_hash) VALUES ('', '', 'a')
            RETURNING id),
@@ -50,12 +52,13 @@ d AS (INSERT INTO pipeline_history (identifier, video_id, generation_config_id, 
       FROM b, c RETURNING id, identifier, video_id, generation_config_id),
 e AS (INSERT INTO stage_runs (pipeline_id, stage, subject, topic, message, status, attempt,
                               lease_token, lease_expires_at)
-      SELECT d.id, 'cut_clip', 'moment-' || n, 'moment-found', '{{}}', 'running', 2,
-             gen_random_uuid(), now() + interval '1 hour'
-      FROM d, generate_series(1, {CLIPS}) AS n RETURNING id, pipeline_id, lease_token)
-SELECT e.id AS run, d.*, e.lease_token AS token, false AS overtaken FROM e
+      SELECT d.id, CASE n WHEN 0 THEN 'make_thumbnail' ELSE 'cut_clip' END, 'moment-' || n,
+             'moment-found', '{{}}', 'running', 2, gen_random_uuid(), now() + interval '1 hour'
+      FROM d, generate_series(0, {CLIPS}) AS n RETURNING id, stage, pipeline_id, lease_token)
+SELECT e.id AS run, e.stage, d.*, e.lease_token AS token, false AS overtaken FROM e
 JOIN d ON d.id = e.pipeline_id
-UNION ALL SELECT e.id, d.*, gen_random_uuid(), true FROM e JOIN d ON d.id = e.pipeline_id
+UNION ALL SELECT e.id, e.stage, d.*, gen_random_uuid(), true FROM e
+JOIN d ON d.id = e.pipeline_id WHERE e.stage = 'cut_clip'
 ORDER BY id, run, overtaken
 """
 
@@ -70,10 +73,10 @@ class Result:
 
 
 def race(world: FaultWorld, rounds: int) -> Result:
-    """In each round the four clips and their four overtaken duplicates finish at once."""
+    """In each round four clips, their four overtaken duplicates and a thumbnail finish at once."""
     with world.engine.begin() as connection:
         rows = connection.execute(text(SET_UP), {"rounds": rounds}).all()
-    parties = 2 * CLIPS
+    parties = 2 * CLIPS + 1
     assert len(rows) == parties * rounds
     together = threading.Barrier(parties)
     ends: Counter[int] = Counter()
@@ -87,7 +90,10 @@ def race(world: FaultWorld, rounds: int) -> Result:
             together.wait(WAIT_SECONDS)
             try:
                 with job.finish() as done:
-                    done.pipeline.total_clips_created = (done.pipeline.total_clips_created or 0) + 1
+                    if row.stage == cut_clip.name:
+                        done.pipeline.total_clips_created = (
+                            done.pipeline.total_clips_created or 0
+                        ) + 1
             except LeaseLost:
                 refused[row.overtaken] += 1
             with lock:
@@ -108,7 +114,8 @@ def _job(world: FaultWorld, row: Any) -> Job:
         row.id, row.identifier, "clips_only", row.video_id, row.generation_config_id
     )
     run = Claim(row.run, row.token, 2, facts)
-    return Job(world.context, cut_clip, run, Heartbeat(world.context, run), Path())
+    stage = cut_clip if row.stage == cut_clip.name else make_thumbnail
+    return Job(world.context, stage, run, Heartbeat(world.context, run), Path())
 
 
 @sizes(quick=100, full=2000)
@@ -155,8 +162,9 @@ def _decrement(session: Session, pipeline: PipelineHistory, clock: Clock) -> boo
     [
         ({"lock_pipeline": _without_lock}, "lost"),
         ({"fenced": _without_fence, "end_if_done": _decrement}, "doubled"),
+        ({"end_if_done": _decrement}, "doubled"),
     ],
-    ids=["counting without the lock", "a bare decrement"],
+    ids=["counting without the lock", "a bare decrement", "a fenced decrement"],
 )
 def test_the_race_catches_what_counts_wrongly(
     mutant: dict[str, Any], harm: str, database_url: str, tmp_path: Path, seed: int
