@@ -104,8 +104,9 @@ def _failure_lines(pipeline: Json, stages: Sequence[Json], video: str) -> Iterat
         times = f", {len(failed)} times" if len(failed) > 1 else ""
         yield f"What failed: {step_words(name)}{times}{_about(failed, titles)}"
         cause = cause_of(failed[0]["error_message"]) if code == EXHAUSTED else None
-        why = cause.meaning if cause else meaning_of(code)
-        yield f"  Why: {why} {_reasons(failed)} (code {code})"
+        # What fails at once says why in its own words; what was tried again and again does not.
+        why = f"{cause.meaning if cause else meaning_of(code)} " if code == EXHAUSTED else ""
+        yield f"  Why: {why}{_reasons(failed)} (code {code})"
         again = f"Then `videomoments retry {video}`."
         remedy = f"{cause.remedy} {again}" if cause else remedy_of(code, video)
         yield f"  What to do: {remedy}"

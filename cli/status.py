@@ -77,51 +77,75 @@ def _print(console: Console, found: Json, *, with_stages: bool) -> None:
     if not any(found.values()):
         console.print("Nothing has run yet. Begin with: videomoments run FILE")
     if found["pipelines"]:
-        console.print(_pipelines_table(found["pipelines"]))
-    if with_stages:
-        for pipeline in found["pipelines"]:
-            console.print(Text(f"\n{pipeline['identifier']}", style="bold"))
-            console.print(_stages_table(pipeline["stages"]))
+        _print_pipelines(console, found["pipelines"], with_stages=with_stages)
     if found["failures"]:
         console.print(Text("\nFailures outside any run, dead letters among them", style="bold"))
-        console.print(_stages_table(found["failures"]))
-        console.print("Once seen to, forget them: videomoments status --forget-failures")
+        _print_stages(console, found["failures"])
+        _say(console, "Once seen to, forget them: videomoments status --forget-failures")
     for deletion in found["deletions"]:
-        line = f"Not deleted to the end: videomoments delete {deletion['video']}"
-        console.print(Text(line), soft_wrap=True)
+        _say(console, f"Not deleted to the end: videomoments delete {deletion['video']}")
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(Text(line), soft_wrap=True)
+
+
+def _print_pipelines(console: Console, pipelines: list[Json], *, with_stages: bool) -> None:
+    """The table, then each reason on a line of its own: sentences have no room in a table."""
+    console.print(_pipelines_table(pipelines))
+    for pipeline in pipelines:
+        if pipeline["error_stage"]:
+            video = pipeline["video"]["identifier"]
+            _say(console, f"{video}: {pipeline['error_stage']}: {pipeline['error_message']}")
+            _say(console, f"  more: videomoments explain {video}")
+    for pipeline in pipelines if with_stages else ():
+        console.print(Text(f"\n{pipeline['identifier']}", style="bold"))
+        _print_stages(console, pipeline["stages"])
 
 
 def _pipelines_table(pipelines: list[Json]) -> Table:
-    table = Table("Video", "Run", "Status", "Moments", "Clips", "Reason", show_edge=False)
+    table = Table(show_edge=False)
+    # What is to be typed again is never cut short.
+    table.add_column("Video", overflow="fold")
+    for column in ("Run", "Status", "Moments", "Clips"):
+        table.add_column(column, no_wrap=True)
     for pipeline in pipelines:
-        reason = f"{pipeline['error_stage']}: {pipeline['error_message']}"
         table.add_row(
             Text(pipeline["video"]["identifier"]),
             pipeline["pipeline_type"],
             pipeline["status"],
             str(len(pipeline["moments"])),
             str(len(pipeline["clips"])),
-            Text(reason if pipeline["error_stage"] else ""),
         )
     return table
 
 
+def _print_stages(console: Console, stages: list[Json]) -> None:
+    console.print(_stages_table(stages))
+    for stage in stages:
+        if stage["error_message"]:
+            _say(console, f"{stage['stage']} {_subject(stage)}: {stage['error_message']}")
+
+
+def _subject(stage: Json) -> str:
+    return str(stage["subject"]).rpartition("/")[2]
+
+
 def _stages_table(stages: list[Json]) -> Table:
     table = Table(show_edge=False)
-    for column in ("Stage", "Subject", "Status"):
-        table.add_column(column)
+    table.add_column("Stage", no_wrap=True)
+    table.add_column("Subject")
+    table.add_column("Status", no_wrap=True)
     for column in ("Attempt", "Seconds", "Read", "Written"):
-        table.add_column(column, justify="right")
-    table.add_column("Reason")
+        table.add_column(column, justify="right", no_wrap=True)
     for stage in stages:
         table.add_row(
             stage["stage"],
-            Text(stage["subject"].rpartition("/")[2], overflow="ellipsis", no_wrap=True),
+            Text(_subject(stage), overflow="ellipsis", no_wrap=True),
             stage["status"],
             str(stage["attempt"]),
             "" if stage["seconds"] is None else f"{stage['seconds']:.1f}",
             size_words(stage["bytes_read"]),
             size_words(stage["bytes_written"]),
-            Text(stage["error_message"] or ""),
         )
     return table
