@@ -16,6 +16,13 @@ from shared.settings import Settings, load_settings
 app = typer.Typer()
 
 
+def _ordinary(files: list[Path]) -> list[Path]:
+    for path in files:
+        if not path.is_file():
+            raise typer.BadParameter(f"{path} is a pipe or a device. Save it as a file first.")
+    return files
+
+
 @app.command(
     epilog="Example: videomoments run talk.mp4 --max-moments 5 --out results",
 )
@@ -23,7 +30,12 @@ def run(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE…", exists=True, dir_okay=False, readable=True, help="Videos or podcasts."
+            metavar="FILE…",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            callback=_ordinary,
+            help="Videos or podcasts.",
         ),
     ],
     data: Data = None,

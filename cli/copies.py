@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
+from cli.requests import Run
 from shared.domain.names import slug
 from shared.pipeline.context import Context
 
 Json = dict[str, Any]
 
 
-def copy_results(context: Context, pipeline: Json, out: Path, stem: str) -> None:
-    """Clips, thumbnails and `result.json` into `out/<name of the file>/`; older copies give way."""
+def check_out(out: Path) -> None:
+    """Make the folder where it is missing. Raises OSError where nothing can be written to it."""
+    out.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=out):
+        pass
+
+
+def folder_names(runs: Sequence[Run]) -> list[str]:
+    """The name of each run's folder: its file's, numbered where another run has that."""
+    owners: dict[str, str | None] = {}
+    names: list[str] = []
+    for run in runs:
+        name, number = run.path.stem, 1
+        while owners.setdefault(name, run.pipeline) != run.pipeline:
+            number += 1
+            name = f"{run.path.stem}-{number}"
+        names.append(name)
+    return names
+
+
+def copy_results(context: Context, pipeline: Json, folder: Path) -> None:
+    """Clips, thumbnails and `result.json` into the folder; older copies give way."""
     if pipeline["video"] is None:
         return
-    folder = out / stem
     folder.mkdir(parents=True, exist_ok=True)
     numbers = {
         moment["identifier"]: f"{number:02d}-{slug(moment['title'])}"

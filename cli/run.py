@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from cli import results, tables
-from cli.copies import copy_results
+from cli.copies import check_out, copy_results, folder_names
 from cli.home import Home
 from cli.local import local_cloud
 from cli.logged import logged_to
@@ -38,6 +38,8 @@ class RunRequest:
 
 def run(settings: Settings, request: RunRequest) -> int:
     """Exit code 0 when every pipeline completed, else 1. Raises `SettingsError`."""
+    if request.out is not None:
+        check_out(request.out)
     stderr = Console(stderr=True)
     stderr.soft_wrap = True
 
@@ -57,8 +59,8 @@ def run(settings: Settings, request: RunRequest) -> int:
         _wait(context, stderr, runs)
         found = _results(context, runs, request.pipeline_type)
         if request.out is not None:
-            for one, pipeline in zip(runs, found, strict=True):
-                copy_results(context, pipeline, request.out, one.path.stem)
+            for name, pipeline in zip(folder_names(runs), found, strict=True):
+                copy_results(context, pipeline, request.out / name)
     return _report(stderr, request, runs, found)
 
 

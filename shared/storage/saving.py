@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import BinaryIO
 
 # Few enough at a time for little memory, enough for few requests where each block is one.
 _BLOCK_BYTES = 8 << 20
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def pour(reader: RawIOBase, target: BinaryIO, see: Callable[[bytes], object] | None = None) -> None:
@@ -31,5 +33,9 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         with temporary.open("xb") as file:
             yield file
         temporary.replace(path)
+    except OSError as error:
+        if error.errno in _FULL and error.filename is None:
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)

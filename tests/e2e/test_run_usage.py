@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,23 @@ def test_a_wrong_setting_is_named(name: str, value: str, tmp_path: Path) -> None
     assert name.upper() in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "postgres").exists()
+
+
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+    """It is refused at once: it can be read only once, and perhaps never ends."""
+    os.mkfifo(tmp_path / "pipe.mp4")
+    done = videomoments("run", tmp_path / "pipe.mp4", "--data", tmp_path / "data")
+    assert done.returncode == 2
+    assert "is a pipe or a device" in " ".join(done.stderr.split())
+
+
+def test_a_folder_for_results_that_cannot_be_made(tmp_path: Path) -> None:
+    """It is told before the work begins."""
+    (tmp_path / "file").touch()
+    done = videomoments("run", SAMPLE, "--data", tmp_path / "data", "--out", tmp_path / "file/out")
+    assert done.returncode == 1
+    assert f"{tmp_path}/file/out: Not a directory" in done.stderr
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_database_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
