@@ -8,12 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.domain.chapters import find_chapters
-from shared.domain.cohesion import Topics, find_topics
+from shared.domain.cohesion import LengthPrior, Topics, find_topics
 from shared.domain.features import sentence_features
 from shared.domain.gaps import Floats, Integers, WordGaps, word_gaps
 from shared.domain.salience import sentence_salience
 from shared.domain.sentences import Sentence, split_sentences
 from shared.domain.transcript import Transcript, Word
+
+_PASSAGES, _CHAPTERS = LengthPrior(32.0, 0.2), LengthPrior(60.0, 0.1)
+"""Moments are passages about one thing; who marks topics marks fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +52,23 @@ def analyse(
     ends = np.array([s.last_word + 1 for s in sentences])
     # A pause of 2 s is as good as a longer one: it is music, applause or a change of speaker.
     pauses = np.clip(gaps.right[ends] - gaps.left[ends], 0.0, 2.0) / 2.0
-    topics = find_topics(features, pauses)
+    topics, coarse = find_topics(features, *_times(sentences, gaps), (_PASSAGES, _CHAPTERS))
     loud = _loudness_of(sentences, loudness, duration_seconds)
     salience = sentence_salience(sentences, features, topics, loud)
     lengths = [s.last_word - s.first_word + 1 for s in sentences]
     owner = np.repeat(np.arange(len(sentences)), lengths)
-    chapters = find_chapters(features, topics)
+    chapters = find_chapters(features, coarse)
     return Analysis(words, gaps, sentences, owner, topics, chapters, salience, pauses)
+
+
+def _times(sentences: Sequence[Sentence], gaps: WordGaps) -> tuple[Floats, Floats, Floats]:
+    """Where each sentence begins and ends, and the silence before it, in seconds."""
+    firsts = np.array([s.first_word for s in sentences])
+    return (
+        np.array([s.start_seconds for s in sentences]),
+        np.array([s.end_seconds for s in sentences]),
+        np.maximum(0.0, gaps.right[firsts] - gaps.left[firsts]),
+    )
 
 
 def _loudness_of(

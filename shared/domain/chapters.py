@@ -8,7 +8,7 @@ from shared.domain.cohesion import Topics
 from shared.domain.features import SentenceFeatures
 from shared.domain.gaps import Floats, Integers
 
-_ALIKE = 0.15
+_ALIKE = 0.12
 """Cosine above which two neighbours are one chapter."""
 _LARGEST_SHARE = 1 / 3
 """No chapter grows past this share of the sentences: the longer two texts, the more alike."""

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from shared.domain.cues import boundary_cues
 from shared.domain.features import SentenceFeatures, clustering
 from shared.domain.gaps import Floats, Integers
 
 SHORTEST_REACH, LONGEST_REACH, _WORK = 120, 600, 480_000
 """A topic has at most so many sentences; in long transcripts fewer, which bounds the work."""
 _PRIOR_MASS = 2.0
-_PRICE, _PRICE_MASS = 0.042, 180.0
-_SHORT_COST = 5.0
-_PAUSE_GAIN = 0.5
+_PRICE, _PRICE_SECONDS = 0.081, 600.0
+_LEAST_SECONDS, _UNLIKELIEST = 0.5, 9.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,31 +30,63 @@ class Topics:
     strength: Floats
 
 
-def find_topics(features: SentenceFeatures, pauses: Floats) -> Topics:
-    """The most probable division into topics; `pauses[i]` is the silence after sentence i, 0..1.
+@dataclass(frozen=True, slots=True)
+class LengthPrior:
+    """How long topics are expected to be: log-normal about `typical_seconds`, flat far away.
 
+    `weight` is the price, in prices of a boundary, of being e times as long or as short.
+    """
+
+    typical_seconds: float
+    weight: float
+
+    def cost(self, seconds: Floats) -> Floats:
+        """What topics of such lengths cost, in prices of a boundary."""
+        factor = np.log(np.maximum(seconds, _LEAST_SECONDS) / self.typical_seconds)
+        cost: Floats = np.minimum(self.weight * factor**2, _UNLIKELIEST)
+        return cost
+
+
+def find_topics(
+    features: SentenceFeatures,
+    begins: Floats,
+    ends: Floats,
+    pauses: Floats,
+    priors: Sequence[LengthPrior],
+) -> list[Topics]:
+    """The most probable division into topics, for each prior on their length.
+
+    Of each sentence: its times and the pause before it, in seconds.
     Each topic is scored by how well its own word distribution, with the transcript's as prior,
     foretells its words; each boundary has a price, and dynamic programming finds the division
     of least total cost: Utiyama and Isahara, "A Statistical Model for Domain-Independent Text
-    Segmentation", ACL 2001. Ours weighs features by rarity and by how they cluster, and counts
-    a repetition less than a first occurrence, as speakers who said a word once will say it again
-    (docs/decisions/0040). A boundary's price grows with the content of the transcript, as topics
-    of longer recordings are longer, but not without end; it is less after a pause.
+    Segmentation", ACL 2001. Ours weighs features by rarity and by how they cluster, and counts a
+    repetition less than a first occurrence, as speakers who said a word once will say it again
+    (docs/decisions/0040). A boundary's price is the content of some minutes, as talk full of
+    repeated words can be parted in many places; cues make it dearer or cheaper (0041).
     """
     number = len(features.ids)
     segments = _Segments(features)
-    price = _PRICE * segments.content / (1 + segments.content / _PRICE_MASS)
-    gain = price * _PAUSE_GAIN * np.append(0.0, pauses[:-1])[:number]
-    best = np.concatenate(([0.0], np.full(number, np.inf)))
-    back = np.zeros(number + 1, dtype=np.int64)
+    price = _PRICE * segments.content / (1 + float(ends[-1] - begins[0]) / _PRICE_SECONDS)
+    cues = boundary_cues(segments.rows, segments.size, ends - begins, pauses)
+    best = np.full((len(priors), number + 1), np.inf)
+    best[:, 0] = 0.0
+    back = np.zeros((len(priors), number + 1), dtype=np.int64)
     for last in range(number):
         starts, costs = segments.ending_at(last)
-        short = price * _SHORT_COST / (last + 1 - starts)
-        totals = best[starts] + costs + price + short - gain[starts]
-        choice = int(np.argmin(totals))
-        best[last + 1], back[last + 1] = totals[choice], starts[choice]
+        costs += price * (1.0 - cues[starts])
+        for k, prior in enumerate(priors):
+            lengths = prior.cost(ends[last] - begins[starts])
+            totals = best[k, starts] + costs + price * lengths
+            choice = int(np.argmin(totals))
+            best[k, last + 1], back[k, last + 1] = totals[choice], starts[choice]
+    return [_topics(features, path) for path in back]
+
+
+def _topics(features: SentenceFeatures, back: Integers) -> Topics:
+    """The division that ends with the last sentence; `back[i]` begins the best topic before i."""
     firsts: list[int] = []
-    end = number
+    end = number = len(features.ids)
     while end > 0:
         end = int(back[end])
         firsts.append(end)
@@ -70,42 +103,34 @@ class _Segments:
     """
 
     def __init__(self, features: SentenceFeatures) -> None:
-        self._weights = features.weights * np.sqrt(clustering(features))
-        repeated = self._weights > 0
-        self._rename = np.where(repeated, np.cumsum(repeated) - 1, -1)
-        self._features = features
-        number = max(1, len(features.ids))
+        weights = features.weights * np.sqrt(clustering(features))
+        repeated = weights > 0
+        rename = np.where(repeated, np.cumsum(repeated) - 1, -1)
+        self.size = max(1, int(repeated.sum()))
+        self.rows: list[tuple[Integers, Floats]] = []
+        """Of each sentence its repeated features, numbered anew, and their weighted counts."""
+        for ids, counts in zip(features.ids, features.counts, strict=True):
+            kept = rename[ids] >= 0
+            self.rows.append((rename[ids][kept], (counts * weights[ids])[kept]))
+        number = max(1, len(self.rows))
         reach = min(LONGEST_REACH, max(SHORTEST_REACH, _WORK // number))
         self._width = min(reach, number)
-        self._size = max(1, int(repeated.sum()))
-        self._counts = np.zeros((self._size, self._width))
-        totals = self._totals()
+        self._counts = np.zeros((self.size, self._width))
+        totals = np.full(self.size, 1e-9)
+        for names, values in self.rows:
+            totals[names] += values
         self.content = float(totals.sum())
         """The weight of all that is repeated in the transcript."""
         self._prior = _PRIOR_MASS * (totals / self.content)[:, None]
         self._likelihood = np.zeros(self._width)
         self._mass = np.zeros(self._width)
 
-    def _totals(self) -> Floats:
-        """Each repeated feature's weighted count in the whole transcript."""
-        total = np.full(self._size, 1e-9)
-        features = self._features
-        for ids, counts in zip(features.ids, features.counts, strict=True):
-            names = self._rename[ids]
-            kept = names >= 0
-            total[names[kept]] += (counts * self._weights[ids])[kept]
-        return total
-
     def ending_at(self, last: int) -> tuple[Integers, Floats]:
         """Starts of the segments that end with sentence `last`, and the cost of each."""
-        features = self._features
         column = last % self._width
         self._counts[:, column] = 0.0
         self._likelihood[column] = self._mass[column] = 0.0
-        names = self._rename[features.ids[last]]
-        kept = names >= 0
-        names = names[kept]
-        added = (features.counts[last] * self._weights[features.ids[last]])[kept]
+        names, added = self.rows[last]
         before, prior = self._counts[names], self._prior[names]
         after = before + added[:, None]
         self._counts[names] = after

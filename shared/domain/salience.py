@@ -12,7 +12,7 @@ from shared.domain.features import SentenceFeatures, tokens
 from shared.domain.gaps import Floats
 from shared.domain.sentences import Sentence
 
-_CENTRALITY, _DENSITY, _HOOK = 0.55, 0.35, 0.1
+_CENTRALITY, _DENSITY, _TOPIC, _HOOK = 0.4, 0.25, 0.25, 0.1
 _LOUDNESS = 0.25
 _HOOKS = frozenset("?？؟!！")  # noqa: RUF001
 
@@ -37,17 +37,26 @@ def sentence_salience(
     """Salience per sentence, 0..1.
 
     Likeness to the topic's centroid (Radev, Jing, Styś and Tam, "Centroid-based summarization
-    of multiple documents", 2004), content per second, and delivery: `loudness` (one value per
+    of multiple documents", 2004), content per second, of the sentence and of its whole topic (small
+    talk has little), and delivery: `loudness` (one value per
     sentence, any unit) and a question or an exclamation.
     """
     seconds = np.array([max(0.5, s.end_seconds - s.start_seconds) for s in sentences])
     density = ranks(features.mass() / np.maximum(seconds, 1.5))
     hooks = np.array([0.75 if _HOOKS & set(s.text) else 0.25 for s in sentences])
     central = ranks(_centrality(features, topics))
-    salience: Floats = _CENTRALITY * central + _DENSITY * density + _HOOK * hooks
+    telling = ranks(_topic_density(features, topics, seconds))[topics.of]
+    salience: Floats = _CENTRALITY * central + _DENSITY * density + _TOPIC * telling + _HOOK * hooks
     if loudness is not None:
         salience = (1 - _LOUDNESS) * salience + _LOUDNESS * ranks(loudness)
     return salience
+
+
+def _topic_density(features: SentenceFeatures, topics: Topics, seconds: Floats) -> Floats:
+    """Weighted content per second of speech, shape (topics,)."""
+    number = len(topics.first)
+    content = np.bincount(topics.of, weights=features.mass(), minlength=number)
+    return content / np.bincount(topics.of, weights=seconds, minlength=number)
 
 
 def _centrality(features: SentenceFeatures, topics: Topics) -> Floats:
