@@ -30,12 +30,7 @@ def document(session: Session, identifiers: list[str]) -> Json:
 
 def pipeline_json(session: Session, identifier: str) -> Json:
     """One pipeline with its video, transcript, moments, clips and thumbnails."""
-    pipeline, video = session.execute(
-        select(PipelineHistory, Video)
-        .join(Video, Video.id == PipelineHistory.video_id)
-        .where(PipelineHistory.identifier == identifier)
-        .execution_options(populate_existing=True)
-    ).one()
+    pipeline, video = _pipeline(session, identifier)
     moments = _moments(session, pipeline)
     with_clips = moments if pipeline.pipeline_type != "moments_only" else []
     clips = _clips(session, [moment.id for moment in with_clips])
@@ -53,11 +48,8 @@ def pipeline_json(session: Session, identifier: str) -> Json:
             "file_size_kb",
         ),
         "transcript": _transcript(session, video.id),
-        "notes": _notes(session, pipeline, video, moments),
         "moments": [
-            _fields(
-                moment, "identifier start_time end_time title score is_refined generation_model"
-            )
+            _fields(moment, "identifier start_time end_time title score is_refined")
             for moment in moments
         ],
         "clips": [
@@ -74,7 +66,7 @@ def pipeline_json(session: Session, identifier: str) -> Json:
     }
 
 
-def refused_json(pipeline_type: str, code: str, message: str) -> Json:
+def refused_json(pipeline_type: str, message: str) -> Json:
     """A file that never became a pipeline, in the same shape."""
     return {
         "identifier": None,
@@ -83,14 +75,25 @@ def refused_json(pipeline_type: str, code: str, message: str) -> Json:
         "duration_seconds": None,
         "error_stage": "start_pipeline",
         "error_message": message,
-        "error_code": code,
         "video": None,
         "transcript": None,
-        "notes": [],
         "moments": [],
         "clips": [],
         "thumbnails": [],
     }
+
+
+def _pipeline(session: Session, identifier: str) -> tuple[PipelineHistory, Video]:
+    return (
+        session.execute(
+            select(PipelineHistory, Video)
+            .join(Video, Video.id == PipelineHistory.video_id)
+            .where(PipelineHistory.identifier == identifier)
+            .execution_options(populate_existing=True)
+        )
+        .one()
+        ._tuple()
+    )
 
 
 def _fields(row: object, names: str) -> Json:
@@ -105,10 +108,9 @@ def _transcript(session: Session, video_id: int) -> Json | None:
     return _fields(row, names) if row is not None else None
 
 
-def _notes(
-    session: Session, pipeline: PipelineHistory, video: Video, moments: list[Moment]
-) -> list[str]:
-    """What was left out and why, and whether the moments were found without a word."""
+def notes(session: Session, identifier: str) -> list[str]:
+    """What a run left out and why, and whether its moments were found without a word."""
+    pipeline, video = _pipeline(session, identifier)
     found = session.execute(
         select(StageRun.error_message)
         .where(
@@ -119,12 +121,12 @@ def _notes(
         )
         .order_by(StageRun.id)
     ).scalars()
-    notes = [reason for reason in found if reason]
-    if any(moment.generation_model == SCENES for moment in moments):
+    told = [reason for reason in found if reason]
+    if any(moment.generation_model == SCENES for moment in _moments(session, pipeline)):
         seen, heard = video.video_codec is not None, video.audio_codec is not None
         by = ["scene changes"] * seen + ["loudness"] * heard
-        notes.append(f"No speech: moments chosen from {' and '.join(by)}.")
-    return list(dict.fromkeys(notes))
+        told.append(f"No speech: moments chosen from {' and '.join(by)}.")
+    return list(dict.fromkeys(told))
 
 
 def _moments(session: Session, pipeline: PipelineHistory) -> list[Moment]:

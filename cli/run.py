@@ -57,11 +57,17 @@ def run(settings: Settings, request: RunRequest) -> int:
             for path in request.files
         ]
         _wait(context, stderr, runs)
-        found = _results(context, runs, request.pipeline_type)
+        found, notes = _results(context, runs, request.pipeline_type), _notes(context, runs)
         if request.out is not None:
             for name, pipeline in zip(folder_names(runs), found, strict=True):
                 copy_results(context, pipeline, request.out / name)
-    return _report(stderr, request, runs, found)
+    if request.as_json:
+        print(json.dumps({"pipelines": found}, ensure_ascii=False, indent=2))  # noqa: T201
+    else:
+        stdout = Console()
+        for run, pipeline, said in zip(runs, found, notes, strict=True):
+            tables.show(stdout, run.path.name, pipeline, said)
+    return _exit_code(stderr, runs, found)
 
 
 def _wait(context: Context, console: Console, runs: list[Run]) -> None:
@@ -75,22 +81,20 @@ def _results(context: Context, runs: list[Run], pipeline_type: PipelineType) -> 
         return [
             results.pipeline_json(session, run.pipeline)
             if run.pipeline is not None
-            else results.refused_json(
-                pipeline_type,
-                run.refusal.code if run.refusal else "",
-                run.refusal.message if run.refusal else "",
-            )
+            else results.refused_json(pipeline_type, run.refusal.message if run.refusal else "")
             for run in runs
         ]
 
 
-def _report(console: Console, request: RunRequest, runs: list[Run], found: list[Json]) -> int:
-    if request.as_json:
-        print(json.dumps({"pipelines": found}, ensure_ascii=False, indent=2))  # noqa: T201
-    else:
-        stdout = Console()
-        for run, pipeline in zip(runs, found, strict=True):
-            tables.show(stdout, run.path.name, pipeline)
+def _notes(context: Context, runs: list[Run]) -> list[list[str]]:
+    with context.session() as session:
+        return [
+            results.notes(session, run.pipeline) if run.pipeline is not None else [] for run in runs
+        ]
+
+
+def _exit_code(console: Console, runs: list[Run], found: list[Json]) -> int:
+    """1 when not every run completed, each told in a line."""
     reasons = [
         reason
         for run, pipeline in zip(runs, found, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -28,11 +29,11 @@ def location(url: str) -> str:
     return str(path) if path is not None else url
 
 
-def show(console: Console, name: str, pipeline: Json) -> None:
-    """One pipeline: its moments with their clips, then the other files."""
+def show(console: Console, name: str, pipeline: Json, notes: Sequence[str]) -> None:
+    """One pipeline: what is to be said of it, its moments with their clips, the other files."""
     clips = {clip["moment"]: clip for clip in pipeline["clips"]}
     console.print(Text(f"{name}: {_headline(pipeline)}", style="bold"))
-    for note in pipeline["notes"]:
+    for note in notes:
         console.print(Text(note), soft_wrap=True)
     if pipeline["moments"]:
         table = Table(show_edge=False, pad_edge=False)
