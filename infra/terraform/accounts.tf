@@ -102,7 +102,7 @@ locals {
     { for name in keys(var.functions) : name => google_service_account.function[name].member },
     { migrator = google_service_account.migrator.member },
   )
-  only_our_database = "resource.name == \"projects/${var.project}/instances/${google_sql_database_instance.main.name}\" && resource.service == \"sqladmin.googleapis.com\""
+  only_our_database = "resource.name == \"projects/${var.project}/instances/${local.instance}\" && resource.service == \"sqladmin.googleapis.com\""
 }
 
 resource "google_project_iam_member" "connects" {

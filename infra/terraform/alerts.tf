@@ -33,7 +33,7 @@ resource "google_logging_metric" "pipelines_ended" {
 locals {
   of_subscriptions = "resource.type=\"pubsub_subscription\" AND resource.label.subscription_id=monitoring.regex.full_match(\"${join("|", [for s in keys(var.subscriptions) : replace(s, ".", "\\\\.")])}\")"
   of_services      = "resource.type=\"cloud_run_revision\" AND resource.label.service_name=monitoring.regex.full_match(\"${join("|", values(local.service_names))}\")"
-  of_database      = "resource.type=\"cloudsql_database\" AND resource.label.database_id=\"${var.project}:${google_sql_database_instance.main.name}\""
+  of_database      = "resource.type=\"cloudsql_database\" AND resource.label.database_id=\"${var.project}:${local.instance}\""
 
   alerts = {
     dead_letters = {

@@ -66,6 +66,12 @@ resource "google_sql_database_instance" "main" {
   depends_on = [google_project_service.used]
 }
 
+locals {
+  # What everything works on.
+  instance            = coalesce(var.restored_instance, google_sql_database_instance.main.name)
+  instance_connection = var.restored_instance == null ? google_sql_database_instance.main.connection_name : "${var.project}:${var.region}:${var.restored_instance}"
+}
+
 resource "google_sql_database" "main" {
   name     = "videomoments"
   instance = google_sql_database_instance.main.name

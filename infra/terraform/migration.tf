@@ -28,7 +28,7 @@ resource "google_cloud_run_v2_job" "migrate" {
 
         env {
           name  = "VIDEOMOMENTS_CLOUD_SQL_INSTANCE"
-          value = google_sql_database_instance.main.connection_name
+          value = local.instance_connection
         }
         env {
           name  = "VIDEOMOMENTS_CLOUD_SQL_DATABASE"

@@ -31,7 +31,7 @@ output "migration_job" {
 
 output "database_instance" {
   description = "For `gcloud sql` and the Cloud SQL connector: project:region:instance."
-  value       = google_sql_database_instance.main.connection_name
+  value       = local.instance_connection
 }
 
 output "image_repository" {
@@ -82,7 +82,7 @@ output "deployment" {
     storage_agent     = data.google_storage_project_service_account.storage.member
     upload_bucket     = google_storage_bucket.uploads.name
     derived_bucket    = google_storage_bucket.derived.name
-    database_instance = google_sql_database_instance.main.name
+    database_instance = local.instance
     database          = google_sql_database.main.name
     migration_job     = google_cloud_run_v2_job.migrate.name
     sweep_job         = google_cloud_scheduler_job.every_minute.name

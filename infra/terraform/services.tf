@@ -4,7 +4,7 @@ locals {
       PROJECT            = var.project
       UPLOAD_URL         = "gs://${google_storage_bucket.uploads.name}"
       DERIVED_URL        = "gs://${google_storage_bucket.derived.name}"
-      CLOUD_SQL_INSTANCE = google_sql_database_instance.main.connection_name
+      CLOUD_SQL_INSTANCE = local.instance_connection
       CLOUD_SQL_DATABASE = google_sql_database.main.name
       DATABASE_POOL_SIZE = tostring(var.pool_size)
       LOG_FORMAT         = "json"

@@ -122,6 +122,12 @@ variable "database" {
   })
 }
 
+variable "restored_instance" {
+  description = "Name of an instance restored beside the deployment's own, to work on from now on: docs/deploy.md."
+  type        = string
+  default     = null
+}
+
 variable "pool_size" {
   description = "Database connections one instance of a function may hold."
   type        = number
