@@ -31,12 +31,13 @@ if ! gcloud iam service-accounts describe "$account" --project="$project" >/dev/
         --display-name="VideoMoments: deploys"
 fi
 for role in artifactregistry.admin cloudscheduler.admin cloudsql.admin iam.serviceAccountAdmin \
-    iam.serviceAccountUser logging.configWriter logging.logWriter monitoring.admin \
-    ondemandscanning.admin pubsub.admin resourcemanager.projectIamAdmin run.admin \
+    iam.serviceAccountUser logging.configWriter logging.logWriter monitoring.alertPolicyEditor \
+    monitoring.dashboardEditor monitoring.notificationChannelEditor ondemandscanning.admin \
+    pubsub.admin resourcemanager.projectIamAdmin run.admin \
     secretmanager.admin serviceusage.serviceUsageAdmin storage.admin; do
     gcloud projects add-iam-policy-binding "$project" --member="serviceAccount:$account" \
         --role="roles/$role" --condition=None --format=none
 done
 
 echo "Ready. Next, from this folder:"
-echo "  gcloud builds submit --project=$project --region=$region --substitutions=_ENVIRONMENT=dev,_REGION=$region,_NAME=$name"
+echo "  gcloud builds submit --project=$project --substitutions=_ENVIRONMENT=dev,_REGION=$region,_NAME=$name"
