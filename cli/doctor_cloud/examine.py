@@ -20,10 +20,11 @@ from shared.cloud.google_rest import (
     GoogleError,
     GoogleRest,
     NoCredentials,
+    NotInstalled,
     Refused,
     Unreachable,
     connect,
-    default_project,
+    default_credentials,
 )
 from shared.errors import SettingsError
 from shared.settings import PREFIX
@@ -60,7 +61,7 @@ class CloudRequest:
 def examine(asked: CloudRequest) -> Iterator[Check]:
     """Every check as it is done. What cannot be asked is a problem too, and nothing is raised."""
     try:
-        project = asked.project or default_project()
+        project = asked.project or default_credentials()[1]
         if project is None:
             remedy = f"Give --project, or set {PREFIX}PROJECT."
             yield Check("project", "problem", "no project is named", remedy)
@@ -111,6 +112,8 @@ def _unasked(name: str, error: Exception, asked: CloudRequest) -> Check:
 
 def _remedy(error: Exception, asked: CloudRequest) -> str:
     project = asked.project or "PROJECT"
+    if isinstance(error, NotInstalled):
+        return "pip install 'videomoments[gcp]'"
     if isinstance(error, NoCredentials):
         return LOG_IN
     if isinstance(error, Unreachable):

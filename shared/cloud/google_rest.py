@@ -28,6 +28,10 @@ class GoogleError(VideoMomentsError):
     """Base of what goes wrong when Google is asked."""
 
 
+class NotInstalled(GoogleError):
+    """google-auth is not there: it comes with the extra `gcp`."""
+
+
 class NoCredentials(GoogleError):
     """There are none, or Google does not take them."""
 
@@ -117,35 +121,35 @@ class GoogleRest:
 
 
 def connect(project: str | None = None, endpoint: str | None = None) -> GoogleRest:
-    """With this machine's application-default credentials. Raises `NoCredentials`.
+    """With this machine's application-default credentials. Raises as `default_credentials`.
 
     `project` answers for the quota where the credentials are a person's and name none.
     """
-    import google.auth
-    from google.auth.exceptions import DefaultCredentialsError
+    credentials, _ = default_credentials()
     from google.auth.transport.requests import AuthorizedSession
     from google.oauth2.credentials import Credentials
 
-    try:
-        credentials, _ = google.auth.default(scopes=[SCOPE])
-    except DefaultCredentialsError as error:
-        raise NoCredentials(_line(error)) from None
     if isinstance(credentials, Credentials) and not credentials.quota_project_id and project:
         credentials = credentials.with_quota_project(project)
     session: Any = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
     return GoogleRest(session, endpoint)
 
 
-def default_project() -> str | None:
-    """The project this machine's credentials belong to, where they say. Raises `NoCredentials`."""
-    import google.auth
-    from google.auth.exceptions import DefaultCredentialsError
+def default_credentials() -> tuple[Any, str | None]:
+    """This machine's credentials, and the project they belong to, where they say.
 
+    Raises `NoCredentials` or `NotInstalled`.
+    """
     try:
-        project: str | None = google.auth.default(scopes=[SCOPE])[1]
-    except DefaultCredentialsError as error:
+        import google.auth
+        from google.auth.exceptions import DefaultCredentialsError
+    except ImportError as error:
+        raise NotInstalled(f"Google's sign-in is not installed: {_line(error)}") from None
+    try:
+        found: tuple[Any, str | None] = google.auth.default(scopes=[SCOPE])
+    except (DefaultCredentialsError, ValueError) as error:
         raise NoCredentials(_line(error)) from None
-    return project
+    return found
 
 
 def _last_error(state: RetryCallState) -> Any:

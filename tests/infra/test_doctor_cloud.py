@@ -108,6 +108,24 @@ def test_credentials_that_google_does_not_take(google: GoogleFake) -> None:
     assert found.remedy == "gcloud auth application-default login"
 
 
+@pytest.mark.parametrize("content", ["", "{}", '{"type": "service_account"}', "\x00\xff"])
+def test_a_key_file_that_is_none(google: GoogleFake, tmp_path: Path, content: str) -> None:
+    """Whatever is in it, it says so in one line."""
+    (tmp_path / "key.json").write_text(content, encoding="latin-1")
+    (found,) = checks(google)
+    assert (found.name, found.state) == ("deployment", "problem")
+    assert found.remedy == "gcloud auth application-default login"
+
+
+def test_without_the_extra_it_says_which(
+    google: GoogleFake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where Google's library is not installed it names what brings it."""
+    monkeypatch.setitem(sys.modules, "google.auth", None)
+    (found,) = checks(google)
+    assert found.remedy == "pip install 'videomoments[gcp]'"
+
+
 def test_a_host_that_does_not_answer(google: GoogleFake) -> None:
     """It names the host, and asks no further."""
     (found,) = checks(google, endpoint="http://127.0.0.1:9")
