@@ -60,6 +60,8 @@ def dev(settings: Settings, request: DevRequest) -> int:
         lines = stack.enter_context(home.log.open("a", encoding="utf-8"))
         console = DevConsole(Console(), lines, names)
         log.configure("json", settings.log_level, project, cast(TextIO, OwnLines(console)))
+        # What is logged after the file is closed: that the lock is given back.
+        stack.callback(log.configure, level=settings.log_level)
         stack.callback(console.say, "Stopped.")
         stack.enter_context(recorded_by(local, "videomoments"))
         _Dev(local, request, console, stop).run()

@@ -20,7 +20,16 @@ from shared.log_records import RedactArguments, add_severity, add_trace, name_me
 
 Format = Literal["auto", "json", "console"]
 _SERVER_LOGGERS = ("gunicorn.error", "gunicorn.access", "werkzeug", "uvicorn", "uvicorn.access")
-_CHATTY = ("google", "urllib3", "botocore", "boto3", "s3transfer", "alembic", "watchfiles")
+_CHATTY = (
+    "google",
+    "urllib3",
+    "botocore",
+    "boto3",
+    "s3transfer",
+    "alembic",
+    "watchfiles",
+    "filelock",
+)
 
 
 def configure(
