@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shared.domain.cues import boundary_cues
+from shared.domain.cues import Rows, boundary_cues
 from shared.domain.features import SentenceFeatures, clustering
 from shared.domain.gaps import Floats, Integers
 
 SHORTEST_REACH, LONGEST_REACH, _WORK = 120, 600, 480_000
 """A topic has at most so many sentences; in long transcripts fewer, which bounds the work."""
 _PRIOR_MASS = 2.0
-_PRICE, _PRICE_SECONDS = 0.081, 600.0
+_PRICE, _PRICE_SECONDS, _NEAR_SECONDS = 0.081, 600.0, 120.0
+_NEAR_SHARE, _LEAST_PRICE = 0.8, 1e-9
 _LEAST_SECONDS, _UNLIKELIEST = 0.5, 9.0
 
 
@@ -63,24 +64,40 @@ def find_topics(
     Segmentation", ACL 2001. Ours weighs features by rarity and by how they cluster, and counts a
     repetition less than a first occurrence, as speakers who said a word once will say it again
     (docs/decisions/0040). A boundary's price is the content of some minutes, as talk full of
-    repeated words can be parted in many places; cues make it dearer or cheaper (0041).
+    repeated words can be parted in many places (0041); cues make it dearer or cheaper.
     """
     number = len(features.ids)
     segments = _Segments(features)
-    price = _PRICE * segments.content / (1 + float(ends[-1] - begins[0]) / _PRICE_SECONDS)
+    prices = boundary_prices(segments.rows, begins, ends)
     cues = boundary_cues(segments.rows, segments.size, ends - begins, pauses)
     best = np.full((len(priors), number + 1), np.inf)
     best[:, 0] = 0.0
     back = np.zeros((len(priors), number + 1), dtype=np.int64)
     for last in range(number):
         starts, costs = segments.ending_at(last)
-        costs += price * (1.0 - cues[starts])
+        costs += prices[starts] * (1.0 - cues[starts])
         for k, prior in enumerate(priors):
             lengths = prior.cost(ends[last] - begins[starts])
-            totals = best[k, starts] + costs + price * lengths
+            totals = best[k, starts] + costs + prices[starts] * lengths
             choice = int(np.argmin(totals))
             best[k, last + 1], back[k, last + 1] = totals[choice], starts[choice]
     return [_topics(features, path) for path in back]
+
+
+def boundary_prices(rows: Rows, begins: Floats, ends: Floats) -> Floats:
+    """The price of a boundary before each sentence: so much of the content of some minutes.
+
+    The content of the whole recording, or of the surroundings where they hold more: a passage
+    full of matter in hours of small talk must not fall to pieces.
+    """
+    content = np.concatenate(([0.0], np.cumsum([values.sum() for _, values in rows])))
+    span = max(_LEAST_SECONDS, float(ends[-1] - begins[0]))
+    low = np.minimum(np.searchsorted(ends, begins - _NEAR_SECONDS), np.arange(len(rows)))
+    high = np.maximum(np.searchsorted(begins, begins + _NEAR_SECONDS), np.arange(len(rows)) + 1)
+    near = np.maximum(1.0, ends[high - 1] - begins[low])
+    density = np.maximum(_NEAR_SHARE * (content[high] - content[low]) / near, content[-1] / span)
+    price: Floats = _PRICE * density * span / (1 + span / _PRICE_SECONDS)
+    return np.maximum(price, _LEAST_PRICE)
 
 
 def _topics(features: SentenceFeatures, back: Integers) -> Topics:

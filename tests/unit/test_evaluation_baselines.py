@@ -93,9 +93,9 @@ def test_the_generator_beats_every_baseline(part: str) -> None:
     assert ours.cut_words == 0
     for name, theirs in found.items():
         print(name, ours, theirs, sep="\n")
-        assert _value(ours, "recall_50") >= _value(theirs, "recall_50") + 0.05
-        assert _value(ours, "recall_70") >= _value(theirs, "recall_70") + 0.05
-        assert _value(ours, "f1") >= _value(theirs, "f1") + 0.08
-        assert _value(ours, "mean_iou") >= _value(theirs, "mean_iou") + 0.02
-    for name in ("equal-cuts", "random"):
-        assert _value(ours, "pk") <= _value(found[name], "pk") - 0.1
+        assert _value(ours, "recall_50") >= _value(theirs, "recall_50") + 0.08
+        assert _value(ours, "recall_70") >= _value(theirs, "recall_70") + 0.12
+        assert _value(ours, "f1") >= _value(theirs, "f1") + 0.12
+        assert _value(ours, "mean_iou") >= _value(theirs, "mean_iou") + 0.05
+    for name, margin in (("equal-cuts", 0.12), ("random", 0.12), ("texttiling", 0.02)):
+        assert _value(ours, "pk") <= _value(found[name], "pk") - margin

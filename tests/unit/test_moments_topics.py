@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli.evaluation.chatter import chatter
-from shared.domain.cohesion import LengthPrior, find_topics
+from shared.domain.cohesion import LengthPrior, boundary_prices, find_topics
 from shared.domain.cues import Rows, boundary_cues, shared_words
 from shared.domain.extractive import find_moments
 from shared.domain.features import sentence_features
@@ -114,3 +114,41 @@ def test_what_tells_is_chosen_from_small_talk(seed: int) -> None:
         talk.transcript, duration_seconds=talk.duration_seconds, bounds=Bounds(10, 90, 1, 1)
     )
     assert moment.span.overlap_seconds(talk.topics[1]) > 0.5 * moment.span.length_seconds
+
+
+def _said(contents: list[float]) -> Floats:
+    """The prices of boundaries among sentences of five seconds with so much content each."""
+    begins: Floats = 5.0 * np.arange(len(contents), dtype=np.float64)
+    rows = [(np.array([0]), np.array([content])) for content in contents]
+    return boundary_prices(rows, begins, begins + 5.0)
+
+
+def test_boundaries_cost_more_where_more_is_said() -> None:
+    """In an hour of small talk, inside and beside a full passage; elsewhere all cost the same."""
+    prices = _said([0.1] * 350 + [5.0] * 10 + [0.1] * 360)
+    assert prices[355] > 2 * prices[0]
+    assert prices[100] == pytest.approx(prices[0])
+    assert int(np.argmax(prices)) in range(330, 380)
+
+
+def test_even_speech_has_one_price_however_long() -> None:
+    """Everywhere the same; the price of hours nears a limit, it does not grow with them."""
+    short, long = _said([1.0] * 720), _said([1.0] * 2880)
+    assert short == pytest.approx(short[0])
+    assert short[0] < long[0] < 1.2 * short[0]
+
+
+def test_passages_in_small_talk_are_found() -> None:
+    """Of eight passages in an hour and a half of small talk without marks, six or more."""
+    random = np.random.default_rng(1)
+    parts = [part for text in FAMILIAR for part in (chatter(random, 1300), text)]
+    talk = spoken([*parts, chatter(random, 500)], 1, punctuated=False)
+    moments = find_moments(
+        talk.transcript, duration_seconds=talk.duration_seconds, bounds=Bounds(5, 90, 1, 10)
+    )
+    met = 0
+    for topic in talk.topics[1::2]:
+        shared = [m.span.overlap_seconds(topic) for m in moments]
+        both = [m.span.length_seconds + topic.length_seconds for m in moments]
+        met += any(3 * s >= b for s, b in zip(shared, both, strict=True))
+    assert met >= 6
