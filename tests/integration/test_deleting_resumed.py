@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.db.deletions import only_deletion
+from shared.db.deletions import only_deletion, unfinished
 from shared.messages import VideoUploaded
 from shared.messaging.delivery import Outcome
 from shared.pipeline import deleting
@@ -94,7 +94,7 @@ def test_a_video_asked_for_anew_meanwhile_is_not_deleted_again(
     video = drop(world, tmp_path)
     (url,) = uploads(world)
     interrupted(world, video, "_delete_rows", monkeypatch, with_source=False)
-    look: Callable[..., object] = deleting.unfinished
+    look: Callable[..., object] = unfinished
 
     def look_too_early(session: object) -> object:
         found = look(session)
