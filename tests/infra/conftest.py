@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.google_credentials import write_credentials
+from tests.infra.google_credentials import sign_in
 from tests.infra.google_fake import GoogleFake, serving
 from tests.infra.google_world import healthy
 from tests.infra.terraform import Workspace, find_terraform, make_workspace
@@ -24,7 +24,5 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 def google(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GoogleFake]:
     """A healthy deployment on a fake of Google, and credentials it takes."""
     with serving(GoogleFake(healthy())) as fake:
-        key = tmp_path / "key.json"
-        write_credentials(key, f"{fake.url}/token")
-        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key))
+        sign_in(monkeypatch, tmp_path, f"{fake.url}/token")
         yield fake

@@ -6,7 +6,26 @@ import json
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from tests.infra.google_place import PROJECT, email
+
+
+def sign_in(monkeypatch: pytest.MonkeyPatch, folder: Path, token_url: str) -> None:
+    """Make these this process's credentials, and keep it on loopback.
+
+    google-auth asks Google beside every request, in a thread and at an address that cannot be set,
+    where an account's requests may go.
+    """
+    from google.auth import credentials
+
+    write_credentials(folder / "key.json", token_url)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(folder / "key.json"))
+    monkeypatch.setattr(
+        credentials.CredentialsWithRegionalAccessBoundary,
+        "_is_regional_access_boundary_lookup_required",
+        lambda _: False,
+    )
 
 
 def write_credentials(path: Path, token_url: str, *, project: str | None = PROJECT) -> None:

@@ -18,7 +18,7 @@ from shared.messages import VideoUploaded
 from shared.messaging.delivery import Delivery, Outcome
 from shared.messaging.memory import MemoryBroker
 from shared.messaging.wiring import SubscriptionSpec
-from tests.infra.google_credentials import write_credentials
+from tests.infra.google_credentials import sign_in
 from tests.infra.google_fake import GoogleFake, serving
 
 EVENTS = Path(__file__).resolve().parents[1] / "events"
@@ -59,10 +59,8 @@ def pushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pushed]:
 
     broker.create_topic(TOPIC)
     broker.subscribe(SubscriptionSpec(f"{TOPIC}.probe_video", TOPIC), push)
-    key = tmp_path / "key.json"
     with serving(GoogleFake({})) as google, PubSubServer(broker) as server:
-        write_credentials(key, f"{google.url}/token")
-        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key))
+        sign_in(monkeypatch, tmp_path, f"{google.url}/token")
         monkeypatch.setenv("PUBSUB_ENDPOINT", server.endpoint)
         monkeypatch.setenv("TOPIC", f"projects/my-project/topics/{TOPIC}")
         forward_event._session.cache_clear()
