@@ -8,6 +8,7 @@ from shared.db.ai_requests import Spending, check_budget
 from shared.db.models import Moment
 from shared.db.transcripts import storable
 from shared.domain.extractive import find_moments
+from shared.domain.levels import loudness_of
 from shared.domain.names import moment_identifier
 from shared.domain.scenes import METHOD as SCENES
 from shared.domain.script import Script
@@ -57,10 +58,12 @@ def _without_speech(job: Job) -> None:
 
 def _spoken(job: Job) -> list[dict[str, object]]:
     transcript = transcript_of(job)
+    duration = job.video.duration_seconds or 0.0
     moments = find_moments(
         transcript,
-        duration_seconds=job.video.duration_seconds or 0.0,
+        duration_seconds=duration,
         bounds=bounds_of(job.config, len(transcript.segments)),
+        loudness=loudness_of(transcript, duration),
     )
     return [_row(job, m.span, m.title, m.score, job.config.model) for m in moments]
 

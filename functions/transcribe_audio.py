@@ -12,6 +12,7 @@ from shared.messages import AudioSliced, VideoTranscribed
 from shared.pipeline.finishing import Done
 from shared.pipeline.job import Job
 from shared.pipeline.stage import Resources, stage
+from shared.speech.loudness import with_loudness
 from shared.telemetry import spans
 
 
@@ -34,6 +35,7 @@ def transcribe_audio(message: AudioSliced, job: Job) -> None:
             path, language=job.settings.language, deadline_seconds=job.remaining_seconds
         )
     seconds = time.monotonic() - began
+    heard = with_loudness(heard, path)
     with job.finish() as done:
         done.result = {
             "start_seconds": message.start_seconds,

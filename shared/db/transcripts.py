@@ -36,7 +36,13 @@ def from_json(stored: Json) -> Transcript:
             for word in stored["words"]
         ),
         tuple(
-            Segment(segment["text"], segment["start"], segment["end"], segment.get("suspect"))
+            Segment(
+                segment["text"],
+                segment["start"],
+                segment["end"],
+                segment.get("suspect"),
+                segment.get("loudness"),
+            )
             for segment in stored["segments"]
         ),
     )
@@ -132,4 +138,6 @@ def _segment_json(segment: Segment) -> Json:
     }
     if segment.suspect is not None:
         stored["suspect"] = segment.suspect
+    if segment.loudness_db is not None:
+        stored["loudness"] = round(segment.loudness_db, 1)
     return stored

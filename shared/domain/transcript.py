@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +20,14 @@ class Segment:
     """A run of words the recogniser (or a subtitle cue) gave as one.
 
     `suspect` names why the text may not be trusted ("repetition", "low_confidence"), else None.
+    `loudness_db`: its level below full scale, where its sound was heard.
     """
 
     text: str
     start_seconds: float
     end_seconds: float
     suspect: str | None = None
+    loudness_db: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,10 @@ class Transcript:
                 for w in self.words
             ),
             tuple(
-                Segment(
-                    s.text,
-                    s.start_seconds + offset_seconds,
-                    s.end_seconds + offset_seconds,
-                    s.suspect,
+                replace(
+                    s,
+                    start_seconds=s.start_seconds + offset_seconds,
+                    end_seconds=s.end_seconds + offset_seconds,
                 )
                 for s in self.segments
             ),

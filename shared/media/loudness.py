@@ -7,14 +7,13 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 
 import numpy as np
-import numpy.typing as npt
 
+from shared.domain.levels import level_db
 from shared.domain.media_info import MediaInfo
 from shared.media.arguments import SPEECH_SAMPLE_RATE_HZ, speech_arguments
 from shared.media.runner import Limits, stream_ffmpeg
 from shared.media.source import MediaInput
 
-SILENCE_DB = -120.0
 _FULL_SCALE = 32768.0
 _READ_STEPS = 64
 
@@ -70,11 +69,3 @@ def _levels(pcm: bytes, step_bytes: int) -> list[float]:
     samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32) / _FULL_SCALE
     rows = samples.reshape(-1, min(len(samples), step_bytes // 2))
     return [round(level, 1) for level in level_db(rows).tolist()]
-
-
-def level_db(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """The level of each row of samples of -1..1, in dB below full scale, at least -120."""
-    power = np.mean(np.square(samples, dtype=np.float64), axis=1)
-    floor = 10 ** (SILENCE_DB / 10)
-    levels: npt.NDArray[np.float64] = 10 * np.log10(np.maximum(power, floor))
-    return levels

@@ -8,6 +8,7 @@ from typing import Any
 
 from shared.db.models import MomentCandidate
 from shared.domain.extractive import METHOD, find_moments
+from shared.domain.levels import loudness_of
 from shared.domain.merging import Candidate, merge
 from shared.domain.moments import Bounds
 from shared.domain.proposals import clean_title
@@ -108,6 +109,7 @@ def filled_up(
         transcript,
         duration_seconds=script.duration_seconds,
         bounds=Bounds(bounds.min_length_seconds, bounds.max_length_seconds, count, count),
+        loudness=loudness_of(transcript, script.duration_seconds),
     )
     added = [
         Chosen(moment.span, moment.title, moment.score, METHOD)
