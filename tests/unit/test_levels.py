@@ -54,8 +54,11 @@ def test_each_segment_is_measured_and_stays_so(tmp_path: Path) -> None:
 
 def test_the_curve_is_known_where_something_is_said() -> None:
     """Half seconds of a segment have its level, the others the middle one; no level, no curve."""
-    segments = (Segment("a", 1, 2, None, -30.0), Segment("b", 4, 5, None, -10.0))
-    segments += (Segment("c", 6, 7, None, -20.0),)
+    segments = (
+        Segment("a", 1, 2, None, -30.0),
+        Segment("b", 4, 5, None, -10.0),
+        Segment("c", 6, 7, None, -20.0),
+    )
     curve = loudness_of(Transcript("en", (), segments), 8.0)
     assert curve is not None
     assert len(curve) == 16
