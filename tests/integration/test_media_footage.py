@@ -15,8 +15,9 @@ from shared.media.footage import Survey, survey
 from shared.media.loudness import loudness
 from shared.media.probe import probe
 from shared.media.runner import Limits
-from shared.media.source import LocalInput
+from shared.media.source import LocalInput, open_input
 from tests.media_factory import make_audio, make_video, run_ffmpeg
+from tests.media_storage import FarStore
 
 LIMITS = Limits()
 USUAL = Bounds(4, 60, 1, 10)
@@ -55,6 +56,18 @@ def test_scenes_are_found_where_they_begin(suffix: str, tmp_path: Path) -> None:
     assert [t for t in (12.0, 20.0, 35.0) if min(abs(t - s) for s in scenes) < 0.05] == [12, 20, 35]
     starts = [m.span.start_seconds for m in find_scene_moments(seen.footage, USUAL)]
     assert starts == pytest.approx([0, 12, 20, 35], abs=0.05)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_from_afar_the_same_is_seen(suffix: str, tmp_path: Path) -> None:
+    """Of a served object nothing else is seen or heard than of the file."""
+    path = make_scenes(tmp_path / f"scenes.{suffix}", sound=BURSTS)
+    store = FarStore()
+    with open_input(store, store.put(path), generation="1", workdir=tmp_path) as source:
+        info = probe(source, limits=LIMITS, deadline_seconds=60)
+        seen = survey(source, info, limits=LIMITS, deadline_seconds=60)
+        assert source.bytes_read == store.bytes_read > 0
+    assert seen == looked(path)
 
 
 def test_tone_bursts_are_found_where_they_sound(tmp_path: Path) -> None:
