@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shared.messages import Options, PipelineRequested
+from shared.storage.protocol import ObjectStat
 from tests.faults.chaos import STORM
 from tests.faults.report import Counts, sizes
 from tests.faults.world import FaultWorld
 
-OTHER_PADDING = Options(padding_left_seconds=1.0, padding_right_seconds=1.0)
+OTHER_PADDING = Options(padding_left_seconds=4.0, padding_right_seconds=4.0)
 
 
 def _ask_again(world: FaultWorld, url: str, options: Options | None = None) -> None:
@@ -55,3 +57,35 @@ def test_runs_in_a_storm_leave_no_garbage(
     counts.faults["runs of the same video"] = 3 * size
     assert [pipeline.status for pipeline in world.pipelines()] == ["completed"] * 3 * size
     assert len(world.objects()) == 5 * size
+
+
+def test_the_picture_of_an_earlier_cut_gives_way(
+    make_world: Callable[..., FaultWorld], monkeypatch: pytest.MonkeyPatch, counts: Counts
+) -> None:
+    """A clip is cut anew when its picture is about to be stored: that of the newer cut stays."""
+    world = make_world(max_moments=1)
+    url = world.drop()
+    upload = world.files.upload
+    left: set[str] = set()
+
+    def overtaken(path: Path, name: str, **options: Any) -> ObjectStat:
+        if "/thumbnails/" in name and "/video/" not in name and not left:
+            left.add(name)
+            _ask_again(world, url, OTHER_PADDING)
+            while world.broker.deliver_one(0) is not None:
+                pass
+            left.update(_kept(world))
+            left.remove(name)
+        return upload(path, name, **options)
+
+    monkeypatch.setattr(world.files, "upload", overtaken)
+    world.settle(workers=1)
+    counts.faults["overtaken by another run"] = 1
+    assert [pipeline.status for pipeline in world.pipelines()] == ["completed"] * 2
+    assert _kept(world) == left
+    assert len(left) == 3
+
+
+def _kept(world: FaultWorld) -> set[str]:
+    """What is derived and not temporary."""
+    return {name for name in world.objects() if "/temporary/" not in name}
