@@ -84,16 +84,13 @@ def refused_json(pipeline_type: str, message: str) -> Json:
 
 
 def _pipeline(session: Session, identifier: str) -> tuple[PipelineHistory, Video]:
-    return (
-        session.execute(
-            select(PipelineHistory, Video)
-            .join(Video, Video.id == PipelineHistory.video_id)
-            .where(PipelineHistory.identifier == identifier)
-            .execution_options(populate_existing=True)
-        )
-        .one()
-        ._tuple()
-    )
+    pipeline, video = session.execute(
+        select(PipelineHistory, Video)
+        .join(Video, Video.id == PipelineHistory.video_id)
+        .where(PipelineHistory.identifier == identifier)
+        .execution_options(populate_existing=True)
+    ).one()
+    return pipeline, video
 
 
 def _fields(row: object, names: str) -> Json:

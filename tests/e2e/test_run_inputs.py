@@ -97,9 +97,10 @@ def test_a_rotated_video_is_upright_everywhere(results: dict[str, Json]) -> None
 
 @pytest.mark.parametrize("name", WORDLESS)
 def test_no_speech_is_no_failure(results: dict[str, Json], name: str) -> None:
-    """Silence, no audio, too short: completed, no moments, a picture of the video."""
+    """Silence, no audio, too short: completed, what moves is a moment, each with its clip."""
     pipeline = results[name]
     assert pipeline["status"] == "completed", pipeline["error_message"]
-    assert (pipeline["moments"], pipeline["clips"]) == ([], [])
-    assert len(pipeline["thumbnails"]) == 1
+    assert [moment["title"][:8] for moment in pipeline["moments"]] == ["Scene at"]
+    assert len(pipeline["clips"]) == 1
+    assert len(pipeline["thumbnails"]) == 2
     assert (pipeline["transcript"] is None) == (name == "no-audio.mp4")

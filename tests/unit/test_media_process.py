@@ -65,7 +65,7 @@ def test_the_environment_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_child_that_waits_is_killed_at_its_deadline(tmp_path: Path) -> None:
     """Idle past the deadline: transient, since the source may be slow."""
-    limits = Limits(ffmpeg=script(tmp_path, "import time; time.sleep(60)"))
+    limits = Limits(ffmpeg=script(tmp_path, "import time; time.sleep(3600)"))
     with pytest.raises(MediaError, match="did not end in time"):
         run_ffmpeg([], limits=limits, deadline_seconds=0.5)
 
@@ -118,10 +118,11 @@ def test_endless_complaints_are_not_kept(tmp_path: Path) -> None:
         run_ffmpeg([], limits=Limits(ffmpeg=script(tmp_path, body)), deadline_seconds=60)
 
 
+@pytest.mark.timeout(60)
 def test_grandchildren_die_too(tmp_path: Path) -> None:
     """The whole group is killed, not the child alone."""
-    body = "import os, time\npid = os.fork()\nif pid: print(pid, flush=True)\ntime.sleep(60)"
-    with Child("exec", [script(tmp_path, body)], Limits(), deadline_seconds=30) as child:
+    body = "import os, time\npid = os.fork()\nif pid: print(pid, flush=True)\ntime.sleep(3600)"
+    with Child("exec", [script(tmp_path, body)], Limits(), deadline_seconds=3600) as child:
         grandchild = int(child.stdout.readline())
         assert is_alive(grandchild)
     assert wait_for(lambda: not is_alive(grandchild))
