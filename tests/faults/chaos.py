@@ -47,17 +47,18 @@ STORM = Chaos(
 class ChaosBroker:
     """A `Publisher`. Nothing is delivered but by `run`.
 
-    `faults` counts what was done, `outcomes` how deliveries were answered.
+    `faults` counts what was done, `outcomes` how deliveries were answered. `backoff_seconds`: how
+    much longer after each failed attempt at a message whoever delivered it pauses.
     """
 
-    def __init__(self, chaos: Chaos, seed: int, *, refusal_pause_seconds: float = 0.0) -> None:
+    def __init__(self, chaos: Chaos, seed: int, *, backoff_seconds: float = 0.0) -> None:
         self.chaos = chaos
         self.faults: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
         self.published: Counter[tuple[str, bytes]] = Counter()
         self.away = False
         self._random = random.Random(seed)
-        self._pause = refusal_pause_seconds
+        self._backoff_seconds = backoff_seconds
         self._changed = threading.Condition()
         self._subscriptions: dict[str, tuple[SubscriptionSpec, Endpoint]] = {}
         self._ready: list[Parcel] = []
@@ -209,8 +210,8 @@ class ChaosBroker:
             return Outcome.RETRY
 
     def _settle(self, parcel: Parcel, outcome: Outcome) -> None:
-        if not outcome.acknowledged and self._pause:
-            time.sleep(self._pause * parcel.attempt)
+        if outcome is Outcome.RETRY and self._backoff_seconds:
+            time.sleep(self._backoff_seconds * parcel.attempt)
         with self._changed:
             self.outcomes[outcome.value] += 1
             self._at_work -= 1

@@ -49,6 +49,7 @@ class FaultWorld:
         storage: Storage | None = None,
         speech: Callable[[], SpeechEngine] | None = None,
         pool_size: int = 10,
+        backoff_seconds: float = 0.0,
         **settings: Any,
     ) -> None:
         self.folder = folder
@@ -56,7 +57,7 @@ class FaultWorld:
         self.media = FakeMedia()
         self.engine = engine or make_engine(database_url, pool_size=pool_size)
         self.files = FolderStorage(folder / "buckets")
-        self.broker = ChaosBroker(chaos, seed)
+        self.broker = ChaosBroker(chaos, seed, backoff_seconds=backoff_seconds)
         root = f"file://{(folder / 'buckets').resolve()}"
         self.context = Context(
             engine=self.engine,
