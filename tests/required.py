@@ -18,6 +18,8 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "media": ("../shared/media", "real speech"),
     "speech-fixture": ("memorised whisper", "fixture-whisper"),
     "terraform": ("terraform is not installed",),
+    "gcloud": ("gcloud is not installed",),
+    "shellcheck": ("shellcheck is not installed",),
     "extras": ("extra is not installed", "could not import"),
 }
 REQUIRED = pytest.StashKey[tuple[str, ...]]()

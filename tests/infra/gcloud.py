@@ -31,7 +31,7 @@ def known_flags(words: list[str]) -> set[str]:
 def _tree() -> dict[str, Any]:
     found = shutil.which("gcloud")
     if found is None:
-        pytest.skip("gcloud is not installed")
+        pytest.skip("gcloud is not installed: https://cloud.google.com/sdk/docs/install")
     roots = [Path(found).resolve().parent.parent, Path("/usr/lib/google-cloud-sdk")]
     for root in roots:
         path = root / "data/cli/gcloud_completions.py"
@@ -43,4 +43,4 @@ def _tree() -> dict[str, Any]:
             spec.loader.exec_module(module)
             tree: dict[str, Any] = module.STATIC_COMPLETION_CLI_TREE
             return tree
-    pytest.skip("this gcloud is not installed with its tree of commands")
+    pytest.skip("gcloud is not installed with its tree of commands (data/cli)")

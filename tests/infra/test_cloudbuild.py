@@ -121,11 +121,13 @@ def test_every_image_is_a_target(config: dict[str, Any]) -> None:
     assert len(built) == 2
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "script", [*SCRIPTS, ROOT / ".ci/run", ROOT / ".ci/setup"], ids=lambda path: path.name
+)
 def test_shellcheck_has_nothing_to_say(script: Path) -> None:
     """The scripts have none of the known mistakes of shell scripts."""
     if shutil.which("shellcheck") is None:
-        pytest.skip("shellcheck is not installed")
+        pytest.skip("shellcheck is not installed: apt-get install shellcheck")
     done = subprocess.run(["shellcheck", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
