@@ -20,6 +20,7 @@ from shared.domain.evaluation.measures import Proposal, Reference
 from shared.domain.extractive import moments_and_topics
 from shared.domain.moments import Bounds
 from shared.errors import Reject
+from shared.pipeline.endpoints import is_extractive
 from shared.settings import Settings
 
 Method = Callable[[Recording, Bounds], Proposal]
@@ -69,6 +70,7 @@ BASELINES = ("equal-cuts", "random", "texttiling")
 
 
 MODEL = "model"
+LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,15 @@ def parse_config(text: str) -> Config:
     first, *options = re.split(r",(?=\s*\w+=)", text)
     name, _, method = first.partition("=")
     method = method or name
+    if len(name) > LONGEST_NAME:
+        raise Reject(
+            "config_invalid", f"--config {text}: a name has {LONGEST_NAME} characters at most."
+        )
+    if method == MODEL and is_extractive(name):
+        # Runs name the model by the config's name.
+        raise Reject(
+            "config_invalid", f"--config {text}: {name} is a method; give the model another name."
+        )
     if method not in METHODS and method != MODEL:
         raise Reject(
             "config_invalid",

@@ -21,12 +21,12 @@ from cli.eval_generators import Propose
 from cli.eval_proposals import Attempt, Recording
 from cli.eval_runs import begin, result
 from cli.home import Home
-from cli.local import alone, wire_topics
+from cli.local import alone, sweeping, wire_topics
+from cli.logged import logged_to
 from cli.models import FIELDS
 from cli.requests import wait
 from functions.main import TOPOLOGY
 from functions.wiring import Models, make_context
-from shared import log
 from shared.db.models import ModelConfig, Video
 from shared.domain.evaluation.measures import Proposal
 from shared.domain.moments import Bounds
@@ -49,11 +49,9 @@ def model_runs(
     asking = {c.name: c.asks for c in configs if c.asks is not None}
     rows = _rows(settings, home, asking)
     place = Home(home.root / "eval")
-    place.root.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
+        stack.enter_context(logged_to(settings, place))
         stack.enter_context(alone(place, on_wait))
-        stream = stack.enter_context(place.log.open("a", encoding="utf-8"))
-        log.configure("json", settings.log_level, settings.project, stream)
         own = settings.model_copy(update=dict.fromkeys(_ELSEWHERE))
         engine = stack.enter_context(database(place.settings(own), place))
         _begin_anew(engine, rows.values())
@@ -115,7 +113,9 @@ def propose_by(context: Context, config: Config, recording: Recording, bounds: B
         pipeline = begin(context, config.name, recording, bounds)
     except Reject as reject:
         return Attempt(Proposal(()), reject.message)
-    wait(context, [pipeline], lambda *_: None)
+    # Its own alone: another config's settings are not for these stages.
+    with sweeping(context):
+        wait(context, [pipeline], lambda *_: None)
     seconds = time.perf_counter() - began
     refines = config.asks is not None and config.asks.refines
     with context.session() as session:

@@ -15,7 +15,7 @@ from shared.db.models import AiRequest, Moment, PipelineHistory, StageRun, Video
 from shared.db.transcripts import transcript_row
 from shared.domain.evaluation.measures import Proposal
 from shared.domain.moments import Bounds
-from shared.domain.names import slug
+from shared.domain.names import pipeline_identifier, video_identifier
 from shared.domain.spans import TimeSpan
 from shared.messages import Options, PipelineRequested, VideoTranscribed
 from shared.messaging.outgoing import outgoing
@@ -42,7 +42,7 @@ def begin(context: Context, model: str, recording: Recording, bounds: Bounds) ->
             max_moments=bounds.max_moments,
         )
     )
-    name = f"{slug(recording.name)}-{uuid.uuid4().hex[:10]}"
+    name = video_identifier(context.upload_url, uuid.uuid4().hex, recording.name)
     with context.session() as session, session.begin():
         generator = generator_of(session, settings, options, "moments_only")
         config = ensure_config(session, options, generator)
@@ -56,7 +56,7 @@ def begin(context: Context, model: str, recording: Recording, bounds: Bounds) ->
         session.flush()
         given = transcript_row(video.id, recording.transcript, service="labelled set", seconds=0.0)
         pipeline = PipelineHistory(
-            identifier=f"pipeline:{name}",
+            identifier=pipeline_identifier(name, {"model": model}),
             video_id=video.id,
             generation_config_id=config.id,
             pipeline_type="moments_only",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +41,8 @@ def asked(
     database_url: str, home: Path, monkeypatch: pytest.MonkeyPatch, script: Script, keys: str = ""
 ) -> Iterator[tuple[Run, Recorded, Context]]:
     """What proposes by a config with these keys; the server's record; the functions' context."""
-    monkeypatch.setenv("VIDEOMOMENTS_RETRY_BASE_SECONDS", "0.02")
+    if "VIDEOMOMENTS_RETRY_BASE_SECONDS" not in os.environ:
+        monkeypatch.setenv("VIDEOMOMENTS_RETRY_BASE_SECONDS", "0.02")
     engine = make_engine(database_url, pool_size=20)
     try:
         with llm_server(script) as server:
@@ -161,6 +163,28 @@ def test_what_passes_is_tried_again(
     assert found.error is None
     assert found.proposal.moments
     assert len(server.of("moments")) == 3
+
+
+def test_a_server_that_asks_for_a_long_wait_is_waited_for(
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """When the topic has given the message up, the ledger brings it back, as in the cloud."""
+    monkeypatch.setattr("cli.local.SWEEP_SECONDS", 0.2)
+    monkeypatch.setenv("VIDEOMOMENTS_REPUBLISH_SECONDS", "1")
+    answers = iter([Reply("busy", status=429, headers={"Retry-After": "6"})])
+
+    def script(request: Json) -> Reply:
+        return next(answers, good(request))
+
+    monkeypatch.setenv("VIDEOMOMENTS_RETRY_BASE_SECONDS", "0.0005")
+    with asked(database_url, tmp_path, monkeypatch, script) as (run, _, _context):
+        found = run(talk(30))
+    assert "dead letter left to the sweep" in caplog.text
+    assert found.error is None
+    assert found.proposal.moments
 
 
 def test_nobody_is_asked_about_silence(
