@@ -16,7 +16,13 @@ from cli.database import database
 from cli.doctor_database import is_embedded
 from cli.home import Home
 from cli.model_listing import Listing, list_models_of
-from shared.cloud.google_rest import GoogleError, GoogleRest, NoCredentials, connect
+from shared.cloud.google_rest import (
+    GoogleError,
+    GoogleRest,
+    NoCredentials,
+    connect,
+    default_credentials,
+)
 from shared.db.models import ModelConfig
 from shared.llm.protocol import Endpoint
 from shared.pipeline.endpoints import endpoint_from_settings, endpoint_named, is_extractive
@@ -118,20 +124,24 @@ def _check_vertex(
     name: str, endpoint: Endpoint, connect: Callable[[str | None], GoogleRest]
 ) -> Check:
     """Asks what Vertex AI knows of the model, with this machine's login."""
-    location = endpoint.location or "us-central1"
-    where = f"Vertex AI in project {endpoint.project}, {location}"
-    if endpoint.project is None:
-        return Check(name, "problem", "no project is named", f"Set {PREFIX}PROJECT.")
+    location = endpoint.location
+    where = f"Vertex AI, {location}"
     host = "aiplatform" if location == "global" else f"{location}-aiplatform"
     publisher = f"https://{host}.googleapis.com/v1/publishers/google/models"
+    project = endpoint.project
     try:
-        found = connect(endpoint.project).find(f"{publisher}/{endpoint.model}")
+        # As the client does: without a setting it is the login's own.
+        project = project or default_credentials()[1]
+        if project is None:
+            return Check(name, "problem", "no project is named", f"Set {PREFIX}PROJECT.")
+        where = f"Vertex AI in project {project}, {location}"
+        found = connect(project).find(f"{publisher}/{endpoint.model}")
     except NoCredentials as error:
         remedy = "Run gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS."
         return Check(name, "problem", f"{where}: {error}", remedy)
     except GoogleError as error:
         remedy = (
-            f"gcloud services enable aiplatform.googleapis.com --project={endpoint.project}, and "
+            f"gcloud services enable aiplatform.googleapis.com --project={project}, and "
             "give this account roles/aiplatform.user."
         )
         return Check(name, "problem", f"{where}: {error}", remedy)

@@ -56,9 +56,12 @@ def _ask(url: str, api_key: str | None) -> Listing:
     except HTTPError as error:
         error.close()
         return Listing(error.code)
-    except (URLError, OSError, http.client.HTTPException, ValueError) as error:
+    except (URLError, OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         return Listing(unreachable=f"cannot be reached: {reason}")
+    except ValueError:
+        # What it says quotes the header, and so the key.
+        return Listing(unreachable="the address or the key has characters that none may have")
 
 
 def _is_web(url: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings
 
 
@@ -93,3 +93,9 @@ class ModelSettings(BaseSettings):
     llm_keep_days: float = Field(
         default=30, ge=0, description="How long calls are kept in `ai_requests`."
     )
+
+    @field_validator("llm_api_key", mode="before")
+    @classmethod
+    def _without_line_break(cls, key: object) -> object:
+        """Secrets filled by a shell end with one, with which no request can be sent."""
+        return (key.strip() or None) if isinstance(key, str) else key

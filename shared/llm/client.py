@@ -13,7 +13,7 @@ from collections.abc import Coroutine
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from shared.errors import ModelUnavailable
+from shared.errors import ModelUnavailable, SettingsError
 from shared.llm.protocol import Answer, Endpoint, Question
 
 if TYPE_CHECKING:
@@ -39,17 +39,20 @@ class ModelClient:
         return self._endpoint
 
     def prepare(self) -> None:
-        """Import and make what the first question would, which takes seconds. Connects nowhere."""
+        """Import and make what the first question would, which takes seconds. Connects nowhere.
+
+        Raises `SettingsError`, and `Reject` without credentials.
+        """
         self._ready_model()
 
     def ask(self, question: Question, *, timeout_seconds: float) -> Answer:
         """One call, never retried here: that is the runtime's. Raises as the protocol says."""
+        # The first import takes seconds: they are no part of the wait for an answer.
+        model = self._ready_model()
         from pydantic_ai.exceptions import AgentRunError, ContentFilterError
 
         from shared.llm.errors import GoogleAuthError, translated, without_credentials
 
-        # The first import takes seconds: they are no part of the wait for an answer.
-        model = self._ready_model()
         limit = min(timeout_seconds, self._endpoint.timeout_seconds)
         try:
             return self._wait(self._ask(model, question, limit), limit + _GRACE_SECONDS)
@@ -91,8 +94,13 @@ class ModelClient:
         return to_answer(response, question)
 
     def _ready_model(self) -> Model:
-        from shared.llm.wire import make_model
-
+        try:
+            from shared.llm.wire import make_model
+        except ImportError as error:
+            raise SettingsError(
+                f"The model {self._endpoint.name} needs what speaks to models. Install it with: "
+                "pip install 'videomoments[llm]'"
+            ) from error
         with self._lock:
             if self._model is None:
                 self._model = make_model(self._endpoint)

@@ -15,4 +15,4 @@ def key_named(name: str) -> str | None:
     """
     if not _NAME.fullmatch(name):
         return None
-    return os.environ.get(f"VIDEOMOMENTS_LLM_API_KEY_{name.upper()}") or None
+    return os.environ.get(f"VIDEOMOMENTS_LLM_API_KEY_{name.upper()}", "").strip() or None

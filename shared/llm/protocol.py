@@ -28,7 +28,7 @@ class Endpoint:
     url: str | None = None
     api_key: str | None = field(default=None, repr=False)
     project: str | None = None
-    location: str | None = None
+    location: str = "us-central1"
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None

@@ -15,11 +15,15 @@ from pydantic_ai.profiles import ModelProfile, merge_profile
 
 from shared.domain.windows import estimated_tokens
 from shared.errors import SettingsError
+from shared.llm.errors import GoogleAuthError, without_credentials
 from shared.llm.protocol import Answer, Endpoint, Question
 
 
 def make_model(endpoint: Endpoint) -> Model:
-    """pydantic-ai's model for an endpoint. Raises `SettingsError` where something is missing."""
+    """pydantic-ai's model for an endpoint. Raises `SettingsError` where something is missing.
+
+    `Reject` or `ModelUnavailable` where Google's credentials are what is missing.
+    """
     profile = ModelProfile(supports_json_schema_output=True, supports_json_object_output=True)
     if endpoint.provider == "vertex":
         return _vertex(endpoint, profile)
@@ -44,15 +48,21 @@ def make_model(endpoint: Endpoint) -> Model:
 
 
 def _vertex(endpoint: Endpoint, profile: ModelProfile) -> Model:
-    """Application-default credentials: none of ours to keep."""
+    """Application-default credentials: none of ours to keep. Without a project it is theirs."""
     from pydantic_ai.models.google import GoogleModel
     from pydantic_ai.providers.google_cloud import GoogleCloudProvider
 
-    provider = GoogleCloudProvider(
-        project=endpoint.project,
-        location=endpoint.location or "us-central1",
-        base_url=endpoint.url,
-    )
+    try:
+        provider = GoogleCloudProvider(
+            project=endpoint.project, location=endpoint.location, base_url=endpoint.url
+        )
+    except GoogleAuthError as error:
+        raise without_credentials(error, endpoint) from error
+    except ValueError as error:
+        raise SettingsError(
+            f"The model {endpoint.name} on Vertex AI has no project: set VIDEOMOMENTS_PROJECT. "
+            f"({error})"
+        ) from error
     return GoogleModel(endpoint.model, provider=provider, profile=profile)
 
 

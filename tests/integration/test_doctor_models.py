@@ -19,7 +19,8 @@ from cli.doctor_models import check_models
 from cli.home import Home
 from shared.cloud.google_rest import GoogleRest, NoCredentials
 from shared.db.models import ModelConfig
-from shared.settings import Settings
+from shared.settings import Settings, load_settings
+from tests.vertex_server import write_credentials
 
 KEY = "the-right-key"
 Answer = tuple[int, bytes]
@@ -225,3 +226,40 @@ def test_gemini_without_a_login(tmp_path: Path) -> None:
     (check,) = check_models(settings, Home(tmp_path), connect=refuse)
     assert check.state == "problem"
     assert "login" in check.remedy
+
+
+def test_geminis_project_is_the_logins_own_where_none_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the client does; where nobody names one, that is the problem."""
+    monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
+    account = write_credentials(tmp_path, "http://127.0.0.1:9/token")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(account))
+    settings = Settings(model="gemini-2.5-flash", llm_provider="vertex")
+    asked: list[str | None] = []
+
+    def refuse(project: str | None) -> GoogleRest:
+        asked.append(project)
+        raise NoCredentials("There are none.")
+
+    (check,) = check_models(settings, Home(tmp_path), connect=refuse)
+    assert asked == ["a-project"]
+    assert "project a-project" in check.found
+    key = json.loads(account.read_text(encoding="utf-8"))
+    account.write_text(json.dumps({**key, "project_id": None}), encoding="utf-8")
+    (check,) = check_models(settings, Home(tmp_path), connect=refuse)
+    assert (check.state, check.remedy) == ("problem", "Set VIDEOMOMENTS_PROJECT.")
+    assert asked == ["a-project"]
+
+
+def test_a_key_with_a_line_break(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At its end, where a shell put it, it does no harm; within, the key is not told."""
+    with served(with_key) as url:
+        monkeypatch.setenv("VIDEOMOMENTS_LLM_API_KEY", f"{KEY}\n")
+        (check,) = check_models(load_settings(model="qwen", llm_url=url), Home(tmp_path))
+        assert (check.state, check.found.endswith("the key is accepted")) == ("ok", True)
+        monkeypatch.setenv("VIDEOMOMENTS_LLM_API_KEY", f"{KEY}\nmore")
+        (check,) = check_models(load_settings(model="qwen", llm_url=url), Home(tmp_path))
+    assert check.state == "problem"
+    assert "the key has characters" in check.found
+    assert KEY not in check.found + check.remedy

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import ModelUnavailable, Reject
+from shared.errors import ModelUnavailable, Reject, SettingsError
 from shared.llm.answers import Ranking, schema_of
 from shared.llm.client import ModelClient
 from shared.llm.protocol import Answer, Endpoint, Question, Turn
@@ -33,13 +33,14 @@ QUESTION = Question(
 @pytest.fixture(autouse=True)
 def no_other_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """None of this machine's: neither in the environment nor in a home folder."""
-    for name in ("GOOGLE_API_KEY", "GEMINI_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS"):
+    ours = ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT")
+    for name in ("GOOGLE_API_KEY", "GEMINI_API_KEY", *ours):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path / "none"))
     monkeypatch.setenv("NO_GCE_CHECK", "true")
 
 
-def gemini(url: str, **more: object) -> Iterator[ModelClient]:
+def gemini(url: str | None, **more: object) -> Iterator[ModelClient]:
     """A client of the server at that address, closed afterwards."""
     given = {"project": "a-project", "location": "europe-west4", "url": url, **more}
     client = ModelClient(Endpoint("gemini", "gemini-2.5-flash", "vertex", **given))  # type: ignore[arg-type]
@@ -151,6 +152,33 @@ def test_without_credentials_it_says_how_to_get_them() -> None:
         with pytest.raises(Reject, match="application-default login") as caught:
             client.ask(QUESTION, timeout_seconds=20)
         assert caught.value.code == "model_unauthorized"
+
+
+@pytest.mark.parametrize("project", [None, "a-project"])
+def test_what_is_missing_is_said_before_anything_is_asked(project: str | None) -> None:
+    """A client that is made ready needs credentials where they have to name the project, too."""
+    for client in gemini(None, project=project):
+        if project is not None:
+            client.prepare()
+            return
+        with pytest.raises(Reject, match="application-default login"):
+            client.prepare()
+
+
+def test_credentials_without_a_project_need_the_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the setting nor the account names one: the setting is named."""
+    account = write_credentials(tmp_path, "http://127.0.0.1:9/token")
+    key = json.loads(account.read_text(encoding="utf-8"))
+    del key["project_id"]
+    account.write_text(json.dumps(key), encoding="utf-8")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(account))
+    for client in gemini(None, project=None):
+        with pytest.raises(SettingsError, match="VIDEOMOMENTS_PROJECT"):
+            client.prepare()
+        with pytest.raises(SettingsError, match="VIDEOMOMENTS_PROJECT"):
+            client.ask(QUESTION, timeout_seconds=5)
 
 
 def test_a_server_of_tokens_that_is_away_may_come_back(
