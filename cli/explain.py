@@ -52,10 +52,16 @@ def _lines(session: Session, video: str) -> Iterator[str]:
 
 def _deleted(stone: Deletion) -> str:
     if stone.completed_at is None:
+        # Functions in the cloud may not delete uploads.
+        by_itself = (
+            ""
+            if stone.with_source
+            else " by itself within a minute wherever functions run; at once"
+        )
         return (
             f"{stone.video} is being deleted since {stone.requested_at:%Y-%m-%d %H:%M} UTC. "
-            "If that was interrupted, it goes on by itself within a minute wherever functions run; "
-            f"at once with: videomoments delete {stone.video}"
+            f"If that was interrupted, it goes on{by_itself} with: "
+            f"videomoments delete {stone.video}"
         )
     return (
         f"{stone.video} was deleted on {stone.completed_at:%Y-%m-%d at %H:%M} UTC. "

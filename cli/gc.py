@@ -25,10 +25,14 @@ Json = dict[str, Any]
 def collect_garbage(
     settings: Settings, home: Home, *, grace_hours: float, dry_run: bool, as_json: bool
 ) -> int:
-    """Delete the garbage, or with `dry_run` list it; then say how much it was."""
+    """Delete the garbage, or with `dry_run` list it; then say how much it was.
+
+    Exit code 1 when a deletion could not be finished.
+    """
     seconds = grace_hours * 3600
     with logged_to(settings, home), command_context(settings, home) as context:
-        deletions = _deletions(context, dry_run=dry_run)
+        deletions = [] if dry_run else resume_deletions(context)
+        left = _unfinished(context)
         look = find_garbage if dry_run else collect
         found = [
             _told(garbage, as_json=as_json) for garbage in look(context, grace_seconds=seconds)
@@ -37,18 +41,16 @@ def collect_garbage(
         document = {
             "dry_run": dry_run,
             "objects": [_json(garbage) for garbage in found],
-            "deletions": deletions,
+            "deletions": left if dry_run else deletions,
+            "unfinished_deletions": left,
         }
         print(json.dumps(document, ensure_ascii=False, indent=2))  # noqa: T201
     else:
-        _summarize(found, deletions, dry_run=dry_run)
-    return 0
+        _summarize(found, deletions, left, dry_run=dry_run)
+    return 1 if left and not dry_run else 0
 
 
-def _deletions(context: Context, *, dry_run: bool) -> list[str]:
-    """Finish the deletions that were interrupted; in a dry run, those there are."""
-    if not dry_run:
-        return resume_deletions(context)
+def _unfinished(context: Context) -> list[str]:
     with context.session() as session:
         return [stone.video for stone in unfinished(session)]
 
@@ -70,12 +72,17 @@ def _json(garbage: Garbage) -> Json:
     }
 
 
-def _summarize(found: Iterable[Garbage], deletions: list[str], *, dry_run: bool) -> None:
+def _summarize(
+    found: Iterable[Garbage], deletions: list[str], left: list[str], *, dry_run: bool
+) -> None:
     sizes = [garbage.size_bytes for garbage in found]
     size = f" ({size_words(sum(sizes))})" if sum(sizes) else ""
     would = "would be" if dry_run else "were" if len(sizes) != 1 else "was"
     lines = [f"{count_words(len(sizes), 'object').capitalize()}{size} {would} deleted."]
-    state = "is not" if dry_run else "is now"
-    lines += [f"The deletion of {video} {state} finished." for video in deletions]
+    lines += [f"The deletion of {video} is now finished." for video in deletions]
+    lines += [
+        f"The deletion of {video} is not finished. To see why: videomoments delete {video}"
+        for video in left
+    ]
     for line in lines:
         Console().print(line, highlight=False, markup=False, soft_wrap=True)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from cli.gc import collect_garbage
+from cli.home import Home
 from shared.db.deletions import only_deletion, unfinished
 from shared.messages import VideoUploaded
 from shared.messaging.delivery import Outcome
@@ -109,3 +113,34 @@ def test_a_video_asked_for_anew_meanwhile_is_not_deleted_again(
     assert rows(world)["videos"] == 1
     assert len(world.objects()) == 2
     assert stone(world, video) is None
+
+
+def test_gc_says_what_it_could_not_finish(
+    world: World,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Exit code 1, a line for each deletion that is left, and both kinds in the JSON."""
+    stuck, other = drop(world, tmp_path, "stuck"), drop(world, tmp_path, "other")
+    for video in (stuck, other):
+        interrupted(world, video, "delete", monkeypatch)
+    settings = world.context.settings.model_copy(
+        update={"database_url": SecretStr(world.engine.url.render_as_string(hide_password=False))}
+    )
+
+    def gc(*, as_json: bool, dry_run: bool = False) -> tuple[int, str]:
+        home = Home(tmp_path)
+        code = collect_garbage(settings, home, grace_hours=24, dry_run=dry_run, as_json=as_json)
+        return code, capsys.readouterr().out
+
+    code, said = gc(as_json=False, dry_run=True)
+    assert (code, said.count("is not finished")) == (0, 2)
+    with only_deletion(world.engine, stuck):
+        code, said = gc(as_json=True)
+        told = json.loads(said)
+        assert (code, told["deletions"], told["unfinished_deletions"]) == (1, [other], [stuck])
+        code, said = gc(as_json=False)
+        assert (code, f"videomoments delete {stuck}" in said) == (1, True)
+    code, said = gc(as_json=False)
+    assert (code, f"The deletion of {stuck} is now finished." in said) == (0, True)
