@@ -31,6 +31,7 @@ from shared.pipeline.stage import Function
 from shared.pipeline.sweeping import sweep
 from shared.pipeline.topology import MAX_DELIVERY_ATTEMPTS, Topology
 from shared.settings import Settings
+from shared.telemetry.process import recorded_by
 
 SWEEP_SECONDS = 30.0
 _log = structlog.get_logger(__name__)
@@ -91,6 +92,7 @@ def local_cloud(
     home.root.mkdir(parents=True, exist_ok=True)
     local = home.settings(settings)
     with ExitStack() as stack:
+        stack.enter_context(recorded_by(local, "videomoments"))
         stack.enter_context(alone(home, on_wait))
         shutil.rmtree(home.work, ignore_errors=True)
         engine = stack.enter_context(database(local, home))

@@ -19,7 +19,6 @@ from cli.requests import Run, request_file, wait
 from shared.messages import Options, PipelineType
 from shared.pipeline.context import Context
 from shared.settings import Settings
-from shared.telemetry.process import recorded_by
 
 Json = dict[str, Any]
 
@@ -48,7 +47,6 @@ def run(settings: Settings, request: RunRequest) -> int:
 
     with (
         logged_to(settings, request.home),
-        recorded_by(settings, "videomoments"),
         local_cloud(settings, request.home, on_notice=say, on_wait=say) as cloud,
     ):
         context = cloud.context
@@ -57,7 +55,8 @@ def run(settings: Settings, request: RunRequest) -> int:
             for path in request.files
         ]
         _wait(context, stderr, runs)
-        found, notes = _results(context, runs, request.pipeline_type), _notes(context, runs)
+        found = _results(context, runs, request.pipeline_type)
+        notes = [] if request.as_json else _notes(context, runs)
         if request.out is not None:
             for name, pipeline in zip(folder_names(runs), found, strict=True):
                 copy_results(context, pipeline, request.out / name)

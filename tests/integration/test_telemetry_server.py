@@ -1,4 +1,4 @@
-"""Telemetry of a function served by functions-framework, forked worker and all."""
+"""Telemetry of processes as they are started: served by functions-framework, and a command."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.command import environment, videomoments
 from tests.integration.test_http_framework import served, status
 from tests.otlp import collecting, labels
 
@@ -43,3 +44,19 @@ def test_nothing_is_lost_when_an_instance_ends(
         assert collector.sums("videomoments.deliveries") == {
             labels(stage="split_audio", outcome="done"): 3
         }
+
+
+def test_every_command_at_which_functions_work_is_recorded(
+    tmp_path: Path, database_url: str
+) -> None:
+    """Not `run` alone: what `publish` sets going has its spans."""
+    with collecting() as collector:
+        env = environment(
+            database_url=database_url,
+            telemetry="otlp",
+            telemetry_endpoint=collector.url,
+            telemetry_timeout_seconds="20",
+        )
+        done = videomoments("publish", "sweep-requested", "{}", "--data", tmp_path, env=env)
+        assert done.returncode == 0, done.stderr
+        assert collector.named("sweep")
