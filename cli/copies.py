@@ -28,6 +28,10 @@ def folder_names(runs: Sequence[Run]) -> list[str]:
     names: list[str] = []
     for run in runs:
         name, number = run.path.stem, 1
+        if run.pipeline is None:
+            # Of what was refused there is nothing to copy: it takes nobody's name.
+            names.append(name)
+            continue
         while owners.setdefault(name, run.pipeline) != run.pipeline:
             number += 1
             name = f"{run.path.stem}-{number}"

@@ -27,56 +27,40 @@ class Cause(NamedTuple):
     remedy: str
 
 
-_MEMORY = Cause(
-    "Memory ran out, or the system killed the work to get some.",
-    "Give the functions more memory, or let fewer work at the same time.",
-)
+_ANSWERS_NOW = "`videomoments doctor` says whether it can be used now."
 # By what the recorded error says; the first that fits.
-_CAUSES = (
-    (
-        re.compile(r"No space left|Disk quota exceeded|\b53100\b|disk is full", re.IGNORECASE),
-        Cause(
+_CAUSES = tuple(
+    (re.compile(sign), Cause(meaning, remedy))
+    for sign, meaning, remedy in (
+        (
+            r"(?i)No space left|Disk quota exceeded|\b53100\b|disk is full",
             "There was no room left on the disk.",
             "Make room where temporary files and the buckets' files are; `videomoments gc` may "
             "find some.",
         ),
-    ),
-    (re.compile(r"Cannot allocate memory|MemoryError|ended with -9\b"), _MEMORY),
-    (
-        re.compile(r"StorageUnavailable"),
-        Cause(
-            "The store of the files did not answer.",
-            "`videomoments doctor` says whether the buckets can be used now.",
+        (
+            r"Cannot allocate memory|MemoryError|ended with -9\b",
+            "Memory ran out, or the system killed the work to get some.",
+            "Give the functions more memory, or let fewer work at the same time.",
         ),
-    ),
-    (
-        re.compile(r"ModelUnavailable"),
-        Cause(
-            "The language model did not answer.",
-            "`videomoments doctor` says whether its endpoint can be used now.",
-        ),
-    ),
-    (
-        re.compile(r"PermissionError|Permission denied"),
-        Cause(
+        (r"StorageUnavailable", "The store of the files did not answer.", _ANSWERS_NOW),
+        (r"ModelUnavailable", "The language model did not answer.", _ANSWERS_NOW),
+        (
+            r"PermissionError|Permission denied",
             "A file or folder may not be used by this account.",
             "Allow it to read and write there.",
         ),
-    ),
-    (
-        re.compile(r"OperationalError|InterfaceError|QueuePool limit"),
-        Cause(
+        (
+            r"OperationalError|InterfaceError|QueuePool limit",
             "The database did not answer in time.",
-            "`videomoments doctor` says whether it can be used now.",
+            _ANSWERS_NOW,
         ),
-    ),
-    (
-        re.compile(r"worker was not heard of"),
-        Cause(
+        (
+            r"worker was not heard of",
             "Its worker ended in the middle of it, or lost touch with the database.",
             "If that goes on, see the workers' logs: they may lack memory, or be stopped.",
         ),
-    ),
+    )
 )
 _TYPE = re.compile(r"\b[A-Z]\w*(?:Error|Unavailable|Exception|Failed): (?:\[Errno \d+\] )?")
 
