@@ -62,8 +62,8 @@ def evaluate(
     themselves, under the budget that is set. Equal and random cuts are told the true number of
     topics; nothing else is. Exit code 1 where a limit is broken, or an item failed.
     """
-    from cli.eval import EvalRequest
-    from cli.eval import evaluate as run_eval
+    from cli.evaluation.evaluate import EvalRequest
+    from cli.evaluation.evaluate import evaluate as run_eval
 
     request = EvalRequest(
         labelled_set, config or [], fail_under or [], diff, baselines, as_json, Home.of(data)

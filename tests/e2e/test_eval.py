@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.command import SAMPLE, environment, videomoments
 from tests.llm_server import Reply, good, llm_server, user_text
 
-HELD_OUT = Path(__file__).parents[2] / "cli" / "evaluation" / "held_out.json"
+HELD_OUT = Path(__file__).parents[2] / "cli" / "evaluation" / "sets" / "held_out.json"
 Json = dict[str, Any]
 
 

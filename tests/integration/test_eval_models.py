@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.eval_configs import parse_config
-from cli.eval_models import at_work, propose_by
-from cli.eval_proposals import Attempt, Recording
+from cli.evaluation.configs import parse_config
+from cli.evaluation.models import at_work, propose_by
+from cli.evaluation.proposals import Attempt, Recording
 from cli.home import Home
 from shared.db.engine import make_engine
 from shared.db.models import AiRequest, ModelConfig, Moment, MomentCandidate, PipelineHistory

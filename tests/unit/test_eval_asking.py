@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.eval_configs import parse_config
-from cli.labelled_set import LengthBounds
+from cli.evaluation.configs import parse_config
+from cli.evaluation.labelled_set import LengthBounds
 from shared.errors import Reject
 from shared.settings import load_settings
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.eval_configs import METHODS, parse_config
-from cli.eval_proposals import Recording
-from cli.labelled_set import LengthBounds, read_set
+from cli.evaluation.configs import METHODS, parse_config
+from cli.evaluation.labelled_set import LengthBounds, read_set
+from cli.evaluation.proposals import Recording
 from shared.domain.evaluation.baselines import (
     equal_boundaries,
     moments_within,
@@ -22,7 +22,7 @@ from shared.domain.evaluation.texttiling import text_tiling
 from shared.domain.moments import Bounds
 from shared.settings import load_settings
 
-SETS = Path(__file__).parents[2] / "cli" / "evaluation"
+SETS = Path(__file__).parents[2] / "cli" / "evaluation" / "sets"
 
 
 def test_equal_and_random_cuts() -> None:

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from cli.evaluation.make_sets import PARTS, long_set, main, short_set, texts
-from cli.labelled_set import LabelledSet, read_set
+from cli.evaluation.labelled_set import LabelledSet, read_set
+from cli.evaluation.sets.make_sets import PARTS, long_set, main, short_set, texts
 from shared.domain.extractive import moments_and_topics
 from shared.domain.moments import Bounds
 from shared.errors import Reject
 
-SETS = Path(__file__).parents[2] / "cli" / "evaluation"
+SETS = Path(__file__).parents[2] / "cli" / "evaluation" / "sets"
 WORDS = [["Bees", 0.0, 0.4], ["dance.", 0.5, 0.9]]
 
 

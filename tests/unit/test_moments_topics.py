@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli.evaluation.chatter import chatter
+from cli.evaluation.sets.chatter import chatter
 from shared.domain.cohesion import LengthPrior, boundary_prices, find_topics
 from shared.domain.cues import Rows, boundary_cues, shared_words
 from shared.domain.extractive import find_moments

@@ -7,7 +7,7 @@ import uuid
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from cli.eval_proposals import Attempt, Recording
+from cli.evaluation.proposals import Attempt, Recording
 from cli.requests import START
 from functions.main import TOPOLOGY
 from shared.db.configs import ensure_config

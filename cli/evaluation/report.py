@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.eval_configs import Config
-from cli.labelled_set import LabelledSet
+from cli.evaluation.configs import Config
+from cli.evaluation.labelled_set import LabelledSet
 from shared.domain.evaluation.measures import LOWER_IS_BETTER, NAMES, Measures, Proposal
 
 Json = dict[str, Any]

@@ -15,11 +15,11 @@ from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import Session
 
 from cli.database import database
-from cli.eval_asking import Asks
-from cli.eval_configs import Config
-from cli.eval_generators import Propose
-from cli.eval_proposals import Attempt, Recording
-from cli.eval_runs import begin, result
+from cli.evaluation.asking import Asks
+from cli.evaluation.configs import Config
+from cli.evaluation.generators import Propose
+from cli.evaluation.proposals import Attempt, Recording
+from cli.evaluation.runs import begin, result
 from cli.home import Home
 from cli.local import alone, sweeping, wire_topics
 from cli.logged import logged_to

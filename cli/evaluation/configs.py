@@ -7,9 +7,9 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cli.eval_asking import KEYS, Asks, parse_asks
-from cli.eval_proposals import Recording
-from cli.labelled_set import LengthBounds
+from cli.evaluation.asking import KEYS, Asks, parse_asks
+from cli.evaluation.labelled_set import LengthBounds
+from cli.evaluation.proposals import Recording
 from shared.domain.evaluation.baselines import (
     equal_boundaries,
     moments_within,

@@ -1,4 +1,4 @@
-"""Make the labelled sets: python -m cli.evaluation.make_sets [FOLDER] [--long].
+"""Make the labelled sets: python -m cli.evaluation.sets.make_sets [FOLDER] [--long].
 
 Without `--long`, tuned.json and held_out.json, as they are kept here: every text read aloud with
 punctuation and without. With it, recordings of hours out of the same texts, which are too large to
@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cli.evaluation.chatter import chatter
-from cli.evaluation.speaking import Json, Passage, item
+from cli.evaluation.sets.chatter import chatter
+from cli.evaluation.sets.speaking import Json, Passage, item
 
 HERE = Path(__file__).parent
 PARTS = ("tuned", "held_out")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from cli.eval_media import SILENT, Heard
+from cli.evaluation.labelled_set import Item
+from cli.evaluation.media import SILENT, Heard
 from cli.home import Home
-from cli.labelled_set import Item
 from cli.local import local_cloud
 from cli.logged import logged_to
 from cli.requests import request_file, wait

@@ -9,15 +9,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cli import eval_report
-from cli.eval_configs import BASELINES, Config, parse_config
-from cli.eval_generators import generators
-from cli.eval_limits import check_names, parse_limit
-from cli.eval_media import recordings
-from cli.eval_proposals import Attempt
-from cli.eval_report import Result
+from cli.evaluation import report
+from cli.evaluation.configs import BASELINES, Config, parse_config
+from cli.evaluation.generators import generators
+from cli.evaluation.labelled_set import LabelledSet, read_set
+from cli.evaluation.limits import check_names, parse_limit
+from cli.evaluation.media import recordings
+from cli.evaluation.proposals import Attempt
+from cli.evaluation.report import Result
 from cli.home import Home
-from cli.labelled_set import LabelledSet, read_set
 from shared.domain.evaluation.measures import Measures, Proposal, measure, total
 from shared.errors import Reject
 from shared.settings import Settings
@@ -57,9 +57,9 @@ def evaluate(settings: Settings, request: EvalRequest) -> int:
         stdout = Console()
         if not stdout.is_terminal:
             stdout.width = _WIDTH
-        eval_report.show(stdout, results, totals)
+        report.show(stdout, results, totals)
         if request.diff is not None:
-            eval_report.show_difference(stdout, request.diff, results, totals)
+            report.show_difference(stdout, request.diff, results, totals)
     broken = [
         line
         for limit in limits
@@ -124,12 +124,12 @@ def _print_json(
     results: Sequence[Result],
     totals: dict[str, Measures],
 ) -> None:
-    found = eval_report.document(labelled, configs, results, totals)
+    found = report.document(labelled, configs, results, totals)
     if request.diff is not None:
         one, other = request.diff
         found["diff"] = {
             "from": one,
             "to": other,
-            "total": eval_report.difference(totals[one], totals[other]),
+            "total": report.difference(totals[one], totals[other]),
         }
     print(json.dumps(found, ensure_ascii=False, indent=2))  # noqa: T201

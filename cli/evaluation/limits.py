@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cli.eval_configs import BASELINES, Config
+from cli.evaluation.configs import BASELINES, Config
 from shared.domain.evaluation.measures import LOWER_IS_BETTER, NAMES, Measures
 from shared.errors import Reject
 

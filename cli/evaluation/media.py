@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cli.eval_proposals import Recording
+from cli.evaluation.labelled_set import Item
+from cli.evaluation.proposals import Recording
 from cli.home import Home
-from cli.labelled_set import Item
 from shared.db.transcripts import from_json, to_json
 from shared.domain.transcript import Transcript
 from shared.errors import Reject
@@ -34,7 +34,7 @@ def recordings(
     heard: dict[str, Heard | Reject] = {}
     if unheard:
         # Importing every function takes time, and transcripts need none of them.
-        from cli.eval_hearing import hear
+        from cli.evaluation.hearing import hear
 
         heard = hear(settings, home, unheard, folder, on_notice)
     return [_recording(item, heard.get(item.name)) for item in items]

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from cli.eval_configs import METHODS, Config
-from cli.eval_proposals import Attempt, Recording
+from cli.evaluation.configs import METHODS, Config
+from cli.evaluation.proposals import Attempt, Recording
 from cli.home import Home
 from shared.domain.moments import Bounds
 from shared.settings import Settings
@@ -28,7 +28,7 @@ def generators(
         yield _by_method
         return
     # Importing every function takes time, and no other method needs a database.
-    from cli.eval_models import model_runs
+    from cli.evaluation.models import model_runs
 
     with model_runs(settings, home, configs, on_wait) as ask:
 
