@@ -69,8 +69,8 @@ def dev(
     Pub/Sub emulator where it is installed (or PUBSUB_EMULATOR_HOST names one), else through topics
     inside this process.
     """
-    from cli.dev import DevRequest
-    from cli.dev import dev as run_dev
+    from cli.dev.command import DevRequest
+    from cli.dev.command import dev as run_dev
 
     request = DevRequest(Home.of(data), port_base, emulator)
     raise typer.Exit(run_dev(load_settings(), request))

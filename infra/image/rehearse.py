@@ -23,8 +23,8 @@ from pathlib import Path
 
 from sqlalchemy import Engine, text
 
+from cli.dev.pubsub_server import PubSubServer
 from cli.postgres import EmbeddedPostgres
-from cli.pubsub_server import PubSubServer
 from functions.main import TOPOLOGY
 from infra.image.build import Builder, Image, entering, run_inside, say
 from infra.image.dockerfile import Dockerfile, DockerfileError

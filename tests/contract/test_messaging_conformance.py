@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from cli.emulator import HOW_TO_GET_IT, PubSubEmulator, find_emulator
+from cli.dev.emulator import HOW_TO_GET_IT, PubSubEmulator, find_emulator
 from shared.errors import PublishFailed
 from shared.http.envelopes import decode
 from shared.messages import VideoProbed

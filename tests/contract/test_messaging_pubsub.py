@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cli.emulator import HOW_TO_GET_IT, PubSubEmulator, find_emulator
+from cli.dev.emulator import HOW_TO_GET_IT, PubSubEmulator, find_emulator
 from shared.errors import PublishFailed
 from shared.messaging import connection
 from shared.messaging.protocol import Outgoing

@@ -14,11 +14,11 @@ import psutil
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from cli.dev_topics import EmulatorTopics
-from cli.emulator import PubSubEmulator
-from cli.guard import Guard
+from cli.dev.emulator import PubSubEmulator
+from cli.dev.guard import Guard
+from cli.dev.servers import Servers
+from cli.dev.topics import EmulatorTopics
 from cli.results import pipeline_json
-from cli.servers import Servers
 from functions.main import TOPOLOGY
 from shared.db.engine import make_engine
 from shared.db.models import PipelineHistory, StageRun, Video

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.emulator import HOW_TO_GET_IT, find_emulator
+from cli.dev.emulator import HOW_TO_GET_IT, find_emulator
 from cli.running import find_running
 from tests.e2e.command import (
     SAMPLE,

@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import pytest
 
-from cli.emulator import HOW_TO_GET_IT, find_emulator
+from cli.dev.emulator import HOW_TO_GET_IT, find_emulator
 from shared.messages import DEAD_LETTER_TOPIC, Options, PipelineRequested, VideoUploaded
 from shared.messaging import connection
 from shared.messaging.wiring import SubscriptionSpec, ensure

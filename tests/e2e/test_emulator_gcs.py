@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.emulator import HOW_TO_GET_IT, find_emulator
+from cli.dev.emulator import HOW_TO_GET_IT, find_emulator
 from shared.messages import VideoUploaded
 from shared.storage.gcs import GcsStorage
 from shared.storage.protocol import ObjectStat

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from cli.pubsub_server import PubSubServer
+from cli.dev.pubsub_server import PubSubServer
 from infra.aws import forward_event
 from shared.http.envelopes import decode
 from shared.messages import VideoUploaded

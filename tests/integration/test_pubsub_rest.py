@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from cli.pubsub_server import PubSubServer, push_to
+from cli.dev.pubsub_server import PubSubServer, push_to
 from shared.errors import PublishFailed
 from shared.messaging.memory import MemoryBroker
 from shared.messaging.protocol import Outgoing

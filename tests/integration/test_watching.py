@@ -14,8 +14,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from cli.open_files import is_written_to
-from cli.watching import CONFIRM_SECONDS, Settling, Watcher
+from cli.dev.open_files import is_written_to
+from cli.dev.watching import CONFIRM_SECONDS, Settling, Watcher
 from shared.errors import PublishFailed
 from shared.storage.folder import FolderStorage
 from shared.storage.protocol import ObjectStat

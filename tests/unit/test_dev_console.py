@@ -7,7 +7,7 @@ import json
 
 from rich.console import Console
 
-from cli.dev_console import DevConsole, read_record, render
+from cli.dev.console import DevConsole, read_record, render
 
 
 def test_a_record_for_people() -> None:

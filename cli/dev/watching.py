@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from cli.open_files import is_written_to
+from cli.dev.open_files import is_written_to
 from shared.pipeline.admission import not_a_source
 from shared.storage.protocol import ObjectStat, Storage
 

@@ -9,10 +9,10 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from typing import Literal, Protocol
 
-from cli.emulator import HOW_TO_GET_IT, PubSubEmulator, find_emulator
-from cli.guard import Guard
+from cli.dev.emulator import HOW_TO_GET_IT, PubSubEmulator, find_emulator
+from cli.dev.guard import Guard
+from cli.dev.pubsub_server import PubSubServer, push_to
 from cli.local import subscription_specs
-from cli.pubsub_server import PubSubServer, push_to
 from shared.errors import SettingsError
 from shared.messaging.memory import MemoryBroker
 from shared.messaging.protocol import Publisher

@@ -17,7 +17,7 @@ from typing import IO
 import psutil
 
 import functions
-from cli.guard import Guard
+from cli.dev.guard import Guard
 from shared.pipeline.stage import Function
 
 OnLine = Callable[[str, str], None]

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.guard import Guard
-from cli.server_process import FunctionServer, OnLine, ServerSpec, threads_for
+from cli.dev.guard import Guard
+from cli.dev.server_process import FunctionServer, OnLine, ServerSpec, threads_for
 from shared.errors import SettingsError
 from shared.pipeline.stage import Function
 from shared.pipeline.topology import Topology

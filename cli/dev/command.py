@@ -15,16 +15,16 @@ from rich.console import Console
 from sqlalchemy import Engine
 
 from cli.database import database
-from cli.dev_console import DevConsole, OwnLines
-from cli.dev_process import only_one, stopped_by_signals
-from cli.dev_topics import Choice, Topics, open_topics
-from cli.drop_events import announce_drop, is_registered
-from cli.guard import Guard
+from cli.dev.console import DevConsole, OwnLines
+from cli.dev.drop_events import announce_drop, is_registered
+from cli.dev.guard import Guard
+from cli.dev.process import only_one, stopped_by_signals
+from cli.dev.servers import Servers
+from cli.dev.topics import Choice, Topics, open_topics
+from cli.dev.watching import Watcher
 from cli.home import Home
 from cli.local import dead_owners, sweeping
 from cli.running import DEFAULT_PROJECT, Running, announce, this_process_started_at
-from cli.servers import Servers
-from cli.watching import Watcher
 from functions.main import TOPOLOGY
 from functions.wiring import make_context
 from shared import log
