@@ -12,7 +12,9 @@ mkdir -p .deployment
 
 case $step in
 note)
-    gcloud run services list --project="$PROJECT" --region="$REGION" --filter="metadata.name~^$NAME-" \
+    # The prefix alone could be that of somebody else's services.
+    gcloud run services list --project="$PROJECT" --region="$REGION" \
+        --filter="metadata.name~^$NAME- AND metadata.labels.app=videomoments" \
         --format='csv[no-heading](metadata.name,status.traffic[0].revisionName)' >"$noted"
     echo "$(grep -c . "$noted" || true) services run."
     ;;
@@ -25,12 +27,17 @@ conclude)
         echo "The first deployment failed, so there is nothing to go back to: see the steps above." >&2
         exit 1
     fi
+    stuck=()
     while IFS=, read -r service revision; do
         echo "Going back: $service to $revision" >&2
         gcloud run services update-traffic "$service" --project="$PROJECT" --region="$REGION" \
-            --to-revisions="$revision=100" --quiet </dev/null ||
-            echo "$service could not be taken back: see videomoments doctor --cloud." >&2
+            --to-revisions="$revision=100" --quiet </dev/null || stuck+=("$service")
     done <"$noted"
+    if [[ ${#stuck[@]} -gt 0 ]]; then
+        echo "This build failed, and ${#stuck[@]} of the services could not be taken back: ${stuck[*]}." >&2
+        echo "They may run the new revision: see videomoments doctor --cloud. The others run what ran before." >&2
+        exit 1
+    fi
     echo "This build failed; what ran before it runs again, on the new schema. The next build that passes takes over." >&2
     exit 1
     ;;

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Drop the sample into the bucket, and its voice alone, and wait for what is made of them: the whole
-# pipeline in both images, as a user has it. Needs PROJECT, NAME and BUILD.
+# pipeline in both images, as a user has it. Needs PROJECT, REGION, NAME and BUILD.
 set -euo pipefail
 
 if [[ ! -e .deployment/deployed ]]; then

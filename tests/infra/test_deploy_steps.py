@@ -33,7 +33,8 @@ case "$*" in
 "artifacts docker images scan"*) echo scans/1 ;;
 *list-vulnerabilities*) printf '%s' "$VULNERABILITIES" ;;
 "secrets versions list"*) echo "$SECRET" ;;
-"run services list"*) printf '%s' "$PREVIOUS" ;;
+"run services list"*"metadata.labels.app=videomoments "*) printf '%s' "$PREVIOUS" ;;
+"run services list"*) printf '%svm-of-another,vm-of-another-00001-abc\n' "$PREVIOUS" ;;
 "run services update-traffic ${STUCK:-none}"*) exit 1 ;;
 "run jobs execute"*) exit "${MIGRATION:-0}" ;;
 "storage ls"*) exit "${CLIPS:-0}" ;;
@@ -47,6 +48,7 @@ class Walk:
 
     codes: dict[str, int]
     notes: list[str]
+    said: str
 
     def applied(self) -> list[dict[str, str]]:
         """The images of each full apply, in order."""
@@ -101,18 +103,20 @@ def walk(project: Path, **said: str) -> Walk:
         **said,
     }
     codes: dict[str, int] = {}
+    said = ""
     config = yaml.safe_load((ROOT / "cloudbuild.yaml").read_text(encoding="utf-8"))
     for step in config["steps"]:
         if not step["args"][0].startswith("infra/"):
             continue
         command = [step["entrypoint"], *step["args"]]
         done = subprocess.run(
-            command, cwd=project, env=environment, capture_output=True, timeout=60
+            command, cwd=project, env=environment, capture_output=True, text=True, timeout=60
         )
+        said += done.stdout + done.stderr
         codes[step["id"]] = done.returncode
         if done.returncode and not step.get("allowFailure"):
             break
-    return Walk(codes, notes.read_text(encoding="utf-8").splitlines())
+    return Walk(codes, notes.read_text(encoding="utf-8").splitlines(), said)
 
 
 NEW = {"media": "registry/media:b1", "speech": "registry/speech:b1"}
@@ -133,17 +137,23 @@ def test_a_good_build_is_deployed(project: Path) -> None:
 
 @pytest.mark.parametrize("failing", [{"CLIPS": "1"}, {"APPLY": "1"}])
 def test_a_bad_build_is_taken_back(project: Path, failing: dict[str, str]) -> None:
-    """No clip appears, or the services do not start: each goes back to the revision of before."""
+    """No clip appears, or the services do not start: each goes back to the revision of before.
+
+    What is not the project's stays, even where its name begins alike.
+    """
     walked = walk(project, **failing)
     assert walked.codes["roll-back-on-failure"] == 1
     assert walked.taken_back() == PREVIOUS
+    assert "what ran before it runs again" in walked.said
 
 
 def test_what_cannot_be_taken_back_stops_nothing(project: Path) -> None:
-    """The others still go back, and the build has failed."""
+    """The others still go back, and the build has failed and says which did not."""
     walked = walk(project, CLIPS="1", STUCK="vm-probe-video")
     assert walked.codes["roll-back-on-failure"] == 1
     assert walked.taken_back() == PREVIOUS
+    assert "1 of the services could not be taken back: vm-probe-video." in walked.said
+    assert "what ran before it runs again" not in walked.said
 
 
 def test_a_deployment_that_hangs_is_ended_and_taken_back(project: Path) -> None:
