@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, inspect, text
 
 from cli.postgres import EmbeddedPostgres
 from shared.db import migrate
@@ -150,6 +150,8 @@ def _engine() -> Iterator[Engine]:
             url = stack.enter_context(EmbeddedPostgres(folder)).url()
         engine = make_engine(url, pool_size=WORKERS + 1)
         stack.callback(engine.dispose)
+        if inspect(engine).get_table_names():
+            raise SystemExit("VIDEOMOMENTS_DATABASE_URL: that database is not empty.")
         migrate.upgrade(engine)
         yield engine
 

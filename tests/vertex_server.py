@@ -20,7 +20,6 @@ class VertexReply:
 
     body: Json
     status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -83,8 +82,6 @@ def vertex_server(script: Callable[[Json], VertexReply]) -> Iterator[VertexRecor
             self.send_response(reply.status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
-            for name, value in reply.headers.items():
-                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
 

@@ -64,6 +64,9 @@ def test_a_model_cannot_score_what_nobody_says(tmp_path: Path) -> None:
     env = environment(llm_url="http://127.0.0.1:9/v1")
     (found,) = run_json(film, "--pipeline-type", "scores_only", "--model", "judge", *data, env=env)
     assert found["status"] == "completed"
+    said = videomoments("explain", found["video"]["identifier"], *data).stdout
+    assert "a model scores what is said" in " ".join(said.split())
+    assert found["moments"]
     for moment in found["moments"]:
         shown = videomoments("show", moment["identifier"], "--json", *data)
         assert json.loads(shown.stdout)["generation_model"] == "scenes-1"

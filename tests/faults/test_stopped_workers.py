@@ -87,7 +87,10 @@ class _InBackground(threading.Thread):
 def test_a_stopped_worker_commits_nothing_late(
     size: int, rivals: tuple[FaultWorld, Worker, Worker], counts: Counts
 ) -> None:
-    """Continued when the other is done or still at work: only the other commits, and no orphan."""
+    """Continued when the other is done or still at work: it commits nothing any more.
+
+    What it had stored is collected.
+    """
     world, first, second = rivals
     for number in range(size):
         point = POINTS[number % len(POINTS)]

@@ -48,7 +48,7 @@ def served(answer: Callable[[str, str | None], Answer]) -> Iterator[str]:
             """Silent."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/v1"
@@ -232,7 +232,8 @@ def test_geminis_project_is_the_logins_own_where_none_is_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As the client does; where nobody names one, that is the problem."""
-    monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
+    for name in ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"):
+        monkeypatch.delenv(name, raising=False)
     account = write_credentials(tmp_path, "http://127.0.0.1:9/token")
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(account))
     settings = Settings(model="gemini-2.5-flash", llm_provider="vertex")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,11 +37,16 @@ def recording(transcript: Transcript, name: str = "A talk") -> Recording:
 
 @contextmanager
 def asked(
-    database_url: str, home: Path, monkeypatch: pytest.MonkeyPatch, script: Script, keys: str = ""
+    database_url: str,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    script: Script,
+    keys: str = "",
+    *,
+    retry_base_seconds: str = "0.02",
 ) -> Iterator[tuple[Run, Recorded, Context]]:
     """What proposes by a config with these keys; the server's record; the functions' context."""
-    if "VIDEOMOMENTS_RETRY_BASE_SECONDS" not in os.environ:
-        monkeypatch.setenv("VIDEOMOMENTS_RETRY_BASE_SECONDS", "0.02")
+    monkeypatch.setenv("VIDEOMOMENTS_RETRY_BASE_SECONDS", retry_base_seconds)
     engine = make_engine(database_url, pool_size=20)
     try:
         with llm_server(script) as server:
@@ -179,8 +183,8 @@ def test_a_server_that_asks_for_a_long_wait_is_waited_for(
     def script(request: Json) -> Reply:
         return next(answers, good(request))
 
-    monkeypatch.setenv("VIDEOMOMENTS_RETRY_BASE_SECONDS", "0.0005")
-    with asked(database_url, tmp_path, monkeypatch, script) as (run, _, _context):
+    soon = asked(database_url, tmp_path, monkeypatch, script, retry_base_seconds="0.0005")
+    with soon as (run, _, _context):
         found = run(talk(30))
     assert "dead letter left to the sweep" in caplog.text
     assert found.error is None

@@ -105,7 +105,8 @@ def test_without_an_order_the_marks_decide(database_url: str, tmp_path: Path) ->
     ):
         assert runs.run(TALK).status == "completed"
         assert len(server.of("ranking")) == 2
-        assert runs.moments()
+        chosen = [c.proposal for c in runs.rows(MomentCandidate) if c.status == "chosen"]
+        assert sorted(proposal["start_id"] for proposal in chosen) == [16, 24, 32, 40, 48]
 
 
 def test_without_scores_those_of_the_choice_stay(database_url: str, tmp_path: Path) -> None:
@@ -116,7 +117,9 @@ def test_without_scores_those_of_the_choice_stay(database_url: str, tmp_path: Pa
     ):
         pipeline = runs.run(TALK)
         assert (pipeline.status, pipeline.error_stage) == ("partial", "score_moments")
-        assert all(m.score is not None for m in runs.moments())
+        found = runs.moments()
+        assert found
+        assert all(moment.score is not None for moment in found)
 
 
 def test_another_moment_is_no_refinement(database_url: str, tmp_path: Path) -> None:

@@ -70,10 +70,10 @@ def test_nobody_is_asked_again_before_the_server_said(database_url: str, tmp_pat
         until(lambda: is_resting(runs))
         assert deliver(runs) is Outcome.BUSY
         assert (reading(runs).attempt, len(server.requests)) == (1, 1)
-        runs.context.clock.offset += timedelta(seconds=299)
+        runs.context.clock.offset += timedelta(seconds=240)
         assert deliver(runs) is Outcome.BUSY
         assert len(server.requests) == 1
-        runs.context.clock.offset += timedelta(seconds=2)
+        runs.context.clock.offset += timedelta(seconds=61)
         deliver(runs)
         assert runs.wait(pipeline).status == "completed"
         assert len(server.of("moments")) == 2

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+import psutil
 import pytest
 
 from shared.domain.footage import Footage, signals_of
@@ -145,7 +146,7 @@ def test_times_begin_where_the_recording_does(tmp_path: Path) -> None:
 
 
 def test_work_is_bounded(tmp_path: Path) -> None:
-    """When the time for it is over, what was heard till then counts and ffmpeg is gone."""
+    """When the time for it is over, what was heard till then counts, and ffmpeg is gone."""
     path = make_audio(tmp_path / "long.flac", seconds=900, tone_rise=0)
     source = LocalInput(path)
     info = probe(source, limits=LIMITS, deadline_seconds=60)
@@ -153,6 +154,8 @@ def test_work_is_bounded(tmp_path: Path) -> None:
         source, info, step_seconds=0.5, limits=LIMITS, deadline_seconds=60, work_seconds=0
     )
     assert 0 < len(heard) < 1800
+    commands = [child.cmdline() for child in psutil.Process().children(recursive=True)]
+    assert not [command for command in commands if str(path) in " ".join(command)]
 
 
 def test_what_cannot_be_decoded_is_told(tmp_path: Path) -> None:

@@ -82,11 +82,11 @@ topics = Topics(world, folder)
 topics.begin(folder)
 topics.drain()
 assert {run.status for run in world.runs_of_all()} == {"completed"}
+print([thread.name for thread in threading.enumerate() if thread.name == "telemetry"])
 assert process.flush()
 process.stop()
 world.close()
 print(sorted(name for name in sys.modules if name.startswith("opentelemetry")))
-print([thread.name for thread in threading.enumerate() if thread.name == "telemetry"])
 """
 
 

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from shared.settings import Settings
-from shared.telemetry import measures, process, spans, trace
+from shared.telemetry import measures, otlp, process, spans, trace
 from shared.telemetry.flushing import METRIC_SECONDS, Flusher
-from shared.telemetry.otlp import GOOGLE_ENDPOINT
 from shared.telemetry.quiet import FIRST_PAUSE_SECONDS, LINE_SECONDS, OneLine, Pause
 from tests.otlp import Collector, collecting, exporting
 
@@ -123,8 +122,11 @@ def test_one_line_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_google_is_reached_where_it_is() -> None:
     """By default at its own address, for which the account is asked only when it is needed."""
-    assert GOOGLE_ENDPOINT == "https://telemetry.googleapis.com"
-    with process.recorded_by(Settings(telemetry="google", project="p"), "x"):
+    settings = Settings(telemetry="google", project="p")
+    for signal in ("traces", "metrics"):
+        where = otlp._target(settings, signal)["endpoint"]
+        assert where == f"https://telemetry.googleapis.com/v1/{signal}"
+    with process.recorded_by(settings, "x"):
         assert spans.recorded()
         assert measures.measured()
     assert not spans.recorded()
@@ -140,7 +142,7 @@ def test_a_signal_left_out(collector: Collector, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("settings", [{}, {"telemetry": "off"}])
-def test_off(settings: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_off(settings: dict[str, str]) -> None:
     """Nothing is recorded, and a delivery still has a trace for its log."""
     with process.recorded_by(Settings.model_validate(settings), "x"):
         assert not spans.recorded()
@@ -163,10 +165,12 @@ def test_a_fork_waits_for_nothing(collector: Collector) -> None:
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
-            with spans.delivery("forked", {}, None):
-                pass
-            os.write(writing, b"yes" if process.flush() else b"no")
-            os._exit(0)
+            try:
+                with spans.delivery("forked", {}, None):
+                    pass
+                os.write(writing, b"yes" if process.flush() else b"no")
+            finally:
+                os._exit(0)
         os.close(writing)
         assert os.read(reading, 10) == b"yes"
         os.waitpid(child, 0)

@@ -12,7 +12,8 @@ from shared.telemetry.otlp import resource_of
 from shared.telemetry.recording import places
 from tests.otlp import Collector, collecting, exporting
 
-UNMARKED = "00-4bf92f3577b34da6a3ce929d0e0e47{:02x}-00f067aa0ba902b7-00"
+# The second half of a trace's id is what sampling goes by.
+UNMARKED = "00-4bf92f3577b34da6{:02x}ce929d0e0e4736-00f067aa0ba902b7-00"
 
 
 @pytest.fixture
@@ -96,11 +97,12 @@ def test_sampling_is_decided_once_for_a_run(collector: Collector) -> None:
     with exporting(collector.url, telemetry_sample_ratio=0.5):
         for number in range(64):
             for _ in range(2):
-                with spans.delivery("entry", {}, UNMARKED.format(number)):
+                with spans.delivery("entry", {}, UNMARKED.format(4 * number)):
                     sent = trace.traceparent()
                 with spans.delivery("later", {}, sent):
                     pass
     entries = {span.trace for span in collector.named("entry")}
+    assert len(entries) == 32
     assert len(entries) * 2 == len(collector.named("entry")) == len(collector.named("later"))
     assert {span.trace for span in collector.named("later")} == entries
     with exporting(collector.url, telemetry_sample_ratio=0):
