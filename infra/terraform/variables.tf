@@ -82,7 +82,7 @@ variable "secrets" {
   }
   validation {
     condition     = length(setsubtract(flatten(values(var.secrets)), concat(keys(var.functions), ["models", "*"]))) == 0
-    error_message = "No such function: ${join(", ", setsubtract(flatten(values(var.secrets)), keys(var.functions)))}."
+    error_message = "No such function: ${join(", ", setsubtract(flatten(values(var.secrets)), concat(keys(var.functions), ["models", "*"])))}."
   }
   validation {
     condition = alltrue([

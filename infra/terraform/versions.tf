@@ -8,7 +8,7 @@ terraform {
     }
   }
 
-  # The bucket is given at `terraform init`: -backend-config=bucket=PROJECT-terraform-state
+  # The bucket is given at `terraform init`: -backend-config=bucket=PROJECT-NAME-state
   backend "gcs" {
     prefix = "videomoments"
   }

@@ -38,6 +38,17 @@ def test_the_assertions_hold_in_dev(workspace: Workspace) -> None:
     assert done.returncode == 0, said(done)
 
 
+def test_a_reader_that_is_none_is_called_by_its_name(workspace: Workspace) -> None:
+    """Of a secret's readers only the one that is no function is named."""
+    given = '-var=secrets={PROXY_PASSWORD=["*","models","nobody"]}'
+    only = "-filter=tests/restored.tftest.hcl"
+    done = workspace.terraform(
+        "test", "-no-color", only, "-var-file=environments/dev.tfvars", given
+    )
+    assert done.returncode != 0
+    assert "No such function: nobody." in said(done)
+
+
 def test_the_variables_are_those_of_the_topology() -> None:
     """The checked-in variables are what `videomoments topology --terraform` prints."""
     written = (TERRAFORM / "topology.auto.tfvars.json").read_text(encoding="utf-8")

@@ -4,12 +4,6 @@
 mock_provider "google" {}
 
 variables {
-  project = "test-project"
-  region  = "europe-west1"
-  images = {
-    media  = "registry.example/media@sha256:1"
-    speech = "registry.example/speech@sha256:2"
-  }
   secrets     = { PROXY_PASSWORD = ["start_pipeline"], AWS_ACCESS_KEY_ID = ["*"] }
   model       = { name = "gemini", provider = "vertex", location = "europe-west1", budget_cost = 5 }
   alert_email = "somebody@example.com"

@@ -2,18 +2,8 @@
 
 mock_provider "google" {}
 
-variables {
-  project = "test-project"
-  region  = "europe-west1"
-  images = {
-    media  = "registry.example/media@sha256:1"
-    speech = "registry.example/speech@sha256:2"
-  }
-}
-
 run "model_with_a_key" {
   variables {
-    secrets = {}
     model = {
       name    = "some-model"
       url     = "https://models.example/v1"
@@ -44,11 +34,6 @@ run "model_with_a_key" {
 }
 
 run "no_model" {
-  variables {
-    secrets = {}
-    model   = null
-  }
-
   assert {
     condition     = length(google_secret_manager_secret.secret) == 0 && length(google_project_iam_member.vertex_ai) == 0
     error_message = "Without a model there is no key and no grant for one."

@@ -2,15 +2,6 @@
 
 mock_provider "google" {}
 
-variables {
-  project = "test-project"
-  region  = "europe-west1"
-  images = {
-    media  = "registry.example/media@sha256:1"
-    speech = "registry.example/speech@sha256:2"
-  }
-}
-
 run "restored" {
   variables {
     restored_instance = "vm-restored"

@@ -2,16 +2,6 @@
 
 mock_provider "google" {}
 
-variables {
-  project = "test-project"
-  region  = "europe-west1"
-  images = {
-    media  = "registry.example/media@sha256:1"
-    speech = "registry.example/speech@sha256:2"
-  }
-  alert_email = "somebody@example.com"
-}
-
 run "exported" {
   assert {
     condition = alltrue([
