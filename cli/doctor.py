@@ -46,7 +46,7 @@ def _summary(found: list[Check]) -> str:
         count_words(sum(check.state == state for check in found), state)
         for state in ("problem", "warning")
     ]
-    return f"{len(found)} checks: {', '.join(counts)}."
+    return f"{count_words(len(found), 'check')}: {', '.join(counts)}."
 
 
 def _show(console: Console, check: Check) -> None:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import structlog
@@ -17,6 +18,9 @@ from sqlalchemy import Engine
 from cli.postgres import EmbeddedPostgres
 from shared.db.engine import check_server, make_engine
 from tests.databases import DatabaseServer
+
+if TYPE_CHECKING:
+    from tests.otlp import Collector
 
 
 @pytest.fixture(scope="session")
@@ -168,3 +172,12 @@ def _still_open(server: DatabaseServer, name: str) -> list[str]:
     while (sessions := server.sessions(name)) and time.monotonic() < deadline:
         time.sleep(0.01)
     return sessions
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    """A collector of telemetry on the loopback; it is told to misbehave by the test."""
+    from tests.otlp import collecting
+
+    with collecting() as collector:
+        yield collector

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 Json = dict[str, Any]
@@ -99,32 +98,3 @@ def vertex_server(script: Callable[[Json], VertexReply]) -> Iterator[VertexRecor
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-def write_credentials(folder: Path, token_url: str) -> Path:
-    """A service account's key of our own making, as application-default credentials."""
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    path = folder / "account.json"
-    path.write_text(
-        json.dumps(
-            {
-                "type": "service_account",
-                "project_id": "a-project",
-                "private_key_id": "1",
-                "private_key": pem.decode(),
-                "client_email": "moments@a-project.iam.gserviceaccount.com",
-                "client_id": "1",
-                "token_uri": token_url,
-            }
-        ),
-        encoding="utf-8",
-    )
-    return path

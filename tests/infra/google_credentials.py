@@ -1,13 +1,12 @@
-"""A service account's key file, whose tokens are signed for at the address given."""
+"""Credentials of this process, whose tokens are signed for at the address given."""
 
 from __future__ import annotations
 
-import json
-from functools import cache
 from pathlib import Path
 
 import pytest
 
+from tests.google_account import write_account
 from tests.infra.google_place import PROJECT, email
 
 
@@ -19,38 +18,10 @@ def sign_in(monkeypatch: pytest.MonkeyPatch, folder: Path, token_url: str) -> No
     """
     from google.auth import credentials
 
-    write_credentials(folder / "key.json", token_url)
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(folder / "key.json"))
+    account = write_account(folder, token_url, project=PROJECT, client_email=email("somebody"))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(account))
     monkeypatch.setattr(
         credentials.CredentialsWithRegionalAccessBoundary,
         "_is_regional_access_boundary_lookup_required",
         lambda _: False,
     )
-
-
-def write_credentials(path: Path, token_url: str, *, project: str | None = PROJECT) -> None:
-    """As `gcloud iam service-accounts keys create` writes it."""
-    key = {
-        "type": "service_account",
-        "project_id": project,
-        "private_key_id": "1",
-        "private_key": _private_key(),
-        "client_email": email("somebody"),
-        "client_id": "1",
-        "token_uri": token_url,
-    }
-    kept = {name: value for name, value in key.items() if value is not None}
-    path.write_text(json.dumps(kept), encoding="utf-8")
-
-
-@cache
-def _private_key() -> str:
-    from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
-    from cryptography.hazmat.primitives.serialization import (
-        Encoding,
-        NoEncryption,
-        PrivateFormat,
-    )
-
-    key = generate_private_key(public_exponent=65537, key_size=2048)
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

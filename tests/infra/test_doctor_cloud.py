@@ -12,7 +12,7 @@ import pytest
 
 from cli.checks import Check
 from cli.doctor_cloud.examine import PARTS, CloudRequest, examine
-from tests.infra.google_credentials import write_credentials
+from tests.google_account import write_account
 from tests.infra.google_fake import GoogleFake, refusal
 from tests.infra.google_place import PROJECT, RUN, SQL, STATE
 from tests.infra.google_world import outputs
@@ -111,7 +111,7 @@ def test_credentials_that_google_does_not_take(google: GoogleFake) -> None:
 @pytest.mark.parametrize("content", ["", "{}", '{"type": "service_account"}', "\x00\xff"])
 def test_a_key_file_that_is_none(google: GoogleFake, tmp_path: Path, content: str) -> None:
     """Whatever is in it, it says so in one line."""
-    (tmp_path / "key.json").write_text(content, encoding="latin-1")
+    (tmp_path / "account.json").write_text(content, encoding="latin-1")
     (found,) = checks(google)
     assert (found.name, found.state) == ("deployment", "problem")
     assert found.remedy == "gcloud auth application-default login"
@@ -134,9 +134,10 @@ def test_a_host_that_does_not_answer(google: GoogleFake) -> None:
 
 def test_no_project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Where neither options nor credentials name one, it asks for one."""
-    write_credentials(tmp_path / "key.json", "http://127.0.0.1:9", project=None)
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "key.json"))
-    monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
+    account = write_account(tmp_path, "http://127.0.0.1:9", project=None)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(account))
+    for name in ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"):
+        monkeypatch.delenv(name, raising=False)
     (found,) = examine(CloudRequest(project=None))
     assert (found.name, found.state) == ("project", "problem")
     assert "--project" in found.remedy
@@ -151,11 +152,12 @@ def test_the_command_says_it_in_plain_words(
     tmp_path: Path, *, credentials: bool, said: str
 ) -> None:
     """Without credentials or network: exit code 1, what to do, and no trace."""
-    key = tmp_path / "key.json"
+    account = tmp_path / "none.json"
     if credentials:
-        write_credentials(key, "https://oauth2.googleapis.com/token")
-    environment = {**os.environ, "GOOGLE_APPLICATION_CREDENTIALS": str(key)}
+        account = write_account(tmp_path, "https://oauth2.googleapis.com/token")
+    environment = {**os.environ, "GOOGLE_APPLICATION_CREDENTIALS": str(account)}
     environment |= dict.fromkeys(("https_proxy", "HTTPS_PROXY"), "http://127.0.0.1:9")
+    environment |= dict.fromkeys(("no_proxy", "NO_PROXY"), "")
     program = str(Path(sys.executable).with_name("videomoments"))
     command = [program, "doctor", "--cloud", "--project", PROJECT]
     done = subprocess.run(
@@ -165,7 +167,7 @@ def test_the_command_says_it_in_plain_words(
     assert "Traceback" not in done.stdout + done.stderr
     assert said in done.stdout
     assert "what to do" in done.stdout
-    assert "1 check" in done.stdout or "1 problem" in done.stdout
+    assert "1 check: 1 problem" in done.stdout
 
 
 def test_the_command_shows_what_was_found(

@@ -20,7 +20,7 @@ from cli.home import Home
 from shared.cloud.google_rest import GoogleRest, NoCredentials
 from shared.db.models import ModelConfig
 from shared.settings import Settings, load_settings
-from tests.vertex_server import write_credentials
+from tests.google_account import write_account
 
 KEY = "the-right-key"
 Answer = tuple[int, bytes]
@@ -234,7 +234,7 @@ def test_geminis_project_is_the_logins_own_where_none_is_set(
     """As the client does; where nobody names one, that is the problem."""
     for name in ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"):
         monkeypatch.delenv(name, raising=False)
-    account = write_credentials(tmp_path, "http://127.0.0.1:9/token")
+    account = write_account(tmp_path, "http://127.0.0.1:9/token")
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(account))
     settings = Settings(model="gemini-2.5-flash", llm_provider="vertex")
     asked: list[str | None] = []

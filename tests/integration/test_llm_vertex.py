@@ -13,6 +13,7 @@ from shared.errors import ModelUnavailable, Reject, SettingsError
 from shared.llm.answers import Ranking, schema_of
 from shared.llm.client import ModelClient
 from shared.llm.protocol import Answer, Endpoint, Question, Turn
+from tests.google_account import write_account
 from tests.llm_runs import llm_runs, talk
 from tests.llm_server import Reply, good_moments, items_of
 from tests.vertex_server import (
@@ -22,7 +23,6 @@ from tests.vertex_server import (
     failed,
     spoken,
     vertex_server,
-    write_credentials,
 )
 
 QUESTION = Question(
@@ -55,7 +55,7 @@ def ask(
 ) -> tuple[Answer, VertexRecord]:
     """One question, answered so."""
     with vertex_server(lambda request: reply) as server:
-        account = write_credentials(folder, f"{server.url}/token")
+        account = write_account(folder, f"{server.url}/token")
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(account))
         for client in gemini(server.url, **more):
             return client.ask(QUESTION, timeout_seconds=20), server
@@ -122,7 +122,7 @@ def test_what_passes(
 ) -> None:
     """Transient, with the wait Google asks for, and asked once: trying again is the runtime's."""
     with vertex_server(lambda request: reply) as server:
-        account = write_credentials(tmp_path, f"{server.url}/token")
+        account = write_account(tmp_path, f"{server.url}/token")
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(account))
         for client in gemini(server.url):
             with pytest.raises(ModelUnavailable) as caught:
@@ -170,7 +170,7 @@ def test_credentials_without_a_project_need_the_setting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither the setting nor the account names one: the setting is named."""
-    account = write_credentials(tmp_path, "http://127.0.0.1:9/token")
+    account = write_account(tmp_path, "http://127.0.0.1:9/token")
     key = json.loads(account.read_text(encoding="utf-8"))
     del key["project_id"]
     account.write_text(json.dumps(key), encoding="utf-8")
@@ -186,7 +186,7 @@ def test_a_server_of_tokens_that_is_away_may_come_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Credentials that cannot be had now are no reason to give up for good."""
-    account = write_credentials(tmp_path, "http://127.0.0.1:9/token")
+    account = write_account(tmp_path, "http://127.0.0.1:9/token")
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(account))
     for client in gemini("http://127.0.0.1:9"):
         with pytest.raises(ModelUnavailable):
@@ -213,7 +213,7 @@ def test_a_whole_run_on_vertex(
         return spoken(reply.content or "")
 
     with vertex_server(script) as server:
-        account = write_credentials(tmp_path, f"{server.url}/token")
+        account = write_account(tmp_path, f"{server.url}/token")
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(account))
         with llm_runs(
             database_url,

@@ -5,28 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from shared.errors import Reject
 from tests.llm_runs import llm_runs, talk
 from tests.llm_server import good, llm_server
-from tests.otlp import Collector, collecting, exporting
+from tests.otlp import Collector, exporting
 from tests.pipeline_plan import raising
 from tests.pipelines import World
 from tests.traced_pipelines import Topics
 
 ROOT = Path(__file__).resolve().parents[2]
 CANARY = "CANARY7f3a"
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    """It is told to misbehave by the test."""
-    with collecting() as collector:
-        yield collector
 
 
 def test_no_error_says_anything(world: World, tmp_path: Path, collector: Collector) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -17,18 +16,12 @@ from shared.messaging.outgoing import outgoing
 from shared.messaging.parcel import Parcel, push_body
 from shared.settings import Settings
 from shared.telemetry import process
-from tests.otlp import Collector, collecting, exporting, labels
+from tests.google_account import write_account
+from tests.otlp import Collector, exporting, labels
 from tests.pipelines import World
 from tests.traced_pipelines import HEADERS, Topics
 
 LINE = "telemetry is not exported"
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    """It is told to misbehave by the test."""
-    with collecting() as collector:
-        yield collector
 
 
 def target_of(world: World) -> Target:
@@ -118,7 +111,11 @@ def test_google_gets_a_token_with_every_export(
 ) -> None:
     """The account's token goes along, and the resource names the project and the place."""
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "cloud.region=europe-west4")
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(account_file(tmp_path)))
+    # Outside googleapis.com an account signs its tokens itself.
+    account = write_account(
+        tmp_path, "http://127.0.0.1:9/token", project="my-project", universe_domain="example.test"
+    )
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(account))
     topics = Topics(world, tmp_path)
     with exporting(collector.url, telemetry="google", project="my-project"):
         topics.begin(tmp_path)
@@ -148,31 +145,6 @@ def test_google_without_an_account(
     assert len(lines) == 1
     assert "none.json" in lines[0]
     assert collector.paths == []
-
-
-def account_file(folder: Path) -> Path:
-    """A service account that signs its tokens itself, as is usual outside googleapis.com."""
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    account = {
-        "type": "service_account",
-        "project_id": "my-project",
-        "private_key_id": "1",
-        "private_key": pem.decode(),
-        "client_email": "function@my-project.iam.gserviceaccount.com",
-        "token_uri": "http://127.0.0.1:9/token",
-        "universe_domain": "example.test",
-    }
-    path = folder / "account.json"
-    path.write_text(json.dumps(account))
-    return path
 
 
 def test_google_needs_a_project() -> None:

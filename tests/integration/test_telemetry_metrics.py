@@ -20,7 +20,7 @@ from shared.telemetry import process
 from shared.telemetry.measures import MEASURES
 from tests.llm_runs import llm_runs, talk
 from tests.llm_server import good, llm_server
-from tests.otlp import Collector, Labels, collecting, exporting, labels
+from tests.otlp import Collector, Labels, exporting, labels
 from tests.pipeline_plan import raising
 from tests.pipelines import World
 from tests.traced_pipelines import Topics
@@ -36,9 +36,9 @@ SUMMED = {
 
 
 @pytest.fixture
-def collector() -> Iterator[Collector]:
+def collector(collector: Collector) -> Iterator[Collector]:
     """What came in; complete once `exported` has ended this process's telemetry."""
-    with collecting() as collector, exporting(collector.url):
+    with exporting(collector.url):
         yield collector
 
 

@@ -49,9 +49,9 @@ WHOLE = {
 
 
 @pytest.fixture
-def collector() -> Iterator[Collector]:
+def collector(collector: Collector) -> Iterator[Collector]:
     """What this process exports to."""
-    with collecting() as collector, exporting(collector.url):
+    with exporting(collector.url):
         yield collector
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,7 +12,7 @@ from shared.settings import Settings
 from shared.telemetry import measures, otlp, process, spans, trace
 from shared.telemetry.flushing import METRIC_SECONDS, Flusher
 from shared.telemetry.quiet import FIRST_PAUSE_SECONDS, LINE_SECONDS, OneLine, Pause
-from tests.otlp import Collector, collecting, exporting
+from tests.otlp import Collector, exporting
 
 UNMARKED = "00-4bf92f3577b34da6a3ce929d0e0e4701-00f067aa0ba902b7-00"
 
@@ -42,13 +41,6 @@ class Exports:
 
     def export_metrics(self) -> None:
         self.metrics += 1
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    """What this process exports to, when the test says so."""
-    with collecting() as collector:
-        yield collector
 
 
 def test_metrics_are_exported_seldom_and_at_the_end() -> None:

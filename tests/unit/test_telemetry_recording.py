@@ -10,17 +10,10 @@ from shared.settings import Settings
 from shared.telemetry import spans, trace
 from shared.telemetry.otlp import resource_of
 from shared.telemetry.recording import places
-from tests.otlp import Collector, collecting, exporting
+from tests.otlp import Collector, exporting
 
 # The second half of a trace's id is what sampling goes by.
 UNMARKED = "00-4bf92f3577b34da6{:02x}ce929d0e0e4736-00f067aa0ba902b7-00"
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    """What this process exports to, when the test says so."""
-    with collecting() as collector:
-        yield collector
 
 
 def test_places_without_words() -> None:
