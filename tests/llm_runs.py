@@ -36,6 +36,8 @@ from shared.pipeline.runtime import Runtime
 from shared.settings import Settings
 
 Row = TypeVar("Row", bound=Base)
+ALONE: dict[str, bool] = {"llm_refine": False, "llm_score": False}
+"""Nothing but the choice of moments is asked for."""
 WORDS = (
     *("river", "stone", "garden", "window", "teacher", "bridge", "market", "winter", "copper"),
     *("letter", "engine", "harbour", "silver", "mountain", "orange", "pencil", "summer", "ticket"),

@@ -196,3 +196,16 @@ def good(request: Json) -> Reply:
     answer = moment(first, last, lines[first], "A refined title")
     del answer["scores"]
     return Reply(json.dumps(answer))
+
+
+def once(bad: Reply, then: Script = good) -> Script:
+    """The bad reply at the first call, then the script."""
+    calls = iter([bad])
+    lock = threading.Lock()
+
+    def script(request: Json) -> Reply:
+        with lock:
+            reply = next(calls, None)
+        return reply if reply is not None else then(request)
+
+    return script

@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import pytest
 
 from shared.db.models import AiRequest, MomentCandidate, StageRun
-from tests.llm_runs import llm_runs, talk
+from tests.llm_runs import ALONE, llm_runs, talk
 from tests.llm_server import (
     Json,
     Reply,
-    Script,
     form_of,
     good,
     lines_of,
     llm_server,
+    once,
     user_text,
 )
 
 TALK = talk(60, seed=1)
-ALONE = {"llm_refine": False, "llm_score": False}
-
-
-def once(bad: Reply, then: Script = good) -> Script:
-    """The bad reply at the first call, then the script."""
-    calls = iter([bad])
-    lock = threading.Lock()
-
-    def script(request: Json) -> Reply:
-        with lock:
-            reply = next(calls, None)
-        return reply if reply is not None else then(request)
-
-    return script
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.db.models import AiRequest, MomentCandidate, StageRun
-from tests.llm_runs import llm_runs, talk
+from tests.llm_runs import ALONE, llm_runs, talk
 from tests.llm_server import (
     Json,
     Reply,
@@ -23,7 +23,6 @@ from tests.llm_server import (
 )
 
 TALK = talk(60, seed=1)
-ALONE = {"llm_refine": False, "llm_score": False}
 
 
 def only(form: str, reply: Callable[[Json], Reply]) -> Script:

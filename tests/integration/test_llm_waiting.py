@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -14,24 +13,10 @@ from shared.db.models import AiRequest, StageRun
 from shared.messages import TranscriptWindowed
 from shared.messaging.delivery import Delivery, Outcome
 from shared.pipeline.runtime import Runtime
-from tests.llm_runs import LlmRuns, llm_runs, talk
-from tests.llm_server import Json, Reply, Script, form_of, good, llm_server
+from tests.llm_runs import ALONE, LlmRuns, llm_runs, talk
+from tests.llm_server import Reply, llm_server, once
 
 TALK = talk(60, seed=1)
-ALONE = {"llm_refine": False, "llm_score": False}
-
-
-def at_first(reply: Reply, then: Script = good) -> Script:
-    """That reply to the first question about moments."""
-    first = threading.Event()
-
-    def script(request: Json) -> Reply:
-        if form_of(request) == "moments" and not first.is_set():
-            first.set()
-            return reply
-        return then(request)
-
-    return script
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -63,7 +48,7 @@ def test_nobody_is_asked_again_before_the_server_said(database_url: str, tmp_pat
     """Retry-After is kept: earlier deliveries are refused and not counted; after it all goes on."""
     busy = Reply("slow down", status=429, headers={"Retry-After": "300"})
     with (
-        llm_server(at_first(busy)) as server,
+        llm_server(once(busy)) as server,
         llm_runs(database_url, tmp_path, server.url, **ALONE) as runs,
     ):
         pipeline = runs.begin(TALK)
@@ -83,7 +68,7 @@ def test_no_server_can_hold_a_run_for_ever(database_url: str, tmp_path: Path) ->
     """A wait of a year is a wait of the longest backoff, ten minutes."""
     busy = Reply("come back", status=503, headers={"Retry-After": "31536000"})
     with (
-        llm_server(at_first(busy)) as server,
+        llm_server(once(busy)) as server,
         llm_runs(database_url, tmp_path, server.url, **ALONE) as runs,
     ):
         pipeline = runs.begin(TALK)
@@ -100,7 +85,7 @@ def test_an_answer_nobody_waited_for_counts_against_the_budget(
 ) -> None:
     """A server that was too slow is paid all the same: no attempt that the budget forbids."""
     with (
-        llm_server(at_first(Reply("{}", delay_seconds=3.0))) as server,
+        llm_server(once(Reply("{}", delay_seconds=3.0))) as server,
         llm_runs(
             database_url,
             tmp_path,
