@@ -64,7 +64,7 @@ def run_ffmpeg(*arguments: str, cwd: Path | None = None) -> None:
     assert done.returncode == 0, f"{command}\n{done.stderr.decode(errors='replace')}"
 
 
-def _made(path: Path, arguments: Sequence[str]) -> Path:
+def made(path: Path, arguments: Sequence[str]) -> Path:
     """Put the file these arguments make at `path`; made once per process."""
     key = sha256("\0".join([*arguments, path.suffix]).encode()).hexdigest()[:20]
     kept = _cache() / f"{key}{path.suffix}"
@@ -136,7 +136,7 @@ def make_video(path: Path, **changes: object) -> Path:
     """
     spec = VideoSpec(**changes)  # type: ignore[arg-type]
     plain_path = path if not spec.rotate else _cache() / f"upright-{path.stem[:20]}{path.suffix}"
-    _made(plain_path, [*_inputs(spec), *_outputs(spec, path.suffix)])
+    made(plain_path, [*_inputs(spec), *_outputs(spec, path.suffix)])
     if spec.rotate:
         turn = ["-display_rotation", str(spec.rotate), "-i", f"file:{plain_path}"]
         run_ffmpeg(*turn, "-map", "0", "-c", "copy", f"file:{path}")
@@ -215,14 +215,14 @@ def make_audio(
     codec = codec or _AUDIO_BY_SUFFIX[path.suffix]
     arguments = ["-f", "lavfi", "-i", tone(seconds, rise=tone_rise, silent=silent)]
     if cover_art:
-        card = _made(
+        card = made(
             _cache() / "cover.png",
             ["-f", "lavfi", "-i", picture(1, size=(320, 320), rate=1), "-frames:v", "1"],
         )
         arguments += ["-i", str(card), "-map", "0", "-map", "1"]
         arguments += ["-c:v", "mjpeg", "-disposition:v", "attached_pic"]
     arguments += ["-c:a", _AUDIO_ENCODERS.get(codec, codec)]
-    return _made(path, [*arguments, *extra])
+    return made(path, [*arguments, *extra])
 
 
 def concat(parts: Sequence[Path], path: Path) -> Path:

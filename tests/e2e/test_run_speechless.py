@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.command import check_outputs, environment, probed, run_json, videomoments
-from tests.integration.test_media_footage import make_scenes
 from tests.media_factory import make_video
+from tests.media_scenes import make_scenes
 
 
 def test_a_silent_film_has_its_scenes(tmp_path: Path) -> None:

@@ -18,11 +18,11 @@ from shared.media.probe import probe
 from shared.media.runner import Limits
 from shared.media.source import LocalInput, open_input
 from tests.media_factory import make_audio, make_video, run_ffmpeg
+from tests.media_scenes import SIZE, make_scenes
 from tests.media_storage import FarStore
 
 LIMITS = Limits()
 USUAL = Bounds(4, 60, 1, 10)
-SIZE = "s=320x180:r=25"
 BURSTS = "if(between(t,8,13)+between(t,22,27),0.5*sin(2*PI*600*t),0.002*sin(2*PI*90*t))"
 
 
@@ -31,20 +31,6 @@ def looked(path: Path) -> Survey:
     source = LocalInput(path)
     info = probe(source, limits=LIMITS, deadline_seconds=60)
     return survey(source, info, limits=LIMITS, deadline_seconds=60)
-
-
-def make_scenes(path: Path, *, sound: str | None = None) -> Path:
-    """Four scenes that begin at 0, 12, 20 and 35 s; keyframes where the encoder likes them."""
-    scenes = [f"color=c=navy:{SIZE}:d=12", f"testsrc2={SIZE}:d=8"]
-    scenes += [f"color=c=orange:{SIZE}:d=15", f"smptebars={SIZE}:d=10"]
-    inputs = [part for scene in scenes for part in ("-f", "lavfi", "-i", scene)]
-    if sound is not None:
-        inputs += ["-f", "lavfi", "-i", f"aevalsrc=exprs='{sound}':s=44100:d=45"]
-    graph = "".join(f"[{n}]format=yuv420p[v{n}];" for n in range(4))
-    graph += "[v0][v1][v2][v3]concat=n=4:v=1[v]"
-    maps = ["-map", "[v]", *(["-map", "4:a", "-c:a", "aac"] if sound else [])]
-    run_ffmpeg(*inputs, "-filter_complex", graph, *maps, "-c:v", "libx264", f"file:{path}")
-    return path
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "avi"])
