@@ -103,7 +103,7 @@ def walk(project: Path, **said: str) -> Walk:
         **said,
     }
     codes: dict[str, int] = {}
-    said = ""
+    written = ""
     config = yaml.safe_load((ROOT / "cloudbuild.yaml").read_text(encoding="utf-8"))
     for step in config["steps"]:
         if not step["args"][0].startswith("infra/"):
@@ -112,11 +112,11 @@ def walk(project: Path, **said: str) -> Walk:
         done = subprocess.run(
             command, cwd=project, env=environment, capture_output=True, text=True, timeout=60
         )
-        said += done.stdout + done.stderr
+        written += done.stdout + done.stderr
         codes[step["id"]] = done.returncode
         if done.returncode and not step.get("allowFailure"):
             break
-    return Walk(codes, notes.read_text(encoding="utf-8").splitlines(), said)
+    return Walk(codes, notes.read_text(encoding="utf-8").splitlines(), written)
 
 
 NEW = {"media": "registry/media:b1", "speech": "registry/speech:b1"}
