@@ -59,7 +59,9 @@ def doctor(
         str | None,
         typer.Option(help="Its project; by default the settings' or the credentials' own."),
     ] = None,
-    name: Annotated[str, typer.Option(help="The prefix it was deployed with.")] = "vm",
+    name: Annotated[
+        str | None, typer.Option(help="The prefix it was deployed with, unless it is vm.")
+    ] = None,
     outputs: Annotated[
         Path | None,
         typer.Option(help="What `terraform output -json` wrote, if not to read in its bucket."),
@@ -67,18 +69,26 @@ def doctor(
 ) -> None:
     """Check everything a run needs, and say what to do about what is wrong.
 
-    Settings, database, buckets, topics, dead letters, speech model, ffmpeg. With --cloud, by
-    application-default credentials: APIs, accounts and grants, Cloud SQL, migration, buckets,
-    topics, subscriptions, services, secrets, schedule, and messages that wait or died. Nothing is
-    installed, migrated, downloaded or changed. Exit code 1 when something is wrong.
+    Settings, disk, database, buckets, topics, dead letters, speech model, language models, ffmpeg.
+    With --cloud, by application-default credentials: APIs, accounts and grants, Cloud SQL,
+    migration, buckets, topics, subscriptions, services, secrets, schedule, and messages that wait
+    or died. Nothing is installed, migrated, downloaded or changed. Exit code 1 when something is
+    wrong.
     """
     from cli.doctor import check_machine, show_checks
 
     if not cloud:
+        for option, value in (("--project", project), ("--name", name), ("--outputs", outputs)):
+            if value is not None:
+                raise typer.BadParameter(f"{option} goes with --cloud")
         raise typer.Exit(show_checks(check_machine(Home.of(data)), as_json=as_json))
     from cli.doctor_cloud.examine import CloudRequest, examine
 
-    request = CloudRequest(project or load_settings().project, name, outputs)
+    if outputs is None:
+        project = project or load_settings().project
+    elif name is not None:
+        raise typer.BadParameter("--name goes without --outputs, which say it themselves")
+    request = CloudRequest(project, name or "vm", outputs)
     raise typer.Exit(show_checks(examine(request), as_json=as_json))
 
 

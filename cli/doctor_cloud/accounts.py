@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cli.checks import Check
 from cli.doctor_cloud.policies import Policy, account
-from cli.doctor_cloud.view import View, summed
+from cli.doctor_cloud.view import View, resource_id, summed
 
 SIGNS_TOKENS = "roles/iam.serviceAccountOpenIdTokenCreator"
 DATABASE_ROLES = ("roles/cloudsql.client", "roles/cloudsql.instanceUser")
@@ -41,7 +41,7 @@ def _apis(view: View, wanted: list[str]) -> Iterator[Check]:
     for some in _batches(wanted):
         names = [f"{view.project_path}/services/{api}" for api in some]
         answer = view.api.get(url, names=names)
-        states = {s["name"].rpartition("/")[2]: s.get("state") for s in answer.get("services", [])}
+        states = {resource_id(s["name"]): s.get("state") for s in answer.get("services", [])}
         for api in some:
             if states.get(api) != "ENABLED":
                 enable = f"gcloud services enable {api} --project={view.deployment.project}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from cli.checks import Check
 from cli.doctor_cloud.services import RUN
-from cli.doctor_cloud.view import View, summed
+from cli.doctor_cloud.view import View, resource_id, summed
 
 Json = dict[str, Any]
 SQL = "https://sqladmin.googleapis.com/v1"
@@ -109,7 +109,7 @@ def _migration(view: View) -> Iterator[Check]:
 
 
 def _last_run(view: View, newest: Json, command: str) -> Iterator[Check]:
-    name = newest["name"].rpartition("/")[2]
+    name = resource_id(newest["name"])
     state, why = _ended(newest)
     image = newest["template"]["containers"][0].get("image")
     if state == "CONDITION_FAILED":

@@ -10,7 +10,7 @@ from cli.checks import Check, told
 from cli.doctor_cloud.accounts import check_accounts, check_apis, check_project
 from cli.doctor_cloud.buckets import check_buckets, check_notification
 from cli.doctor_cloud.database import check_database, check_migration
-from cli.doctor_cloud.record import Deployment, from_bucket, from_file, state_bucket
+from cli.doctor_cloud.record import Deployment, NoOutputs, from_bucket, from_file, state_bucket
 from cli.doctor_cloud.running import check_messages, check_schedule, check_secrets
 from cli.doctor_cloud.services import check_services
 from cli.doctor_cloud.topics import check_subscriptions, check_topics
@@ -18,7 +18,6 @@ from cli.doctor_cloud.view import View
 from functions.main import TOPOLOGY
 from shared.cloud.google_rest import (
     GoogleError,
-    GoogleRest,
     NoCredentials,
     NotInstalled,
     Refused,
@@ -30,6 +29,12 @@ from shared.errors import SettingsError
 from shared.settings import PREFIX
 
 LOG_IN = "gcloud auth application-default login"
+# To see everything, who may do what, and to have a person's requests counted on the project.
+ROLES = (
+    "roles/viewer",
+    "roles/iam.securityReviewer",
+    "roles/serviceusage.serviceUsageConsumer",
+)
 PARTS: dict[str, Callable[[View], Iterator[Check]]] = {
     "APIs": check_apis,
     "accounts": check_accounts,
@@ -50,7 +55,7 @@ PARTS: dict[str, Callable[[View], Iterator[Check]]] = {
 @dataclass(frozen=True, slots=True)
 class CloudRequest:
     """Which deployment. `outputs` is a file of `terraform output -json`, in the place of the state
-    in its bucket; `endpoint` another host that answers as Google's do."""
+    in its bucket, and names the project; `endpoint` another host that answers as Google's do."""
 
     project: str | None
     name: str = "vm"
@@ -60,40 +65,46 @@ class CloudRequest:
 
 def examine(asked: CloudRequest) -> Iterator[Check]:
     """Every check as it is done. What cannot be asked is a problem too, and nothing is raised."""
+    project = asked.project
     try:
-        project = asked.project or default_credentials()[1]
+        recorded = _recorded(asked)
+        project = recorded.project if recorded else project or default_credentials()[1]
         if project is None:
             remedy = f"Give --project, or set {PREFIX}PROJECT."
             yield Check("project", "problem", "no project is named", remedy)
             return
         api = connect(project, asked.endpoint)
-        deployment = _deployment(asked, api, project)
+        deployment = recorded or from_bucket(api, state_bucket(project, asked.name))
     except (GoogleError, SettingsError) as error:
-        yield _unasked("deployment", error, asked)
+        yield _unasked("deployment", error, project)
         return
     if deployment is None:
         yield _nothing(asked, project)
         return
     said = f"{deployment.environment} in {deployment.project}, {deployment.region}"
     yield Check("deployment", "ok", said)
-    yield from _parts(View(api, deployment, TOPOLOGY), asked)
+    yield from _parts(View(api, deployment, TOPOLOGY))
 
 
-def _parts(view: View, asked: CloudRequest) -> Iterator[Check]:
+def _parts(view: View) -> Iterator[Check]:
     for name, look in PARTS.items():
         try:
             yield from look(view)
         except (NoCredentials, Unreachable) as error:
-            yield _unasked(name, error, asked)
+            yield _unasked(name, error, view.deployment.project)
             return  # the others would say the same
         except GoogleError as error:
-            yield _unasked(name, error, asked)
+            yield _unasked(name, error, view.deployment.project)
 
 
-def _deployment(asked: CloudRequest, api: GoogleRest, project: str) -> Deployment | None:
-    if asked.outputs is not None:
-        return from_file(asked.outputs)
-    return from_bucket(api, state_bucket(project, asked.name))
+def _recorded(asked: CloudRequest) -> Deployment | None:
+    """What the file says that was given in the place of the state."""
+    if asked.outputs is None:
+        return None
+    recorded = from_file(asked.outputs)
+    if asked.project not in (None, recorded.project):
+        raise NoOutputs(f"{asked.outputs} is of {recorded.project}, not of {asked.project}.")
+    return recorded
 
 
 def _nothing(asked: CloudRequest, project: str) -> Check:
@@ -106,12 +117,11 @@ def _nothing(asked: CloudRequest, project: str) -> Check:
     )
 
 
-def _unasked(name: str, error: Exception, asked: CloudRequest) -> Check:
-    return Check(name, "problem", told(error), _remedy(error, asked))
+def _unasked(name: str, error: Exception, project: str | None) -> Check:
+    return Check(name, "problem", told(error), _remedy(error, project or "PROJECT"))
 
 
-def _remedy(error: Exception, asked: CloudRequest) -> str:
-    project = asked.project or "PROJECT"
+def _remedy(error: Exception, project: str) -> str:
     if isinstance(error, NotInstalled):
         return "pip install 'videomoments[gcp]'"
     if isinstance(error, NoCredentials):
@@ -122,7 +132,9 @@ def _remedy(error: Exception, asked: CloudRequest) -> str:
         if error.api is not None:
             return f"gcloud services enable {error.api} --project={project}"
         grant = f"gcloud projects add-iam-policy-binding {project} --member=user:YOU"
-        return f"{grant} --role=roles/viewer   and the same with roles/iam.securityReviewer"
+        return f"{grant} --role={ROLES[0]}   and the same with {' and '.join(ROLES[1:])}"
+    if isinstance(error, NoOutputs):
+        return "Give --outputs what `terraform output -json` writes in infra/terraform."
     if isinstance(error, SettingsError):
         return "Deploy this version: see docs/deploy.md."
     return "Look again; if it stays, report it with this line."

@@ -17,11 +17,17 @@ STATE_OBJECT = "videomoments/default.tfstate"
 """Where infra/terraform/versions.tf keeps the state in its bucket."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+class NoOutputs(SettingsError):
+    """The file that was given is not what `terraform output -json` wrote for this deployment."""
 
 
-class DeployedFunction(_Strict):
+class _Recorded(BaseModel):
+    """What another version of the code wrote beside it is ignored."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class DeployedFunction(_Recorded):
     """One function's Cloud Run service."""
 
     service: str
@@ -33,14 +39,14 @@ class DeployedFunction(_Strict):
     environment: dict[str, str]
 
 
-class DeployedSecret(_Strict):
+class DeployedSecret(_Recorded):
     """One secret, and the functions which get it."""
 
     id: str
     functions: list[str]
 
 
-class Deployment(_Strict):
+class Deployment(_Recorded):
     """The output `deployment` of infra/terraform/outputs.tf."""
 
     environment: str
@@ -67,9 +73,13 @@ class Deployment(_Strict):
 
     @property
     def deploy_again(self) -> str:
-        """The command that puts right whatever Terraform looks after."""
+        """The command that puts right whatever Terraform looks after.
+
+        The speech model is chosen by substitutions too, which Terraform does not know.
+        """
         given = f"_ENVIRONMENT={self.environment},_REGION={self.region},_NAME={self.name}"
-        return f"gcloud builds submit --project={self.project} --substitutions={given}"
+        command = f"gcloud builds submit --project={self.project} --substitutions={given}"
+        return f"{command}   with the _WHISPER_… substitutions it was deployed with, if any"
 
     @property
     def at(self) -> str:
@@ -91,11 +101,11 @@ def from_bucket(api: GoogleRest, bucket: str) -> Deployment | None:
 
 
 def from_file(path: Path) -> Deployment:
-    """From what `terraform output -json` wrote. Raises as `from_outputs`."""
+    """From what `terraform output -json` wrote. Raises `NoOutputs`, and as `from_outputs`."""
     try:
         outputs = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise SettingsError(f"{path} cannot be read: {error}") from None
+        raise NoOutputs(f"{path} cannot be read: {error}") from None
     return from_outputs(outputs if isinstance(outputs, dict) else {}, str(path))
 
 

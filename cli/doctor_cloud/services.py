@@ -8,7 +8,7 @@ from typing import Any
 from cli.checks import Check
 from cli.doctor_cloud.policies import Policy, account
 from cli.doctor_cloud.record import DeployedFunction
-from cli.doctor_cloud.view import View, summed
+from cli.doctor_cloud.view import View, resource_id, summed
 from shared.pipeline.stage import Function
 
 Json = dict[str, Any]
@@ -27,7 +27,7 @@ def check_services(view: View) -> Iterator[Check]:
 
 def _services(view: View) -> Iterator[Check]:
     url = f"{RUN}/{view.place_path}/services"
-    there = {_last(service["name"]): service for service in view.api.every(url, "services")}
+    there = {resource_id(service["name"]): service for service in view.api.every(url, "services")}
     for function in view.topology.functions:
         wanted = view.deployment.functions.get(function.name)
         name = f"service {wanted.service if wanted else function.name}"
@@ -60,8 +60,8 @@ def _ready(view: View, name: str, wanted: DeployedFunction, found: Json) -> Iter
         )
         return
     serving = [t for t in found.get("trafficStatuses", []) if t.get("percent")]
-    newest = _last(found.get("latestCreatedRevision"))
-    behind = [r for t in serving if (r := _last(t.get("revision"))) not in ("", newest)]
+    newest = resource_id(found.get("latestCreatedRevision"))
+    behind = [r for t in serving if (r := resource_id(t.get("revision"))) not in ("", newest)]
     if behind:
         # As the build leaves it that took itself back.
         found_there = f"requests go to {', '.join(behind)}, not to the newest revision {newest}"
@@ -125,7 +125,3 @@ def _callers(view: View, name: str, wanted: DeployedFunction, found: Json) -> It
         yield Check(
             name, "problem", "is public: it asks for no token", f"{update} --invoker-iam-check"
         )
-
-
-def _last(path: str | None) -> str:
-    return path.rpartition("/")[2] if path else ""

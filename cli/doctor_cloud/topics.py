@@ -7,7 +7,7 @@ from typing import Any
 
 from cli.checks import Check
 from cli.doctor_cloud.policies import Policy, account
-from cli.doctor_cloud.view import View, summed
+from cli.doctor_cloud.view import View, resource_id, summed
 from cli.topology_terraform import published_topics
 from shared.messages import VideoUploaded
 from shared.pipeline.topology import MAX_DELIVERY_ATTEMPTS, Subscription
@@ -78,7 +78,8 @@ def _subscriptions(view: View) -> Iterator[Check]:
 def _differences(view: View, wanted: Subscription, found: Json) -> Iterator[str]:
     topic = f"{view.project_path}/topics/{wanted.topic}"
     if found.get("topic") != topic:
-        yield f"listens to {_last(found.get('topic'))}, not to {wanted.topic}"
+        listens_to = resource_id(found.get("topic")) or "nowhere"
+        yield f"listens to {listens_to}, not to {wanted.topic}"
     if found.get("detached") or found.get("state", "ACTIVE") != "ACTIVE":
         yield "is detached or in error: it gets no messages"
     if "filter" in found:
@@ -114,9 +115,9 @@ def _push(view: View, wanted: Subscription, push: Json) -> Iterator[str]:
 
 def _dead_letters(view: View, policy: Json) -> Iterator[str]:
     wanted = view.topology.dead_letter_topic
-    found = _last(policy.get("deadLetterTopic"))
+    found = resource_id(policy.get("deadLetterTopic"))
     if found != wanted:
-        yield f"sends its dead letters to {found}, not to {wanted}"
+        yield f"sends its dead letters to {found or 'nowhere'}, not to {wanted}"
     elif policy.get("maxDeliveryAttempts") != MAX_DELIVERY_ATTEMPTS:
         attempts = policy.get("maxDeliveryAttempts")
         yield f"gives up after {attempts} deliveries, not {MAX_DELIVERY_ATTEMPTS}"
@@ -124,8 +125,4 @@ def _dead_letters(view: View, policy: Json) -> Iterator[str]:
 
 def _policy(view: View, path: str, name: str, group: str) -> Policy:
     found = view.api.get(f"{PUBSUB}/{path}:getIamPolicy")
-    return Policy.of(found, name, group, _last(path), f"--project={view.deployment.project}")
-
-
-def _last(path: str | None) -> str:
-    return path.rpartition("/")[2] if path else "nowhere"
+    return Policy.of(found, name, group, resource_id(path), f"--project={view.deployment.project}")

@@ -41,6 +41,11 @@ class View:
         return Check(name, "problem", found, self.deployment.deploy_again)
 
 
+def resource_id(name: str | None) -> str:
+    """What a resource's full name ends with; empty where there is none."""
+    return name.rpartition("/")[2] if name else ""
+
+
 def summed(name: str, well: str, found: Iterable[Check]) -> Iterator[Check]:
     """What was found; one line in its place where that is nothing."""
     nothing = True

@@ -30,6 +30,8 @@ def test_a_fault_is_told_and_nothing_else(google: GoogleFake, what: str) -> None
     assert fault.said in told.found
     assert fault.remedy in told.remedy
     assert told.state == fault.state
+    # Deployed again without them, the speech model would be another one.
+    assert ("gcloud builds submit" in told.remedy) == ("_WHISPER_" in told.remedy)
     commands = re.findall(r"gcloud ([^|]+?)(?:   |$)", told.remedy)
     assert commands
     for command in commands if shutil.which("gcloud") else []:
