@@ -9,6 +9,7 @@ import pytest
 
 from cli.docs import ROOT, flow_lines, pages, pipeline_page, settings_page, write_pages
 from cli.docs_errors import codes_in
+from cli.evaluation.asking import KEYS
 from functions.main import TOPOLOGY
 from shared.settings import Settings
 
@@ -52,6 +53,14 @@ def test_every_function_and_topic_is_in_the_picture() -> None:
                 line.endswith(f"-->|{message.topic}| {function.name}") for line in picture
             ), (function.name, message.topic)
     assert all(f"`{function.name}`" in pipeline_page(TOPOLOGY) for function in TOPOLOGY.functions)
+
+
+def test_every_key_of_an_evaluated_model_is_described() -> None:
+    """docs/labelled-sets.md, which is written by hand, has each of them in its table."""
+    page = (ROOT / "docs/labelled-sets.md").read_text(encoding="utf-8")
+    table = page.partition("| key of `model` |")[2].partition("\n\n")[0]
+    named = "".join(line.split(" | ")[0] for line in table.splitlines())
+    assert [key for key in KEYS if f"`{key}`" not in named] == []
 
 
 def test_codes_are_found_however_they_are_given() -> None:
