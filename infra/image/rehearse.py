@@ -31,6 +31,7 @@ from infra.image.dockerfile import Dockerfile, DockerfileError
 from infra.image.relay import Relay
 from infra.image.trial import try_function
 from shared.db.engine import make_engine
+from shared.media.inspection import not_listed
 from shared.media.runner import find_ffmpeg
 from shared.messages import AudioSliced, VideoUploaded
 from shared.messaging.memory import MemoryBroker
@@ -105,14 +106,13 @@ def _check(image: Image, target: str) -> None:
 
 
 def _check_codecs(image: Image, question: str, wanted: str) -> None:
-    """ffmpeg must run and have them: a line of its list is ` V..... name  description`."""
+    """ffmpeg must run and have them."""
     command = [*entering(image.root, image.user), "ffmpeg", "-hide_banner", question]
     listed = subprocess.run(
         command, env=image.environment, capture_output=True, text=True, check=True
     )
-    there = {words[1] for line in listed.stdout.splitlines() if len(words := line.split()) > 1}
-    if missing := set(wanted.split()) - there:
-        raise SystemExit(f"ffmpeg {question} lacks {', '.join(sorted(missing))}.")
+    if missing := not_listed(wanted.split(), listed.stdout):
+        raise SystemExit(f"ffmpeg {question} lacks {', '.join(missing)}.")
     say(f"ffmpeg {question}: {wanted}")
 
 

@@ -38,13 +38,16 @@ def inspect_ffmpeg(setting: str | None) -> Ffmpeg:
         path=path,
         version=version,
         major=int(number.group(1)) if number else None,
-        missing_encoders=_missing(NEEDED_ENCODERS, _said(path, "-encoders")),
-        missing_decoders=_missing(NEEDED_DECODERS, _said(path, "-decoders")),
+        missing_encoders=not_listed(NEEDED_ENCODERS, _said(path, "-encoders")),
+        missing_decoders=not_listed(NEEDED_DECODERS, _said(path, "-decoders")),
     )
 
 
-def _missing(needed: Sequence[str], listing: str) -> tuple[str, ...]:
-    """A line of the listing is ` V..... name  description`."""
+def not_listed(needed: Sequence[str], listing: str) -> tuple[str, ...]:
+    """Which of the names are not in ffmpeg's listing of encoders or decoders.
+
+    A line of it is ` V..... name  description`.
+    """
     there = {parts[1] for line in listing.splitlines() if len(parts := line.split(None, 2)) > 1}
     return tuple(name for name in needed if name not in there)
 
