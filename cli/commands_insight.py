@@ -75,14 +75,14 @@ def doctor(
     or died. Nothing is installed, migrated, downloaded or changed. Exit code 1 when something is
     wrong.
     """
-    from cli.doctor import check_machine, show_checks
+    from cli.doctor.machine import check_machine, show_checks
 
     if not cloud:
         for option, value in (("--project", project), ("--name", name), ("--outputs", outputs)):
             if value is not None:
                 raise typer.BadParameter(f"{option} goes with --cloud")
         raise typer.Exit(show_checks(check_machine(Home.of(data)), as_json=as_json))
-    from cli.doctor_cloud.examine import CloudRequest, examine
+    from cli.doctor.cloud.examine import CloudRequest, examine
 
     if outputs is None:
         project = project or load_settings().project

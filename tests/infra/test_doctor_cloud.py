@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.checks import Check
-from cli.doctor_cloud.examine import PARTS, CloudRequest, examine
+from cli.doctor.checks import Check
+from cli.doctor.cloud.examine import PARTS, CloudRequest, examine
 from tests.google_account import write_account
 from tests.infra.google_fake import GoogleFake, refusal
 from tests.infra.google_place import PROJECT, RUN, SQL, STATE
@@ -155,7 +155,7 @@ def test_the_command_shows_what_was_found(
     google: GoogleFake, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As JSON, with the exit code of a deployment that is well."""
-    from cli.doctor import show_checks
+    from cli.doctor.machine import show_checks
 
     request = CloudRequest(PROJECT, endpoint=google.url)
     assert show_checks(examine(request), as_json=True) == 0

@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from cli.commands_insight import doctor
-from cli.doctor_cloud.examine import CloudRequest, examine
+from cli.doctor.cloud.examine import CloudRequest, examine
 from tests.google_account import write_account
 from tests.infra.google_fake import GoogleFake, refusal
 from tests.infra.google_place import PROJECT, SQL, STATE

@@ -7,7 +7,7 @@ from collections import defaultdict
 
 import pytest
 
-from cli.doctor_cloud.record import from_outputs
+from cli.doctor.cloud.record import from_outputs
 from functions.main import TOPOLOGY
 from shared.pipeline.stage import Function, Task
 from tests.infra.deployed import Deployed, deploy

@@ -12,11 +12,11 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, func, select, text
 from sqlalchemy.orm import Session
 
-from cli.checks import Check, checked
-from cli.doctor_buckets import check_buckets
-from cli.doctor_database import check_database
-from cli.doctor_tools import check_disk, check_ffmpeg, check_speech
-from cli.doctor_topics import check_topics
+from cli.doctor.buckets import check_buckets
+from cli.doctor.checks import Check, checked
+from cli.doctor.database import check_database
+from cli.doctor.tools import check_disk, check_ffmpeg, check_speech
+from cli.doctor.topics import check_topics
 from cli.home import Home
 from shared.db import migrate
 from shared.db.models import Deletion, StageRun

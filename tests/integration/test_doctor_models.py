@@ -14,8 +14,8 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine, insert
 
-from cli.checks import Check
-from cli.doctor_models import check_models
+from cli.doctor.checks import Check
+from cli.doctor.models import check_models
 from cli.home import Home
 from shared.cloud.google_rest import GoogleRest, NoCredentials
 from shared.db.models import ModelConfig

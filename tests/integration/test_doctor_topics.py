@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli.dev.emulator import HOW_TO_GET_IT, PubSubEmulator, find_emulator
-from cli.doctor_topics import check_topics
+from cli.doctor.topics import check_topics
 from cli.home import Home
 from cli.local import subscription_specs
 from functions.main import TOPOLOGY

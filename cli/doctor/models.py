@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
-from cli.checks import Check
 from cli.database import database
-from cli.doctor_database import is_embedded
+from cli.doctor.checks import Check
+from cli.doctor.database import is_embedded
+from cli.doctor.model_listing import Listing, list_models_of
 from cli.home import Home
-from cli.model_listing import Listing, list_models_of
 from shared.cloud.google_rest import (
     GoogleError,
     GoogleRest,

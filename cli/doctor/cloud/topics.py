@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cli.checks import Check
-from cli.doctor_cloud.policies import Policy, account
-from cli.doctor_cloud.view import View, resource_id, summed
+from cli.doctor.checks import Check
+from cli.doctor.cloud.policies import Policy, account
+from cli.doctor.cloud.view import View, resource_id, summed
 from cli.topology_terraform import published_topics
 from shared.messages import VideoUploaded
 from shared.pipeline.topology import MAX_DELIVERY_ATTEMPTS, Subscription

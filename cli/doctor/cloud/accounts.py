@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cli.checks import Check
-from cli.doctor_cloud.policies import Policy, account
-from cli.doctor_cloud.view import View, resource_id, summed
+from cli.doctor.checks import Check
+from cli.doctor.cloud.policies import Policy, account
+from cli.doctor.cloud.view import View, resource_id, summed
 
 SIGNS_TOKENS = "roles/iam.serviceAccountOpenIdTokenCreator"
 DATABASE_ROLES = ("roles/cloudsql.client", "roles/cloudsql.instanceUser")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from cli.checks import Check
+from cli.doctor.checks import Check
 from cli.home import Home
 from cli.local import subscription_specs
 from cli.running import DEFAULT_PROJECT, find_running

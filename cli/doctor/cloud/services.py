@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cli.checks import Check
-from cli.doctor_cloud.policies import Policy, account
-from cli.doctor_cloud.record import DeployedFunction
-from cli.doctor_cloud.view import View, resource_id, summed
+from cli.doctor.checks import Check
+from cli.doctor.cloud.policies import Policy, account
+from cli.doctor.cloud.record import DeployedFunction
+from cli.doctor.cloud.view import View, resource_id, summed
 from shared.pipeline.stage import Function
 
 Json = dict[str, Any]

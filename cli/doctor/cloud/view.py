@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from cli.checks import Check
-from cli.doctor_cloud.record import Deployment
+from cli.doctor.checks import Check
+from cli.doctor.cloud.record import Deployment
 from shared.cloud.google_rest import GoogleRest
 from shared.pipeline.stage import Function
 from shared.pipeline.topology import Topology

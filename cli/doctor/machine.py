@@ -10,12 +10,12 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.text import Text
 
-from cli.checks import Check, checked
-from cli.doctor_buckets import check_buckets
-from cli.doctor_database import check_database, is_embedded
-from cli.doctor_models import check_models
-from cli.doctor_tools import check_disk, check_ffmpeg, check_speech
-from cli.doctor_topics import check_topics
+from cli.doctor.buckets import check_buckets
+from cli.doctor.checks import Check, checked
+from cli.doctor.database import check_database, is_embedded
+from cli.doctor.models import check_models
+from cli.doctor.tools import check_disk, check_ffmpeg, check_speech
+from cli.doctor.topics import check_topics
 from cli.home import Home
 from cli.quantities import count_words
 from shared.errors import SettingsError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 
-from cli.checks import Check
+from cli.doctor.checks import Check
 from cli.home import Home
 from cli.quantities import size_words
 from shared.errors import SettingsError

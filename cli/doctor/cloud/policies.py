@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cli.checks import Check
+from cli.doctor.checks import Check
 
 Json = dict[str, Any]
 EVERYBODY = ("allUsers", "allAuthenticatedUsers")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from cli.checks import Check
-from cli.doctor_cloud.policies import Policy, account
-from cli.doctor_cloud.view import View, summed
+from cli.doctor.checks import Check
+from cli.doctor.cloud.policies import Policy, account
+from cli.doctor.cloud.view import View, summed
 from shared.messages import VideoUploaded
 from shared.pipeline.stage import Need
 

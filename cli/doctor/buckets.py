@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from cli.checks import Check, told
+from cli.doctor.checks import Check, told
 from functions.wiring import storage_from
 from shared.settings import PREFIX, Settings
 from shared.storage.protocol import Storage

@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.checks import Check, told
-from cli.doctor_cloud.accounts import check_accounts, check_apis, check_project
-from cli.doctor_cloud.buckets import check_buckets, check_notification
-from cli.doctor_cloud.database import check_database, check_migration
-from cli.doctor_cloud.record import Deployment, NoOutputs, from_bucket, from_file, state_bucket
-from cli.doctor_cloud.running import check_messages, check_schedule, check_secrets
-from cli.doctor_cloud.services import check_services
-from cli.doctor_cloud.topics import check_subscriptions, check_topics
-from cli.doctor_cloud.view import View
+from cli.doctor.checks import Check, told
+from cli.doctor.cloud.accounts import check_accounts, check_apis, check_project
+from cli.doctor.cloud.buckets import check_buckets, check_notification
+from cli.doctor.cloud.database import check_database, check_migration
+from cli.doctor.cloud.record import Deployment, NoOutputs, from_bucket, from_file, state_bucket
+from cli.doctor.cloud.running import check_messages, check_schedule, check_secrets
+from cli.doctor.cloud.services import check_services
+from cli.doctor.cloud.topics import check_subscriptions, check_topics
+from cli.doctor.cloud.view import View
 from functions.main import TOPOLOGY
 from shared.cloud.google_rest import (
     GoogleError,

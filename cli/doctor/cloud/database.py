@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cli.checks import Check
-from cli.doctor_cloud.services import RUN
-from cli.doctor_cloud.view import View, resource_id, summed
+from cli.doctor.checks import Check
+from cli.doctor.cloud.services import RUN
+from cli.doctor.cloud.view import View, resource_id, summed
 
 Json = dict[str, Any]
 SQL = "https://sqladmin.googleapis.com/v1"

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from sqlalchemy import ColumnElement, Engine, func, select, text
 from sqlalchemy.orm import Session
 
-from cli.checks import Check
 from cli.database import database
+from cli.doctor.checks import Check
 from cli.home import Home
 from cli.quantities import count_words
 from shared.db.deletions import unfinished

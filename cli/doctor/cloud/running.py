@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cli.checks import Check
-from cli.doctor_cloud.policies import Policy, account
-from cli.doctor_cloud.view import View, summed
+from cli.doctor.checks import Check
+from cli.doctor.cloud.policies import Policy, account
+from cli.doctor.cloud.view import View, summed
 from cli.quantities import count_words
 from shared.messages import SweepRequested
 
