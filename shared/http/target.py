@@ -14,7 +14,7 @@ from typing import Protocol, cast
 import flask
 import functions_framework
 import structlog
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from shared import log as logs
 from shared.errors import MalformedMessage, VideoMomentsError
@@ -118,6 +118,8 @@ _STATUS_OF: dict[type[Exception], HTTPStatus] = {
     Forbidden: HTTPStatus.FORBIDDEN,
     KeysUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     RequestEntityTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    # The sender has gone in the middle of a body: nobody reads the answer, and nothing failed here.
+    ClientDisconnected: HTTPStatus.BAD_REQUEST,
 }
 
 

@@ -119,7 +119,7 @@ FORBIDDEN = (
 class Invariants:
     """`probe` says what is wrong with a derived file, or None; without it files are only found.
 
-    `garbage`: workers died, or two runs made the same, so that garbage is to be collected first.
+    `garbage`: workers died or lost their lease, so that garbage is to be collected first.
     """
 
     world: FaultWorld

@@ -4,8 +4,8 @@
     python -m tests.infra.google_discovery google_api_python_client-*.whl
 
 writes google-discovery.json: of each method in use its verb, path, parameters and answer, and the
-schemas these are made of, without prose. The fake of Google takes only requests that fit it, and
-gives only answers that fit it.
+schemas these are made of, without prose. The fake of Google takes only requests whose verb, path
+and parameters fit it, and gives only answers that fit it.
 """
 
 from __future__ import annotations

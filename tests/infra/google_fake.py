@@ -1,4 +1,4 @@
-"""Google's APIs on loopback: what is asked and answered must fit Google's own description."""
+"""Google's APIs on loopback: verbs, paths, parameters and answers fit Google's own description."""
 
 from __future__ import annotations
 

@@ -139,6 +139,13 @@ def test_too_large(chunked: bool) -> None:
     assert response.status_code == 413
 
 
+def test_sender_that_breaks_off() -> None:
+    """Half a body is refused, and no error of ours."""
+    cut = {"wsgi.input": io.BytesIO(b"{}"), "CONTENT_LENGTH": "100"}
+    response = call(never, content_type="application/json", environ_overrides=cut)
+    assert response.status_code == 400
+
+
 def test_probe() -> None:
     """A start-up probe is answered without a token, and touches nothing."""
 
