@@ -18,7 +18,7 @@ from cli.results import document
 from cli.stage_facts import failures_outside, stages_of
 from shared.db.deletions import unfinished
 from shared.db.models import PipelineHistory, StageRun, Video
-from shared.errors import Reject
+from shared.db.videos import unknown_video
 from shared.settings import Settings
 
 Json = dict[str, Any]
@@ -59,10 +59,7 @@ def pipelines_of(session: Session, video: str | None) -> list[str]:
     found = list(session.execute(query.where(Video.identifier == video)).scalars())
     known = session.execute(select(Video.id).where(Video.identifier == video)).first()
     if known is None:
-        raise Reject(
-            "unknown_video",
-            f"There is no video {video!r}. `videomoments status` lists those there are.",
-        )
+        raise unknown_video(session, video)
     return found
 
 

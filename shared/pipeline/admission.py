@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from shared.db.configs import ensure_config
 from shared.db.deletions import hold_identifier, tombstone
 from shared.db.models import PipelineHistory, Video
+from shared.db.videos import unknown_video
 from shared.domain.names import pipeline_identifier, video_identifier
 from shared.errors import ObjectMissing, Reject, SourceGone, SourceSuperseded
 from shared.messages import Message, Options, PipelineRequested, VideoUploaded
@@ -130,10 +131,7 @@ def _source_url(context: Context, message: VideoUploaded | PipelineRequested) ->
             select(Video.cloud_url).where(Video.identifier == message.video)
         ).scalar_one_or_none()
     if url is None:
-        raise Reject(
-            "unknown_video",
-            f"There is no video {message.video!r}. `videomoments status` lists those there are.",
-        )
+        raise unknown_video(session, message.video or "")
     return url
 
 

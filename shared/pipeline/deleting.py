@@ -33,6 +33,7 @@ from shared.db.deletions import (
     unfinished,
 )
 from shared.db.models import Clip, Deletion, PipelineHistory, Thumbnail, Video
+from shared.db.videos import unknown_video
 from shared.domain.names import derived_folders
 from shared.errors import ObjectMissing, Reject
 from shared.pipeline.admission import identifier_of
@@ -131,10 +132,7 @@ def _source_url(session: Session, video: str) -> str:
         select(Video.cloud_url).where(Video.identifier == video)
     ).scalar_one_or_none()
     if url is None:
-        raise Reject(
-            "unknown_video",
-            f"There is no video {video!r}. `videomoments status` lists those there are.",
-        )
+        raise unknown_video(session, video)
     return url
 
 

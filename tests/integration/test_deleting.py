@@ -132,6 +132,22 @@ def test_what_never_was_is_said_to_be_unknown(world: World) -> None:
     assert stone(world, "talk-0123456789") is None
 
 
+def test_who_names_the_file_is_told_the_identifier(world: World, tmp_path: Path) -> None:
+    """A video of a file of that name, or whose identifier was cut short, may be meant."""
+    talk = drop(world, tmp_path, "talk")
+    talkative = drop(world, tmp_path, "talkative")
+
+    def refused(asked: str) -> str:
+        with pytest.raises(Reject) as raised:
+            delete_video(world.context, asked)
+        return str(raised.value)
+
+    assert refused("Talk.mp4") == f"There is no video 'Talk.mp4'. Is {talk} meant?"
+    assert f"Is {talk} meant?" in refused(talk[:-3])
+    assert f"Is {talkative} or {talk} meant?" in refused("talk")
+    assert "meant" not in refused("speech.mp4")
+
+
 def test_a_stage_at_work_is_stopped_and_takes_its_objects_back(
     world: World, tmp_path: Path
 ) -> None:
