@@ -82,6 +82,8 @@ def doctor(
             if value is not None:
                 raise typer.BadParameter(f"{option} goes with --cloud")
         raise typer.Exit(show_checks(check_machine(Home.of(data)), as_json=as_json))
+    if data is not None:
+        raise typer.BadParameter("--data goes without --cloud")
     from cli.doctor.cloud.examine import CloudRequest, examine
 
     if outputs is None:

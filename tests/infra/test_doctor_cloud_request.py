@@ -91,3 +91,9 @@ def test_a_prefix_beside_the_outputs(tmp_path: Path) -> None:
     """They say it themselves: it is refused."""
     with pytest.raises(typer.BadParameter, match="--name goes without --outputs"):
         doctor(cloud=True, name="given", outputs=tmp_path / "given.json")
+
+
+def test_a_folder_beside_the_cloud(tmp_path: Path) -> None:
+    """What is examined there has no folder of this machine: it is refused."""
+    with pytest.raises(typer.BadParameter, match="--data goes without --cloud"):
+        doctor(cloud=True, data=tmp_path)
