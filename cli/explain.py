@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from cli.database import database
 from cli.explain_words import run_lines
 from cli.home import Home
+from cli.local import is_deserted
 from cli.results import pipeline_json
 from cli.stage_facts import stages_of
 from cli.status import pipelines_of
@@ -23,15 +24,16 @@ from shared.settings import Settings
 
 def explain_video(settings: Settings, home: Home, video: str) -> int:
     """Print it. Raises `Reject` for a video that is not there and never was deleted."""
+    deserted = is_deserted(home, settings)
     with database(settings, home) as engine, Session(engine) as session:
-        lines = list(_lines(session, video))
+        lines = list(_lines(session, video, deserted))
     console = Console()
     for line in lines:
         console.print(Text(line), soft_wrap=True)
     return 0
 
 
-def _lines(session: Session, video: str) -> Iterator[str]:
+def _lines(session: Session, video: str, deserted: bool) -> Iterator[str]:
     stone = tombstone(session, video)
     if stone is not None:
         yield _deleted(stone)
@@ -46,7 +48,7 @@ def _lines(session: Session, video: str) -> Iterator[str]:
     for identifier in runs:
         yield ""
         yield from run_lines(
-            pipeline_json(session, identifier), stages_of(session, identifier), video
+            pipeline_json(session, identifier), stages_of(session, identifier), video, deserted
         )
 
 

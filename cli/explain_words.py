@@ -26,11 +26,16 @@ ENDS = {
 STALLED_SECONDS = 300.0
 
 
-def run_lines(pipeline: Json, stages: Sequence[Json], video: str) -> Iterator[str]:
-    """One run: where it stands, what was made, what failed and why, what to do."""
+def run_lines(
+    pipeline: Json, stages: Sequence[Json], video: str, deserted: bool = False
+) -> Iterator[str]:
+    """One run: where it stands, what was made, what failed and why, what to do.
+
+    `deserted`: there is nobody who could be at work on it.
+    """
     yield f"Run of type {pipeline['pipeline_type']} ({pipeline['identifier']})"
     if pipeline["status"] == "running":
-        yield from _indented(_running_lines(stages))
+        yield from _indented(_running_lines(stages, deserted))
     else:
         spent = pipeline["duration_seconds"]
         took = f" It took {time_words(spent)}." if spent is not None else ""
@@ -39,7 +44,7 @@ def run_lines(pipeline: Json, stages: Sequence[Json], video: str) -> Iterator[st
     yield f"  Made so far: {_made(pipeline)}."
     yield from _indented(_failure_lines(pipeline, stages, video))
     yield from _indented(_skipped_lines(stages))
-    yield from _indented(_advice(pipeline, stages, video))
+    yield from _indented(_advice(pipeline, stages, video, deserted))
 
 
 def _indented(lines: Iterator[str]) -> Iterator[str]:
@@ -59,12 +64,13 @@ def _made(pipeline: Json) -> str:
     return ", ".join([said, *counts])
 
 
-def _running_lines(stages: Sequence[Json]) -> Iterator[str]:
+def _running_lines(stages: Sequence[Json], deserted: bool) -> Iterator[str]:
     done = sum(stage["status"] in {"completed", "skipped", "failed"} for stage in stages)
-    yield f"It is under way: {done} of {count_words(len(stages), 'known step')} ended."
+    stands = "It was interrupted" if deserted else "It is under way"
+    yield f"{stands}: {done} of {count_words(len(stages), 'known step')} ended."
     for stage in stages:
         if stage["status"] == "running":
-            yield _at_work(stage)
+            yield f"Broken off: {step_words(stage['stage'])}." if deserted else _at_work(stage)
         elif stage["status"] == "queued":
             yield _waiting(stage)
 
@@ -135,6 +141,7 @@ def _about(failed: Sequence[Json], moments: dict[str, Json]) -> str:
 
 def _skipped_lines(stages: Sequence[Json]) -> Iterator[str]:
     left_out: dict[str, None] = {}
+    reasons: dict[str, None] = {}
     for stage in stages:
         if stage["status"] != "skipped":
             continue
@@ -142,20 +149,25 @@ def _skipped_lines(stages: Sequence[Json]) -> Iterator[str]:
             left_out[stage["stage"]] = None
         else:
             reason = _sentence(stage["error_message"] or "No reason")
-            yield f"Left out: {step_words(stage['stage'])}. {reason}"
+            reasons[f"Left out: {step_words(stage['stage'])}. {reason}"] = None
+    yield from reasons
     if left_out:
         yield f"Not begun because of that: {', '.join(map(step_words, left_out))}."
 
 
-def _advice(pipeline: Json, stages: Sequence[Json], video: str) -> Iterator[str]:
+def _advice(pipeline: Json, stages: Sequence[Json], video: str, deserted: bool) -> Iterator[str]:
     if pipeline["status"] in {"failed", "partial"}:
         if any(_can_be_retried(stage) for stage in stages):
             yield f"Then: videomoments retry {video}   (does again only what failed)"
+    elif pipeline["status"] == "running" and deserted:
+        yield (
+            "What to do: nobody is at work on it. Give the `videomoments run` command again, or "
+            "start `videomoments dev`: it goes on where it stopped."
+        )
     elif pipeline["status"] == "running" and _is_stalled(stages):
         yield (
-            "Nobody has worked on it for a while. On one machine, give the `videomoments run` "
-            "command again, or start `videomoments dev`: it goes on where it stopped. Elsewhere, "
-            "`videomoments doctor` says what is wrong."
+            "Nobody has worked on it for a while: `videomoments doctor` says what is wrong, of a "
+            "deployment with `--cloud`."
         )
     elif pipeline["status"] == "running":
         yield "What to do: nothing but wait."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,7 +24,7 @@ from shared.db.models import StageRun
 from shared.http.intake import Intake
 from shared.messages import SweepRequested
 from shared.messaging.delivery import Handler
-from shared.messaging.memory import MemoryBroker
+from shared.messaging.memory import CLOSE_SECONDS, MemoryBroker
 from shared.messaging.outgoing import outgoing
 from shared.messaging.wiring import SubscriptionSpec
 from shared.pipeline.context import Context, this_process
@@ -109,7 +111,36 @@ def local_cloud(
         wire_topics(broker, TOPOLOGY, local, Runtime(context))
         sweep(context, at_once=True, dead_owners=dead_owners(engine))
         stack.enter_context(sweeping(context))
+        stack.enter_context(interruptible(on_notice))
         yield LocalCloud(context, broker)
+
+
+@contextmanager
+def interruptible(on_notice: Callable[[str], None]) -> Iterator[None]:
+    """After Ctrl-C the steps at work get time to end; after another nothing is waited for."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        on_notice(
+            f"Stopping; the steps at work get {CLOSE_SECONDS:.0f} s to end. "
+            "Ctrl-C again stops at once."
+        )
+        # Stages survive a kill at any point, and the database's keeper stops its server.
+        signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+        raise
+
+
+def is_deserted(home: Home, settings: Settings) -> bool:
+    """Whether nobody works on this folder, and nobody elsewhere gets its messages."""
+    if settings.project is not None:
+        return False
+    lock = FileLock(home.lock)
+    try:
+        lock.acquire(timeout=0)
+    except (Timeout, OSError):
+        return False
+    lock.release()
+    return True
 
 
 @contextmanager

@@ -24,6 +24,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+INTERRUPTED = 130
+"""The exit code that Typer makes of Ctrl-C."""
+
 
 def main() -> None:
     """The entry point: what a user can put right is one line on stderr and exit code 1."""
@@ -33,9 +36,10 @@ def main() -> None:
     except VideoMomentsError as error:
         print(f"videomoments: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("videomoments: stopped; the same command goes on.", file=sys.stderr)  # noqa: T201
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            print("videomoments: stopped; the same command goes on.", file=sys.stderr)  # noqa: T201
+        raise
     except Exception as error:
         line = one_line(error)
         if line is None:

@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from cli.drops import drop
 from functions.main import TOPOLOGY
-from shared.db.models import PipelineHistory, StageRun
+from shared.db.models import Moment, PipelineHistory, StageRun, Video
+from shared.domain.names import digest
 from shared.errors import Reject
 from shared.messages import Options, PipelineRequested, PipelineType
 from shared.messaging.outgoing import outgoing
@@ -20,9 +21,12 @@ from shared.pipeline.claims import Ignored
 from shared.pipeline.context import Context
 from shared.pipeline.deleting import forget_deletion
 from shared.pipeline.retrying import retry
+from shared.storage.protocol import ObjectStat
 
 POLL_SECONDS = 0.1
 START = TOPOLOGY.stage("start_pipeline")
+DELETED = "deleted"
+"""What a pipeline is whose video was deleted, by another command, while it ran."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,12 @@ def request_file(
         forget_deletion(context, identifier_of(stat))
     except Reject as reject:
         return Run(path, None, reject)
-    message = PipelineRequested(source_url=stat.url, pipeline_type=pipeline_type, options=options)
+    message = PipelineRequested(
+        source_url=stat.url,
+        pipeline_type=pipeline_type,
+        options=options,
+        request_id=_moments_there(context, stat) if pipeline_type == "clips_only" else None,
+    )
     try:
         admitted = admit(context, START, message)
     except Reject as reject:
@@ -65,12 +74,28 @@ def request_file(
     return Run(path, admitted.pipeline)
 
 
+def _moments_there(context: Context, stat: ObjectStat) -> str | None:
+    """The moments whose clips are asked for, as one name: with other moments it is another run."""
+    query = (
+        select(Moment.identifier)
+        .join(Video, Video.id == Moment.video_id)
+        .where(Video.identifier == identifier_of(stat))
+        .order_by(Moment.identifier)
+    )
+    with context.session() as session:
+        moments = list(session.execute(query).scalars())
+    return digest(*moments)[:12] if moments else None
+
+
 def wait(
     context: Context,
     identifiers: list[str],
     on_change: Callable[[str, str, list[StageState]], None],
 ) -> None:
-    """Until every pipeline has ended. `on_change` gets a pipeline, its status and its stages."""
+    """Until every pipeline has ended, or is DELETED.
+
+    `on_change` gets a pipeline, its status and its stages.
+    """
     waiting = list(identifiers)
     seen: dict[str, tuple[str, list[StageState]]] = {}
     while waiting:
@@ -86,13 +111,16 @@ def wait(
 
 
 def state(context: Context, identifier: str) -> tuple[str, list[StageState]]:
-    """The pipeline's status, and its stages in the order data flows through them."""
+    """The pipeline's status or DELETED, and its stages in the order data flows through them."""
     with context.session() as session:
-        pipeline_id, status = session.execute(
+        found = session.execute(
             select(PipelineHistory.id, PipelineHistory.status).where(
                 PipelineHistory.identifier == identifier
             )
-        ).one()
+        ).one_or_none()
+        if found is None:
+            return DELETED, []
+        pipeline_id, status = found
         rows = session.execute(
             select(StageRun.stage, StageRun.status).where(StageRun.pipeline_id == pipeline_id)
         ).all()

@@ -19,7 +19,7 @@ from shared.db.models import (
 from shared.domain.scenes import METHOD as SCENES
 
 Json = dict[str, Any]
-TOLD = ("split_audio", "transcribe_audio", "generate_moments", "choose_moments")
+TOLD = ("start_pipeline", "split_audio", "transcribe_audio", "generate_moments", "choose_moments")
 """Stages whose being skipped decides what moments there are."""
 
 

@@ -16,6 +16,7 @@ from cli.requests import state, wait
 from cli.status import pipelines_of
 from shared.errors import Reject
 from shared.pipeline.context import Context
+from shared.pipeline.ending import ENDS_PIPELINE
 from shared.pipeline.retrying import retry
 from shared.settings import Settings
 
@@ -33,14 +34,14 @@ def retry_video(settings: Settings, home: Home, video: str, stage: str | None) -
     publisher = reachable_publisher(settings, home)
     if publisher is not None:
         with command_context(settings, home, publisher) as context:
-            reopened = _reopen(context, video, stage)
+            reopened = reopen(context, video, stage)
         say(f"{_words(reopened)} published. See: videomoments status {video}")
         return 0
     with (
         logged_to(settings, home),
         local_cloud(settings, home, on_notice=say, on_wait=say) as cloud,
     ):
-        reopened = _reopen(cloud.context, video, stage)
+        reopened = reopen(cloud.context, video, stage)
         say(f"{_words(reopened)} begun again.")
         with ProgressDisplay(console, dict.fromkeys(reopened, video)) as display:
             wait(cloud.context, list(reopened), display.show)
@@ -53,20 +54,31 @@ def retry_video(settings: Settings, home: Home, video: str, stage: str | None) -
     return 1
 
 
-def _reopen(context: Context, video: str, stage: str | None) -> dict[str, int]:
+def reopen(context: Context, video: str, stage: str | None) -> dict[str, int]:
     """How many steps of which run were queued again."""
     with Session(context.engine) as session:
         identifiers = pipelines_of(session, video)
     counts = {identifier: retry(context, identifier, stage) for identifier in identifiers}
     reopened = {identifier: count for identifier, count in counts.items() if count}
     if not reopened:
-        where = f" in {stage}" if stage else ""
-        raise Reject(
-            "nothing_to_retry",
-            f"Nothing failed{where} in the ended runs of {video}. "
-            f"See: videomoments explain {video}",
-        )
+        raise _nothing_to_retry(context, identifiers, video, stage)
     return reopened
+
+
+def _nothing_to_retry(
+    context: Context, identifiers: list[str], video: str, stage: str | None
+) -> Reject:
+    ends = {state(context, identifier)[0] for identifier in identifiers}
+    if ends and ends <= set(ENDS_PIPELINE):
+        return Reject(
+            "nothing_to_retry",
+            f"The file of {video} is not there any more as it was: run the file there is.",
+        )
+    where = f" in {stage}" if stage else ""
+    return Reject(
+        "nothing_to_retry",
+        f"Nothing failed{where} in the ended runs of {video}. See: videomoments explain {video}",
+    )
 
 
 def _words(reopened: dict[str, int]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from cli.home import Home
 from cli.local import local_cloud
 from cli.logged import logged_to
 from cli.progress import ProgressDisplay
-from cli.requests import Run, request_file, wait
+from cli.requests import DELETED, Run, StageState, request_file, wait
+from shared.errors import Reject
 from shared.messages import Options, PipelineType
 from shared.pipeline.context import Context
 from shared.settings import Settings
@@ -54,7 +55,7 @@ def run(settings: Settings, request: RunRequest) -> int:
             request_file(context, path, request.pipeline_type, request.options)
             for path in request.files
         ]
-        _wait(context, stderr, runs)
+        runs = _wait(context, stderr, runs)
         found = _results(context, runs, request.pipeline_type)
         notes = [] if request.as_json else _notes(context, runs)
         if request.out is not None:
@@ -69,10 +70,25 @@ def run(settings: Settings, request: RunRequest) -> int:
     return _exit_code(stderr, runs, found)
 
 
-def _wait(context: Context, console: Console, runs: list[Run]) -> None:
+def _wait(context: Context, console: Console, runs: list[Run]) -> list[Run]:
+    """The runs; without its pipeline what was deleted meanwhile."""
     names = {run.pipeline: run.path.name for run in runs if run.pipeline is not None}
+    deleted: set[str | None] = set()
+
+    def on_change(pipeline: str, status: str, stages: list[StageState]) -> None:
+        display.show(pipeline, status, stages)
+        if status == DELETED:
+            deleted.add(pipeline)
+
     with ProgressDisplay(console, names) as display:
-        wait(context, list(names), display.show)
+        wait(context, list(names), on_change)
+    refusal = Reject(
+        "video_deleted", "The video was deleted while it ran. Run it again if need be."
+    )
+    return [
+        replace(run, pipeline=None, refusal=refusal) if run.pipeline in deleted else run
+        for run in runs
+    ]
 
 
 def _results(context: Context, runs: list[Run], pipeline_type: PipelineType) -> list[Json]:

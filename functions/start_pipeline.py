@@ -57,7 +57,13 @@ def _cut_what_has_no_clip(job: Job) -> None:
             .order_by(Moment.start_time)
         ).scalars()
         moments = list(waiting)
-    reason = None if moments else "No moment of this video is without a clip."
+        any_at_all = session.execute(
+            select(exists().where(Moment.video_id == job.video.id))
+        ).scalar_one()
+    if any_at_all:
+        reason = None if moments else "No moment of this video is without a clip."
+    else:
+        reason = "This video has no moments yet: a run of type full finds them, and cuts them."
     with job.finish(skipped=reason) as done:
         done.pipeline.total_moments_generated = 0
         for moment in moments:

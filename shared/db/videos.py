@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from shared.db.deletions import tombstone
 from shared.db.models import Video
 from shared.domain.names import slug
 from shared.errors import Reject
@@ -16,12 +17,21 @@ _MAX_SUGGESTIONS = 3
 
 def unknown_video(session: Session, asked: str) -> Reject:
     """The refusal of an identifier that no video has; it names those that may be meant."""
+    if tombstone(session, asked) is not None:
+        return deleted_video(asked)
     near = " or ".join(_near(session, asked))
     if near:
         return Reject("unknown_video", f"There is no video {asked!r}. Is {near} meant?")
     return Reject(
         "unknown_video",
         f"There is no video {asked!r}. `videomoments status` lists those there are.",
+    )
+
+
+def deleted_video(video: str) -> Reject:
+    """The refusal of a video that somebody deleted."""
+    return Reject(
+        "video_deleted", f"The video {video} was deleted. Upload its file again to have it anew."
     )
 
 

@@ -23,6 +23,8 @@ from shared.messaging.protocol import Outgoing
 from shared.messaging.wiring import SubscriptionSpec
 
 Endpoint = Callable[[Mapping[str, str], bytes], Outcome]
+CLOSE_SECONDS = 10.0
+"""What is at work gets this long to end when the broker is closed, as on Cloud Run."""
 _HEADERS = {"Content-Type": "application/json"}
 
 log = structlog.get_logger(__name__)
@@ -146,7 +148,7 @@ class MemoryBroker:
         with self._changed:
             return self._changed.wait_for(lambda: self._pending == 0, timeout_seconds)
 
-    def close(self, timeout_seconds: float = 10.0) -> None:
+    def close(self, timeout_seconds: float = CLOSE_SECONDS) -> None:
         """Finish what is at work, drop the rest, end the threads."""
         with self._changed:
             self._closed = True

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from shared.db.configs import ensure_config
 from shared.db.deletions import hold_identifier, tombstone
 from shared.db.models import PipelineHistory, Video
-from shared.db.videos import unknown_video
+from shared.db.videos import deleted_video, unknown_video
 from shared.domain.names import pipeline_identifier, video_identifier
 from shared.errors import ObjectMissing, Reject, SourceGone, SourceSuperseded
 from shared.messages import Message, Options, PipelineRequested, VideoUploaded
@@ -118,9 +118,7 @@ def _deleted(message: VideoUploaded | PipelineRequested, video: str) -> Ignored:
     """An event may be delivered long after; only a person can have meant it."""
     if isinstance(message, VideoUploaded):
         return Ignored("the video was deleted")
-    raise Reject(
-        "video_deleted", f"The video {video} was deleted. Upload its file again to have it anew."
-    )
+    raise deleted_video(video)
 
 
 def _source_url(context: Context, message: VideoUploaded | PipelineRequested) -> str:
@@ -130,9 +128,9 @@ def _source_url(context: Context, message: VideoUploaded | PipelineRequested) ->
         url = session.execute(
             select(Video.cloud_url).where(Video.identifier == message.video)
         ).scalar_one_or_none()
-    if url is None:
-        raise unknown_video(session, message.video or "")
-    return url
+        if url is None:
+            raise unknown_video(session, message.video or "")
+        return url
 
 
 def _same_video(message: Message, video: Video, url: str) -> None:

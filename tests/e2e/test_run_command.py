@@ -98,6 +98,18 @@ def test_moments_only_then_clips_only(first: Json, data: Path) -> None:
     check_outputs(cut)
 
 
+def test_clips_only_again_after_other_moments(first: Json, data: Path) -> None:
+    """It is another run, which cuts what has no clip by then."""
+    bounds = ["--max-moments", "3", "--data", str(data)]
+    (before,) = run_json(SAMPLE, "--pipeline-type", "clips_only", *bounds)
+    run_json(SAMPLE, "--pipeline-type", "moments_only", "--max-length", "14", *bounds)
+    (after,) = run_json(SAMPLE, "--pipeline-type", "clips_only", *bounds)
+    assert after["identifier"] != before["identifier"]
+    assert len(after["clips"]) == len(after["moments"]) > len(before["moments"])
+    (again,) = run_json(SAMPLE, "--pipeline-type", "clips_only", *bounds)
+    assert again["identifier"] == after["identifier"]
+
+
 def test_other_padding_cuts_the_same_moments_anew(first: Json, data: Path) -> None:
     """The moments stay, the clips grow, and the rows say what was really used."""
     (wide,) = run_json(SAMPLE, "--padding-left", "4", "--padding-right", "300", "--data", data)

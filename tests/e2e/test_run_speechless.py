@@ -56,6 +56,15 @@ def test_where_nothing_happens_it_is_said(
     assert said in " ".join(done.stdout.split())
 
 
+def test_clips_of_no_moments(tmp_path: Path) -> None:
+    """Where there are no moments yet, clips_only says so and what finds them."""
+    path = make_video(tmp_path / "black.mp4", plain="black", silent=True, seconds=3)
+    only = ("run", path, "--pipeline-type", "clips_only", "--data", tmp_path / "data")
+    done = videomoments(*only, env=environment())
+    assert done.returncode == 0, done.stderr
+    assert "has no moments yet: a run of type full finds them" in " ".join(done.stdout.split())
+
+
 def test_a_model_cannot_score_what_nobody_says(tmp_path: Path) -> None:
     """A run for new scores of a silent film is completed, asks nobody and says why."""
     film = make_scenes(tmp_path / "film.mp4")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from cli.retry import reopen
+from shared.db.models import Video
 from shared.errors import Reject
 from shared.pipeline.retrying import retry
 from shared.pipeline.source import limits
@@ -91,6 +93,18 @@ def test_a_run_that_a_retry_cannot_mend_is_left_alone(world: World, status: str)
         session.merge(world.history(pipeline)).status = status
     assert retry(world.context, pipeline) == 0
     assert world.publisher.take() == []
+
+
+@pytest.mark.parametrize("status", ["superseded", "source_gone"])
+def test_of_a_file_that_is_gone_it_is_said(world: World, status: str) -> None:
+    """The refusal names what helps, which is no retry."""
+    pipeline = ended(world, "cut")
+    with world.context.session() as session, session.begin():
+        history = session.merge(world.history(pipeline))
+        history.status = status
+        video = session.get_one(Video, history.video_id).identifier
+    with pytest.raises(Reject, match="is not there any more as it was: run the file there is"):
+        reopen(world.context, video, None)
 
 
 def test_an_unknown_stage_or_pipeline_is_said_to_be(world: World) -> None:

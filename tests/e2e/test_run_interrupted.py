@@ -1,0 +1,96 @@
+"""`videomoments run` broken off by its user: Ctrl-C, a kill, a deletion from another terminal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.command import SAMPLE, command, environment, videomoments
+
+
+@contextmanager
+def listening(data: Path, env: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """A run of the sample, at the moment it begins to listen."""
+    process = subprocess.Popen(
+        command("run", SAMPLE, "--data", data),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        env={**env, "VIDEOMOMENTS_SUBTITLES": "never"},
+        start_new_session=True,
+    )
+    assert process.stderr is not None
+    with process.stderr as lines:
+        assert any("split_audio" in line and "completed" in line for line in lines)
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(timeout=10)
+
+
+@pytest.fixture
+def env(database_url: str) -> dict[str, str]:
+    """Offline speech, a database of its own."""
+    return environment(database_url=database_url)
+
+
+def only_video(data: Path, env: dict[str, str]) -> str:
+    """The identifier of the one video there is."""
+    asked = videomoments("explain", SAMPLE.name, "--data", data, env=env)
+    return asked.stderr.split("Is ")[1].split()[0]
+
+
+def explained(data: Path, env: dict[str, str]) -> str:
+    """What `explain` says of it."""
+    return videomoments("explain", only_video(data, env), "--data", data, env=env).stdout
+
+
+def test_ctrl_c_says_what_it_waits_for(tmp_path: Path, env: dict[str, str]) -> None:
+    """Exit code 130, and a line about what it waits for, and one about how to go on."""
+    with listening(tmp_path, env) as run:
+        run.send_signal(signal.SIGINT)
+        assert run.stderr is not None
+        said = run.stderr.read()
+        assert run.wait(60) == 130
+    assert "Stopping; the steps at work get 10 s to end. Ctrl-C again stops at once." in said
+    assert said.strip().endswith("videomoments: stopped; the same command goes on.")
+
+
+def test_a_killed_run_is_said_to_be_interrupted(tmp_path: Path, env: dict[str, str]) -> None:
+    """After Ctrl-C twice nobody is said to be at work, and what to do is more than to wait."""
+    with listening(tmp_path, env) as run:
+        working = explained(tmp_path, env)
+        assert run.stderr is not None
+        run.send_signal(signal.SIGINT)
+        assert any("Stopping; " in line for line in run.stderr)
+        run.send_signal(signal.SIGINT)
+        assert run.wait(60) == 130
+    killed = explained(tmp_path, env)
+    assert "At work for" in working
+    assert "nothing but wait" in working
+    assert "At work for" not in killed
+    assert "Broken off: listening to the speech" in killed
+    assert "nobody is at work on it. Give the `videomoments run` command again" in killed
+
+
+def test_a_video_deleted_while_it_runs(tmp_path: Path, env: dict[str, str]) -> None:
+    """The run ends with exit code 1, and says why in a line."""
+    with listening(tmp_path, env) as run:
+        video = only_video(tmp_path, env)
+        done = videomoments("delete", video, "--data", tmp_path, env=env)
+        assert done.returncode == 0, done.stderr
+        assert run.stderr is not None
+        said = run.stderr.read()
+        assert run.wait(60) == 1
+    assert "The video was deleted while it ran." in said.splitlines()[-1]
+    retried = videomoments("retry", video, "--data", tmp_path, env=env)
+    assert f"The video {video} was deleted." in retried.stderr
