@@ -28,7 +28,7 @@ def explain_video(settings: Settings, home: Home, video: str) -> int:
     with database(settings, home) as engine, Session(engine) as session:
         lines = list(_lines(session, video, deserted))
     console = Console()
-    for line in lines:
+    for line in [*lines, *home.reminder(*lines)]:
         console.print(Text(line), soft_wrap=True)
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,12 @@ class Home:
         """That folder, or the user's own."""
         chosen = data if data is not None else platformdirs.user_data_path("videomoments")
         return Home(chosen.expanduser().absolute())
+
+    def reminder(self, *lines: str) -> list[str]:
+        """What to add to the commands that these lines name, unless the folder is the usual one."""
+        if self == Home.of(None) or not any("videomoments " in line for line in lines):
+            return []
+        return [f"Add to each of these commands: --data {shlex.quote(str(self.root))}"]
 
     @property
     def buckets(self) -> Path:

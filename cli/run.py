@@ -67,7 +67,7 @@ def run(settings: Settings, request: RunRequest) -> int:
         stdout = Console()
         for run, pipeline, said in zip(runs, found, notes, strict=True):
             tables.show(stdout, run.path.name, pipeline, said)
-    return _exit_code(stderr, runs, found)
+    return _exit_code(stderr, runs, found, request.home)
 
 
 def _wait(context: Context, console: Console, runs: list[Run]) -> list[Run]:
@@ -108,13 +108,13 @@ def _notes(context: Context, runs: list[Run]) -> list[list[str]]:
         ]
 
 
-def _exit_code(console: Console, runs: list[Run], found: list[Json]) -> int:
+def _exit_code(console: Console, runs: list[Run], found: list[Json], home: Home) -> int:
     """1 when not every run completed, each told in a line."""
     reasons = [
         reason
         for run, pipeline in zip(runs, found, strict=True)
         if (reason := tables.reason_line(run.path.name, pipeline)) is not None
     ]
-    for reason in reasons:
+    for reason in [*reasons, *home.reminder(*reasons)]:
         console.print(reason, style="red", highlight=False, markup=False)
     return 1 if reasons else 0

@@ -43,7 +43,7 @@ def show_status(
     if as_json:
         print(json.dumps(found, ensure_ascii=False, indent=2))  # noqa: T201
     else:
-        _print(Console(), found, with_stages=video is not None)
+        _print(Console(), found, home, with_stages=video is not None)
     return 0
 
 
@@ -70,9 +70,10 @@ def _deletions(session: Session) -> list[Json]:
     ]
 
 
-def _print(console: Console, found: Json, *, with_stages: bool) -> None:
+def _print(console: Console, found: Json, home: Home, *, with_stages: bool) -> None:
     if not any(found.values()):
         console.print("Nothing has run yet. Begin with: videomoments run FILE")
+    failed = [pipeline for pipeline in found["pipelines"] if pipeline["error_stage"]]
     if found["pipelines"]:
         _print_pipelines(console, found["pipelines"], with_stages=with_stages)
     if found["failures"]:
@@ -81,6 +82,9 @@ def _print(console: Console, found: Json, *, with_stages: bool) -> None:
         _say(console, "Once seen to, forget them: videomoments status --forget-failures")
     for deletion in found["deletions"]:
         _say(console, f"Not deleted to the end: videomoments delete {deletion['video']}")
+    if failed or found["failures"] or found["deletions"]:
+        for line in home.reminder("videomoments "):
+            _say(console, line)
 
 
 def _say(console: Console, line: str) -> None:

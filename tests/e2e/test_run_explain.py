@@ -57,6 +57,9 @@ def test_what_failed_is_explained_and_a_retry_does_only_that(
     assert "What failed: cutting a clip (cut_clip), 2 times, for the moments “" in told
     assert "What to do: " in told
     assert f"videomoments retry {video}" in told
+    assert told.endswith(f"Add to each of these commands: --data {data}\n")
+    listed = videomoments("status", "--data", data, env=env).stdout
+    assert listed.endswith(f"Add to each of these commands: --data {data}\n")
 
     other = videomoments("retry", video, "--stage", "probe_video", "--data", data, env=env)
     assert (other.returncode, "Nothing failed in probe_video" in other.stderr) == (1, True)
