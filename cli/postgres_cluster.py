@@ -26,6 +26,8 @@ from shared.errors import SettingsError
 START_TIMEOUT_SECONDS = 120
 STOP_TIMEOUT_SECONDS = 30
 MAX_LOG_BYTES = 4_000_000
+# A new segment of its write-ahead log, and what a start writes beside it.
+_ROOM_TO_START_BYTES = 20 * 1024**2
 _SOCKET_NAME = ".s.PGSQL.5432"
 _MAX_SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107
 
@@ -187,8 +189,19 @@ class Cluster:
             said = " ".join(errors.read().decode(errors="replace").split())
         if finished.returncode != 0:
             raise SettingsError(
-                f"{program} of the embedded PostgreSQL failed: {said}{self._last_words()}"
+                self._full_disk()
+                or f"{program} of the embedded PostgreSQL failed: {said}{self._last_words()}"
             )
+
+    def _full_disk(self) -> str | None:
+        """PostgreSQL cannot even say so there: its log needs room, too."""
+        if shutil.disk_usage(self.home).free >= _ROOM_TO_START_BYTES:
+            return None
+        return (
+            f"The disk of {self.home} is full, so that the database cannot start. Make room "
+            "(files in buckets/ that are not needed any more, for example), and give the same "
+            "command again: it goes on where it stopped."
+        )
 
     def _last_words(self) -> str:
         if not self.log.exists():

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -181,3 +183,24 @@ def collector() -> Iterator[Collector]:
 
     with collecting() as collector:
         yield collector
+
+
+@pytest.fixture
+def mount() -> Iterator[Callable[[Path, int], Path]]:
+    """Makes file systems of so many bytes, which only root can; goes after all other fixtures."""
+    with ExitStack() as stack:
+
+        def make(folder: Path, size_bytes: int) -> Path:
+            folder.mkdir(parents=True, exist_ok=True)
+            made = subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", str(folder)],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if made.returncode:
+                pytest.skip(f"no small file system can be mounted here: {made.stderr.strip()}")
+            stack.callback(subprocess.run, ["umount", "-l", str(folder)], check=True)
+            return folder
+
+        yield make

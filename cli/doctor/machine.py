@@ -68,13 +68,15 @@ def check_machine(home: Home) -> Iterator[Check]:
     yield _settings(settings)
     local = home.settings(settings)
     yield from checked("disk", "Choose another --data.", lambda: [check_disk(home)])
-    yield from checked(
+    database = checked(
         "database",
         "A full disk, or a folder of another account's, are the usual causes."
         if is_embedded(local)
         else f"Check {PREFIX}DATABASE_URL or {PREFIX}CLOUD_SQL_INSTANCE, and that the server runs.",
         lambda: check_database(local, home),
     )
+    found = list(database)
+    yield from found
     yield from check_buckets(local)
     yield from checked(
         "topics",
@@ -87,12 +89,22 @@ def check_machine(home: Home) -> Iterator[Check]:
         f"Set {PREFIX}WHISPER_MODEL to the folder of a Whisper model.",
         lambda: [check_speech(local)],
     )
+    unreachable = any(check.name == "database" and check.state == "problem" for check in found)
+    yield from _language_models(local, home, unreachable)
+    yield from checked("ffmpeg", "Install ffmpeg 5 or newer.", lambda: [check_ffmpeg(local)])
+
+
+def _language_models(local: Settings, home: Home, unreachable: bool) -> Iterator[Check]:
+    name = "language model"
+    if unreachable:
+        found = "not examined, as the database that lists the models does not answer"
+        yield Check(name, "warning", found, "Put the database right first.")
+        return
     yield from checked(
-        "language model",
+        name,
         f"Correct {PREFIX}MODEL and {PREFIX}LLM_URL, or a row that videomoments models list shows.",
         lambda: check_models(local, home),
     )
-    yield from checked("ffmpeg", "Install ffmpeg 5 or newer.", lambda: [check_ffmpeg(local)])
 
 
 def _settings(settings: Settings) -> Check:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,27 +24,6 @@ BUCKET_BYTES = 4 * 1024**2
 WRITTEN = ("clip.mp4", "slice-00000.wav", "thumbnail.jpg")
 # Neither a probe nor, in so small a file system, a tiny picture needs room.
 NEED_ROOM = {"split_audio", "transcribe_audio", "cut_clip"}
-
-
-@pytest.fixture
-def mount() -> Iterator[Callable[[Path, int], Path]]:
-    """Makes file systems of so many bytes, which only root can; goes after all other fixtures."""
-    with ExitStack() as stack:
-
-        def make(folder: Path, size_bytes: int) -> Path:
-            folder.mkdir(parents=True, exist_ok=True)
-            made = subprocess.run(
-                ["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", str(folder)],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            if made.returncode:
-                pytest.skip(f"no small file system can be mounted here: {made.stderr.strip()}")
-            stack.callback(subprocess.run, ["umount", "-l", str(folder)], check=True)
-            return folder
-
-        yield make
 
 
 @sizes(quick=1, full=20)

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from cli.doctor.buckets import check_buckets
 from cli.doctor.checks import Check, checked
 from cli.doctor.database import check_database
+from cli.doctor.machine import check_machine
 from cli.doctor.tools import check_disk, check_ffmpeg, check_speech
 from cli.doctor.topics import check_topics
 from cli.home import Home
@@ -48,6 +49,17 @@ def test_a_fresh_database_is_well(database_url: str, tmp_path: Path) -> None:
     found = of_database(database_url, tmp_path)
     assert states(found) == dict.fromkeys(("database", "migration", "dead letters", "work"), "ok")
     assert migrate.head() in found["migration"].found
+
+
+def test_a_database_that_is_down_is_the_only_problem(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What cannot be looked into without it is no problem of its own."""
+    url = "postgresql+pg8000://nobody@127.0.0.1:1/nothing"
+    monkeypatch.setenv("VIDEOMOMENTS_DATABASE_URL", url)
+    found = states(by_name(check_machine(Home(tmp_path))))
+    assert (found["database"], found["language model"]) == ("problem", "warning")
+    assert [name for name, state in found.items() if state == "problem"] == ["database"]
 
 
 def test_a_database_without_tables_is_told_to_be_upgraded(

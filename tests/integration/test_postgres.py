@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
+import pytest
 from sqlalchemy import text
 
 from cli import postgres_account
 from cli.postgres import EmbeddedPostgres
 from shared.db.engine import check_server, make_engine
+from shared.errors import SettingsError
 from tests.integration.postgres_users import (
     other_user,
     read_words,
@@ -30,6 +34,25 @@ def test_commits_survive_a_restart(open_folder: Path) -> None:
         assert server_of(open_folder)
     assert not server_of(open_folder)
     with EmbeddedPostgres(open_folder, fsync=False) as postgres:
+        assert read_words(postgres) == ["kept"]
+
+
+def test_a_full_disk_is_said_to_be_full(
+    mount: Callable[[Path, int], Path], open_folder: Path
+) -> None:
+    """Where there is no room to start in, that is the reason given; with room it starts again."""
+    folder = mount(open_folder / "disk", 200 * 1024**2) / "postgres"
+    with EmbeddedPostgres(folder, fsync=False) as postgres:
+        write_word(postgres, "kept")
+    filler = folder.parent / "filler"
+    with suppress(OSError), filler.open("wb") as file:
+        while True:
+            file.write(bytes(4096))
+            file.flush()
+    with pytest.raises(SettingsError, match="is full, so that the database cannot start"):
+        EmbeddedPostgres(folder, fsync=False).start()
+    filler.unlink()
+    with EmbeddedPostgres(folder, fsync=False) as postgres:
         assert read_words(postgres) == ["kept"]
 
 
