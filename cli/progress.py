@@ -8,6 +8,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from cli.explain_causes import without_types
 from cli.requests import StageState
 
 ENDED = ("completed", "failed", "skipped")
@@ -53,6 +54,9 @@ class ProgressDisplay:
                 self._move_bar(self._bars, pipeline, stage)
             else:
                 self._say(pipeline, stage.stage, in_words(stage.counts))
+            if stage.trouble is not None:
+                reason = " ".join(without_types(stage.trouble).split())
+                self._say(pipeline, f"{stage.stage} is tried again:", reason)
         if status != "running" and self._bars is None:
             self._say(pipeline, "pipeline", status)
 

@@ -40,10 +40,14 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class StageState:
-    """How far one stage of one pipeline is: how many of its runs are in each status."""
+    """How far one stage of one pipeline is: how many of its runs are in each status.
+
+    `trouble`: why one of those that wait was not done at its last attempt.
+    """
 
     stage: str
     counts: dict[str, int]
+    trouble: str | None = None
 
 
 def request_file(
@@ -122,14 +126,19 @@ def state(context: Context, identifier: str) -> tuple[str, list[StageState]]:
             return DELETED, []
         pipeline_id, status = found
         rows = session.execute(
-            select(StageRun.stage, StageRun.status).where(StageRun.pipeline_id == pipeline_id)
+            select(StageRun.stage, StageRun.status, StageRun.error_message)
+            .where(StageRun.pipeline_id == pipeline_id)
+            .order_by(StageRun.id)
         ).all()
     counts: dict[str, dict[str, int]] = {}
+    troubles: dict[str, str] = {}
     for row in rows:
         of_stage = counts.setdefault(row.stage, {})
         of_stage[row.status] = of_stage.get(row.status, 0) + 1
+        if row.status == "queued" and row.error_message:
+            troubles.setdefault(row.stage, row.error_message)
     return status, [
-        StageState(stage.name, counts[stage.name])
+        StageState(stage.name, counts[stage.name], troubles.get(stage.name))
         for stage in TOPOLOGY.stages
         if stage.name in counts
     ]
