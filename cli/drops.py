@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from shared.errors import ObjectExists, ObjectMissing
+from shared.errors import ObjectChanged, ObjectExists, ObjectMissing
 from shared.pipeline.companions import SUFFIXES
 from shared.pipeline.context import Context
 from shared.storage.protocol import ObjectStat
@@ -22,23 +22,38 @@ def drop(context: Context, path: Path) -> ObjectStat:
     for suffix in SUFFIXES:
         beside = path.with_suffix(suffix)
         if beside.is_file() and beside != path:
-            _put(context, beside, folder)
+            # The folder's name tells the film's content, not that of what lies beside it.
+            _put(context, beside, folder, compare=True)
     return _put(context, path, folder)
 
 
-def _put(context: Context, path: Path, folder: str) -> ObjectStat:
+def _put(context: Context, path: Path, folder: str, *, compare: bool = False) -> ObjectStat:
     scheme, bucket, prefix = split_url(context.upload_url + "/.")
     url = join_url(scheme, bucket, f"{prefix.removesuffix('.')}{folder}/{path.name}")
-    try:
-        stat = context.storage.stat(url)
-        if stat.size_bytes == path.stat().st_size:
-            return stat
-    except ObjectMissing:
-        pass
+    there = _there(context, path, url, compare=compare)
+    if there is not None:
+        return there
     try:
         return context.storage.upload(path, url, only_if_absent=True)
     except ObjectExists:
         return context.storage.upload(path, url)
+
+
+def _there(context: Context, path: Path, url: str, *, compare: bool) -> ObjectStat | None:
+    """The object, if it is that file already: of its size, and to `compare`, byte by byte."""
+    try:
+        stat = context.storage.stat(url)
+        if stat.size_bytes != path.stat().st_size:
+            return None
+        return stat if not compare or _same(context, path, stat) else None
+    except (ObjectMissing, ObjectChanged):
+        return None
+
+
+def _same(context: Context, path: Path, stat: ObjectStat) -> bool:
+    with context.storage.open(stat.url, generation=stat.generation) as there:
+        kept = hashlib.file_digest(there, "sha256").hexdigest()
+    return kept == _digest(path)
 
 
 def _digest(path: Path) -> str:
