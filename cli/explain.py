@@ -13,7 +13,7 @@ from cli.database import database
 from cli.explain_words import run_lines
 from cli.home import Home
 from cli.local import is_deserted
-from cli.results import pipeline_json
+from cli.results import file_notes, pipeline_json
 from cli.stage_facts import stages_of
 from cli.status import pipelines_of
 from cli.tables import clock_time, location
@@ -43,12 +43,18 @@ def _lines(session: Session, video: str, deserted: bool) -> Iterator[str]:
     lasts = f", {clock_time(row.duration_seconds)} long" if row.duration_seconds else ""
     yield f"{video}: “{row.title or video}”{lasts}"
     yield f"Its file: {location(row.cloud_url)}"
+    noted = file_notes(session, row.id)
+    yield from noted
     if not runs:
         yield "It has not been run yet."
     for identifier in runs:
         yield ""
         yield from run_lines(
-            pipeline_json(session, identifier), stages_of(session, identifier), video, deserted
+            pipeline_json(session, identifier),
+            stages_of(session, identifier),
+            video,
+            deserted=deserted,
+            noted=bool(noted),
         )
 
 

@@ -27,11 +27,17 @@ STALLED_SECONDS = 300.0
 
 
 def run_lines(
-    pipeline: Json, stages: Sequence[Json], video: str, deserted: bool = False
+    pipeline: Json,
+    stages: Sequence[Json],
+    video: str,
+    *,
+    deserted: bool = False,
+    noted: bool = False,
 ) -> Iterator[str]:
     """One run: where it stands, what was made, what failed and why, what to do.
 
-    `deserted`: there is nobody who could be at work on it.
+    `deserted`: there is nobody who could be at work on it. `noted`: something was said of the
+    video's file before.
     """
     yield f"Run of type {pipeline['pipeline_type']} ({pipeline['identifier']})"
     if pipeline["status"] == "running":
@@ -44,7 +50,7 @@ def run_lines(
     yield f"  Made so far: {_made(pipeline)}."
     yield from _indented(_failure_lines(pipeline, stages, video))
     yield from _indented(_skipped_lines(stages))
-    yield from _indented(_advice(pipeline, stages, video, deserted))
+    yield from _indented(_advice(pipeline, stages, video, deserted=deserted, noted=noted))
 
 
 def _indented(lines: Iterator[str]) -> Iterator[str]:
@@ -155,7 +161,9 @@ def _skipped_lines(stages: Sequence[Json]) -> Iterator[str]:
         yield f"Not begun because of that: {', '.join(map(step_words, left_out))}."
 
 
-def _advice(pipeline: Json, stages: Sequence[Json], video: str, deserted: bool) -> Iterator[str]:
+def _advice(
+    pipeline: Json, stages: Sequence[Json], video: str, *, deserted: bool, noted: bool
+) -> Iterator[str]:
     if pipeline["status"] in {"failed", "partial"}:
         if any(_can_be_retried(stage) for stage in stages):
             yield f"Then: videomoments retry {video}   (does again only what failed)"
@@ -178,7 +186,8 @@ def _advice(pipeline: Json, stages: Sequence[Json], video: str, deserted: bool) 
             "that moments are chosen by."
         )
     elif pipeline["status"] == "completed":
-        yield "What to do: nothing."
+        unless = ", unless what is said of its file above is to be mended" if noted else ""
+        yield f"What to do: nothing{unless}."
 
 
 def _can_be_retried(stage: Json) -> bool:

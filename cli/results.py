@@ -105,8 +105,20 @@ def _transcript(session: Session, video_id: int) -> Json | None:
     return _fields(row, names) if row is not None else None
 
 
+def file_notes(session: Session, video_id: int) -> list[str]:
+    """What of the video's file was not as it should be, as the runs noted that looked into it."""
+    kept = session.execute(
+        select(StageRun.metrics["notes"])
+        .join(PipelineHistory, PipelineHistory.id == StageRun.pipeline_id)
+        .where(PipelineHistory.video_id == video_id, StageRun.metrics.has_key("notes"))
+        .order_by(StageRun.id)
+    ).scalars()
+    return list(dict.fromkeys(note for noted in kept for note in noted))
+
+
 def notes(session: Session, identifier: str) -> list[str]:
-    """What a run left out and why, and whether its moments were found without a word."""
+    """What is to be said of a run's file, what it left out and why, and whether its moments were
+    found without a word."""
     pipeline, video = _pipeline(session, identifier)
     found = session.execute(
         select(StageRun.error_message)
@@ -118,7 +130,7 @@ def notes(session: Session, identifier: str) -> list[str]:
         )
         .order_by(StageRun.id)
     ).scalars()
-    told = [reason for reason in found if reason]
+    told = [*file_notes(session, video.id), *(reason for reason in found if reason)]
     if any(moment.generation_model == SCENES for moment in _moments(session, pipeline)):
         seen, heard = video.video_codec is not None, video.audio_codec is not None
         by = ["scene changes"] * seen + ["loudness"] * heard

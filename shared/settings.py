@@ -83,7 +83,8 @@ class Settings(ModelSettings):
     subtitles: Literal["auto", "always", "never"] = Field(
         default="auto",
         description="Use subtitles that came with the video instead of listening: `auto` when "
-        "they are good, `always` when there are any, or `never`.",
+        "they are good, `always` when they hold any words, or `never`. `run` and `explain` say "
+        "which were not used, and why.",
     )
     slice_seconds: float = Field(
         default=180, ge=10, le=1800, description="Target length of one slice of audio."

@@ -59,10 +59,6 @@ RECORDING_CODES = {
         "The text track inside the recording is larger than subtitles ever are.",
         f"Remove the track and upload the file again. {_NEW_FILE}",
     ),
-    "subtitles_unreadable": ErrorCode(
-        "The subtitle file beside the recording is empty, or larger than subtitles ever are.",
-        "Correct it or take it away, then `videomoments retry VIDEO`.",
-    ),
     "too_long": ErrorCode(
         "The recording is longer than this deployment allows.",
         "Cut it into parts and upload those, or raise VIDEOMOMENTS_MAX_DURATION_SECONDS and "

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import structlog
 
 from shared.domain.captions import Captions, parse_captions
 from shared.domain.joining import UNDETERMINED
-from shared.domain.media_info import MediaInfo
+from shared.domain.media_info import MediaInfo, SubtitleStream
 from shared.errors import ObjectMissing, Reject
 from shared.media.source import MediaInput
 from shared.media.subtitles import extract_text_track
@@ -23,52 +24,82 @@ _log = structlog.get_logger(__name__)
 SUFFIXES = (".srt", ".vtt")
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Captions, or a clause that says why there are none in what was found at `place`."""
+
+    place: str
+    captions: Captions | None
+    reason: str = ""
+
+
 def find_captions(job: Job, source: MediaInput, info: MediaInfo) -> Captions | None:
-    """The first captions that are good enough by the setting, a file's before a track's."""
+    """The first captions that are good enough by the setting, a file's before a track's.
+
+    What was found and is not good enough is noted, with the reason.
+    """
     wanted = job.settings.subtitles
     if wanted == "never":
         return None
-    for origin, captions in _candidates(job, source, info):
-        if wanted == "always" and captions.transcript.words:
-            return captions
-        reason = why_unusable(captions, info.duration_seconds)
-        if reason is None:
-            return captions
-        _log.info("subtitles not used", origin=origin, reason=reason)
+    for found in _candidates(job, source, info):
+        captions, reason = found.captions, found.reason
+        if captions is not None:
+            reason = why_unusable(captions, info.duration_seconds) or ""
+            if not reason:
+                return captions
+            if wanted == "always" and captions.transcript.words:
+                _note(job, f"{found.place} were used, though {reason}", reason)
+                return captions
+        _note(job, f"{found.place} were not used: {reason}", reason)
     return None
 
 
-def _candidates(job: Job, source: MediaInput, info: MediaInfo) -> Iterator[tuple[str, Captions]]:
+def _note(job: Job, text: str, reason: str) -> None:
+    # Names of files are the users' own, and stay out of the log.
+    _log.info("subtitles not good", reason=reason)
+    job.note(
+        f"{text.removesuffix('.')}. Corrected ones are read after "
+        f"`videomoments delete {job.video.identifier}`, when the file is run again."
+    )
+
+
+def _candidates(job: Job, source: MediaInput, info: MediaInfo) -> Iterator[_Found]:
     for suffix in SUFFIXES:
-        captions = _beside(job, suffix)
-        if captions is not None:
-            yield f"a {suffix} file", captions
+        found = _beside(job, suffix)
+        if found is not None:
+            yield found
     for track in info.subtitles:
-        try:
-            text = extract_text_track(
-                source,
-                info,
-                track,
-                limits=limits(job),
-                deadline_seconds=job.remaining_seconds,
-            )
-        except Reject as reject:
-            _log.info("subtitles not used", origin="a text track", reason=reject.message)
-            continue
-        language = language_code(track.language) or job.settings.language or UNDETERMINED
-        yield "a text track", parse_captions(text.encode(), language=language)
+        yield _inside(job, source, info, track)
 
 
-def _beside(job: Job, suffix: str) -> Captions | None:
+def _inside(job: Job, source: MediaInput, info: MediaInfo, track: SubtitleStream) -> _Found:
+    place = "The subtitles inside the file"
+    try:
+        text = extract_text_track(
+            source, info, track, limits=limits(job), deadline_seconds=job.remaining_seconds
+        )
+    except Reject as reject:
+        return _Found(place, None, reject.message)
+    language = language_code(track.language) or job.settings.language or UNDETERMINED
+    return _Found(place, parse_captions(text.encode(), language=language))
+
+
+def _beside(job: Job, suffix: str) -> _Found | None:
     scheme, bucket, name = split_url(job.video.cloud_url)
-    url = join_url(scheme, bucket, str(PurePosixPath(name).with_suffix(suffix)))
+    beside = PurePosixPath(name).with_suffix(suffix)
+    url = join_url(scheme, bucket, str(beside))
+    place = f"The subtitles in {beside.name}"
     try:
         stat = job.storage.stat(url)
         if stat.size_bytes > MAX_FILE_BYTES:
-            _log.info("subtitles not used", origin=f"a {suffix} file", reason="it is too large")
-            return None
+            return _Found(place, None, _too_large(stat.size_bytes))
         path: Path = job.workdir / f"subtitles{suffix}"
         job.storage.download(url, path, generation=stat.generation)
     except ObjectMissing:
         return None
-    return read_subtitles(path, language=job.settings.language)
+    return _Found(place, read_subtitles(path, language=job.settings.language))
+
+
+def _too_large(size_bytes: int) -> str:
+    megabytes, most = size_bytes / 1e6, MAX_FILE_BYTES / 1e6
+    return f"they have {megabytes:.1f} MB, and subtitles may have {most:.0f} MB"

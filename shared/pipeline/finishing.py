@@ -135,7 +135,7 @@ def fenced(session: Session, run: Claim) -> PipelineHistory:
 
 
 def complete(
-    done: Done, *, clock: Clock, metrics: Mapping[str, float], skipped: str | None = None
+    done: Done, *, clock: Clock, metrics: Mapping[str, Any], skipped: str | None = None
 ) -> Ended:
     """Close the run, queue what it emitted, end the pipeline if nothing is left to do."""
     session, pipeline = done.session, done.pipeline

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared.db.models import GenerationConfig, StageRun, Video
+from shared.db.transcripts import storable
 from shared.errors import LeaseLost
 from shared.messages import Options
 from shared.pipeline.claims import Claim, PipelineFacts
@@ -26,7 +28,7 @@ from shared.storage.protocol import ObjectStat, Storage
 class Job:
     """One attempt at one stage run. `metrics` end up in the ledger (bytes, media seconds, …).
 
-    `recorded` are those that did, once it has finished.
+    `recorded` are those that did, once it has finished. `notes` stand beside them, for people.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Job:
         self.workdir = workdir
         self.metrics: dict[str, float] = {"queued_seconds": round(run.queued_seconds, 3)}
         self.recorded: dict[str, float] = {}
+        self.notes: list[str] = []
         self.ended: Ended | None = None
         self.commit_began = False
         self.skipped: str | None = None
@@ -129,6 +132,10 @@ class Job:
         """Add to a figure of this run."""
         self.metrics[name] = self.metrics.get(name, 0) + amount
 
+    def note(self, text: str) -> None:
+        """Tell whoever asks for the video what of its file was not used as it came, and why."""
+        self.notes.append(storable(text))
+
     def take_back(self) -> None:
         """Delete what this attempt stored: nothing refers to it."""
         while self._stored:
@@ -158,7 +165,9 @@ class Job:
             finally:
                 self._finishing = None
             figures = self.figures()
-            ended = complete(done, clock=context.clock, metrics=figures, skipped=skipped)
+            ended = complete(
+                done, clock=context.clock, metrics=self._account(figures), skipped=skipped
+            )
             session.flush()
             # Should the commit raise, the database alone knows whether it was made.
             self.commit_began = True
@@ -166,6 +175,9 @@ class Job:
         self.recorded = figures
         self.ended = ended
         self.skipped = skipped
+
+    def _account(self, figures: dict[str, float]) -> dict[str, Any]:
+        return {**figures, "notes": self.notes} if self.notes else figures
 
     def figures(self) -> dict[str, float]:
         """The metrics, with the seconds spent."""

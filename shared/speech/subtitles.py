@@ -7,7 +7,6 @@ from pathlib import Path
 from shared.domain.captions import Captions, parse_captions
 from shared.domain.joining import UNDETERMINED
 from shared.domain.transcript import Transcript
-from shared.errors import Reject
 from shared.speech.language import language_code
 
 SERVICE = "subtitles"
@@ -24,18 +23,11 @@ _MAX_SKIPPED_SHARE = 0.5
 
 
 def read_subtitles(path: Path, *, language: str | None) -> Captions:
-    """The captions in an SRT or WebVTT file. Raises Reject("subtitles_unreadable") when too big.
+    """The captions in an SRT or WebVTT file, of at most `MAX_FILE_BYTES`.
 
     `language` is what the track or the caller says; else it is taken from a name like
     "talk.en.srt", else it is "und".
     """
-    size = path.stat().st_size
-    if size > MAX_FILE_BYTES:
-        raise Reject(
-            "subtitles_unreadable",
-            f"{path.name} has {size} bytes; subtitles may have {MAX_FILE_BYTES}. "
-            "Check that it is an SRT or WebVTT file.",
-        )
     code = language_code(language) or language_in_name(path.name) or UNDETERMINED
     return parse_captions(path.read_bytes(), language=code)
 

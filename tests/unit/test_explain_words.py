@@ -200,3 +200,12 @@ def test_a_completed_run_without_moments_says_where_to_look() -> None:
     """Silence may be right, or an engine that hears nothing."""
     assert "what listens" in said(run("completed", moments=[]))
     assert said(run("completed")).endswith("What to do: nothing.")
+
+
+def test_what_is_said_of_the_file_is_not_called_nothing_to_do() -> None:
+    """A completed run of a file that something is wrong with points at what was said of it."""
+    lines = list(run_lines(run("completed"), [], VIDEO, noted=True))
+    assert (
+        lines[-1] == "  What to do: nothing, unless what is said of its file above is to be mended."
+    )
+    assert said(run("completed")).endswith("What to do: nothing.")

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import Reject
-from shared.speech import subtitles
 from shared.speech.subtitles import language_in_name, read_subtitles, why_unusable
 
 LINE = "this is what somebody says here"
@@ -79,12 +77,3 @@ def test_the_language_given_goes_before_the_name(tmp_path: Path) -> None:
     ]:
         (tmp_path / name).write_text(srt([(0, 1, LINE)]))
         assert read_subtitles(tmp_path / name, language=given).transcript.language == expected
-
-
-def test_a_huge_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file past the limit is never read."""
-    monkeypatch.setattr(subtitles, "MAX_FILE_BYTES", 10)
-    path = tmp_path / "a.srt"
-    path.write_text(srt([(0, 1, LINE)]))
-    with pytest.raises(Reject, match="subtitles may have 10"):
-        read_subtitles(path, language=None)
