@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import update
 
 from shared.db.models import Video
+from shared.domain.scenes import clock
 from shared.media.probe import probe
 from shared.messages import VideoProbed, VideoUploaded
 from shared.pipeline.job import Job
@@ -45,6 +46,12 @@ def _facts(job: Job) -> dict[str, object]:
             max_duration_seconds=job.settings.max_duration_seconds,
         )
     job.add_metric("media_seconds", info.duration_seconds)
+    if info.is_cut_short:
+        job.note(
+            f"The file says it is {clock(info.claimed_seconds)} long and ends at "
+            f"{clock(info.duration_seconds)}: it is cut short. For the rest, get all of the file "
+            "and run it again."
+        )
     return {
         "duration_seconds": info.duration_seconds,
         "video_codec": info.video.codec if info.video else None,

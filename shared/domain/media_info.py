@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+_MOST_SECONDS_MISSING = 2.0
+_MOST_SHARE_MISSING = 0.02
+"""Headers are rounded, and a last picture may be held; more than both is not there."""
+
 
 @dataclass(frozen=True, slots=True)
 class VideoStream:
@@ -46,6 +50,7 @@ class MediaInfo:
 
     All times are on the recording's timeline: 0 where its first picture or sound is presented,
     which the file itself may call `origin_seconds` (transport streams begin anywhere).
+    `claimed_seconds` is what the header says, 0 where it says nothing.
     """
 
     container: str
@@ -55,6 +60,13 @@ class MediaInfo:
     subtitles: tuple[SubtitleStream, ...] = ()
     has_cover_art: bool = False
     origin_seconds: float = 0.0
+    claimed_seconds: float = 0.0
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether the file ends well before the end that its own index or header names."""
+        missing = self.claimed_seconds - self.duration_seconds
+        return missing > max(_MOST_SECONDS_MISSING, _MOST_SHARE_MISSING * self.claimed_seconds)
 
     @property
     def resolution(self) -> str | None:

@@ -49,6 +49,7 @@ def info_from_facts(facts: dict[str, Any]) -> MediaInfo:
     return MediaInfo(
         container=facts["container"],
         duration_seconds=facts["duration_seconds"],
+        claimed_seconds=facts["claimed_seconds"],
         video=VideoStream(**video) if video else None,
         audio=AudioStream(**audio) if audio else None,
         subtitles=tuple(SubtitleStream(**stream) for stream in facts["subtitles"]),

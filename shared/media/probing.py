@@ -37,13 +37,18 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
         _check_pixels(media, request["max_pixels"])
         facts = facts_of(media, frame)
         ends = _tail_ends(media) if media.chosen else {}
-        claimed, size = (media.container.duration or 0) / 1e6, media.container.size
+        guess, size = (media.container.duration or 0) / 1e6, media.container.size
+        claimed = _claimed(media)
     if facts["video"] is None and facts["audio"] is None:
-        return {**facts, "duration_seconds": 0.0}
+        return {**facts, "duration_seconds": 0.0, "claimed_seconds": 0.0}
     if not ends:
         with open_media(request["location"]) as media:
             ends = packet_ends(media)
-    return {**facts, "duration_seconds": _true_duration(ends, claimed, size)}
+    return {
+        **facts,
+        "duration_seconds": _true_duration(ends, guess, size),
+        "claimed_seconds": claimed,
+    }
 
 
 def _check_pixels(media: Media, max_pixels: int) -> None:
@@ -147,6 +152,16 @@ def _audio_facts(media: Media) -> dict[str, Any]:
         "start_seconds": max(0.0, start),
         "language": language(stream),
     }
+
+
+def _claimed(media: Media) -> float:
+    """How long the file's index or header says it is; 0 where it says nothing."""
+    if media.container.format.name in _GUESSED_DURATION_FORMATS:
+        return 0.0
+    whole = (media.container.duration or 0) / 1e6
+    # A track of text may go on after picture and sound.
+    own = [float(s.duration * s.time_base) for s in media.chosen if s.duration and s.time_base]
+    return min(whole, max(own)) if own else whole
 
 
 def _tail_ends(media: Media) -> dict[int, float]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.command import SAMPLE, Json, environment, run_json, videomoments
+from tests.media_factory import make_video
 
 STAGE_KEYS = {
     "stage",
@@ -97,6 +98,21 @@ def test_a_file_that_is_no_video_is_explained(tmp_path: Path, env: dict[str, str
     again = videomoments("retry", video, "--data", data, env=env)
     assert again.returncode == 1
     assert f"videomoments explain {video}" in again.stderr
+
+
+def test_a_file_that_was_cut_short_is_told(tmp_path: Path, env: dict[str, str]) -> None:
+    """What there is of it is completed; run and explain say how much its index promises."""
+    film = make_video(tmp_path / "talk.mp4", seconds=12.0, faststart=True)
+    film.write_bytes(film.read_bytes()[: film.stat().st_size * 6 // 10])
+    data = tmp_path / "data"
+    done = videomoments("run", film, "--data", data, env=env)
+    assert done.returncode == 0, done.stderr
+    assert "The file says it is 0:12 long and ends at 0:0" in done.stdout
+    shown = json.loads(videomoments("status", "--json", "--data", data, env=env).stdout)
+    video = shown["pipelines"][0]["video"]["identifier"]
+    told = videomoments("explain", video, "--data", data, env=env).stdout
+    assert "it is cut short" in told
+    assert "What to do: nothing." not in told
 
 
 def test_status_tells_state_attempt_time_and_bytes(tmp_path: Path, env: dict[str, str]) -> None:

@@ -26,6 +26,7 @@ def test_every_input_is_understood(case: Case, tmp_path: Path) -> None:
     assert (info.video.codec if info.video else None) == case.video
     assert (info.audio.codec if info.audio else None) == case.audio
     assert info.duration_seconds == pytest.approx(6.0, abs=0.1)
+    assert not info.is_cut_short
     assert info.resolution == ("320x180" if case.video else None)
     if info.video is not None:
         assert info.video.frame_rate == pytest.approx(25.0, abs=0.5)
@@ -134,14 +135,17 @@ def test_a_playlist_in_disguise_opens_nothing(tmp_path: Path, playlist: str) -> 
 
 
 def test_a_file_cut_short(tmp_path: Path) -> None:
-    """Without its index it is damaged; with it, as long as its packets; almost empty: damaged."""
+    """Without its index it is damaged; with it, as long as its packets, which is told; almost
+    empty: damaged."""
     whole = make_video(tmp_path / "whole.mp4").read_bytes()
     fast = make_video(tmp_path / "fast.mp4", faststart=True).read_bytes()
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(whole[: len(whole) // 2])
     assert rejected(cut) == "damaged_media"
     cut.write_bytes(fast[: len(fast) // 2])
-    assert 2.0 < opened(cut)[1].duration_seconds < 4.0
+    info = opened(cut)[1]
+    assert 2.0 < info.duration_seconds < 4.0
+    assert (info.is_cut_short, round(info.claimed_seconds)) == (True, 6)
     cut.write_bytes(fast[:9000])
     assert rejected(cut) == "damaged_media"
 
@@ -156,7 +160,9 @@ def test_a_lying_header_is_corrected(tmp_path: Path) -> None:
     """A header of 46 days over 6 s of packets: 6 s."""
     path = make_video(tmp_path / "lies.mp4", faststart=True)
     path.write_bytes(patched(path.read_bytes(), b"mvhd", 16, 0xF0000000))
-    assert opened(path)[1].duration_seconds == pytest.approx(6.0, abs=0.1)
+    info = opened(path)[1]
+    assert info.duration_seconds == pytest.approx(6.0, abs=0.1)
+    assert not info.is_cut_short
 
 
 def test_lying_packet_times_are_refused(tmp_path: Path) -> None:
