@@ -8,11 +8,13 @@ from typing import Any
 from shared.db.transcripts import from_json, to_json, transcript_row, write_once
 from shared.domain.joining import SliceTranscript, join
 from shared.domain.transcript import Transcript
+from shared.errors import Reject, SettingsError
 from shared.messages import AudioSliced, VideoTranscribed
 from shared.pipeline.finishing import Done
 from shared.pipeline.job import Job
 from shared.pipeline.stage import Resources, stage
 from shared.speech.loudness import with_loudness
+from shared.speech.protocol import ModelUnavailable, SpeechEngine
 from shared.telemetry import spans
 
 
@@ -28,7 +30,7 @@ def transcribe_audio(message: AudioSliced, job: Job) -> None:
     stat = job.storage.download(message.slice_url, path, generation=message.slice_generation)
     job.add_metric("bytes_read", stat.size_bytes)
     job.add_metric("media_seconds", message.end_seconds - message.start_seconds)
-    engine = job.context.speech()
+    engine = _engine(job)
     began = time.monotonic()
     with spans.span("transcribe", {"videomoments.engine": engine.name}):
         heard = engine.transcribe(
@@ -45,6 +47,16 @@ def transcribe_audio(message: AudioSliced, job: Job) -> None:
         }
         if done.is_last_sibling() and done.pipeline.error_stage is None:
             _join(job, done, service=engine.name)
+
+
+def _engine(job: Job) -> SpeechEngine:
+    """The engine of the settings. Raises `Reject` where they are wrong, which does not pass."""
+    try:
+        return job.context.speech()
+    except ModelUnavailable:
+        raise  # it may be fetched the next time
+    except SettingsError as error:
+        raise Reject("speech_not_set_up", str(error)) from error
 
 
 def _join(job: Job, done: Done, *, service: str) -> None:

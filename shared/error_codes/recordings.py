@@ -55,6 +55,11 @@ RECORDING_CODES = {
         "`videomoments retry VIDEO` reads it again. If it fails again, export the recording again "
         "and upload it.",
     ),
+    "speech_not_set_up": ErrorCode(
+        "The settings name a speech engine or a model that is not on this machine.",
+        "Correct VIDEOMOMENTS_WHISPER_MODEL (`base` will do, or the path of a model's folder); "
+        "`videomoments doctor` says whether it can be used. Then `videomoments retry VIDEO`.",
+    ),
     "subtitles_too_large": ErrorCode(
         "The text track inside the recording is larger than subtitles ever are.",
         f"Remove the track and upload the file again. {_NEW_FILE}",
