@@ -51,7 +51,11 @@ def retry(
 def delete(
     video: Video,
     with_source: Annotated[
-        bool, typer.Option("--with-source", help="Also the uploaded file itself.")
+        bool,
+        typer.Option(
+            "--with-source",
+            help="Also the uploaded file itself, and the subtitles that came with it.",
+        ),
     ] = False,
     data: Data = None,
 ) -> None:

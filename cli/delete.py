@@ -25,7 +25,8 @@ def _lines(deleted: Deleted, *, with_source: bool) -> list[str]:
     runs, objects = count_words(deleted.pipelines, "run"), count_words(deleted.objects, "object")
     lines = [f"Deleted {deleted.video}: {runs} and {objects}."]
     if deleted.source:
-        lines.append("The uploaded file is deleted too.")
+        beside = ", and so are the subtitles beside it" if deleted.subtitles else ""
+        lines.append(f"The uploaded file is deleted too{beside}.")
     elif with_source:
         lines.append("The uploaded file was gone already, or is a newer version.")
     else:

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from shared.errors import ObjectChanged, ObjectExists, ObjectMissing
-from shared.pipeline.companions import SUFFIXES
+from shared.pipeline.beside import SUFFIXES
 from shared.pipeline.context import Context
 from shared.storage.protocol import ObjectStat
 from shared.storage.urls import join_url, split_url

@@ -14,14 +14,14 @@ from shared.domain.media_info import MediaInfo, SubtitleStream
 from shared.errors import ObjectMissing, Reject
 from shared.media.source import MediaInput
 from shared.media.subtitles import extract_text_track
+from shared.pipeline.beside import SUFFIXES, beside
 from shared.pipeline.job import Job
 from shared.pipeline.source import limits
 from shared.speech.language import language_code
 from shared.speech.subtitles import MAX_FILE_BYTES, read_subtitles, why_unusable
-from shared.storage.urls import join_url, split_url
+from shared.storage.urls import split_url
 
 _log = structlog.get_logger(__name__)
-SUFFIXES = (".srt", ".vtt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +85,8 @@ def _inside(job: Job, source: MediaInput, info: MediaInfo, track: SubtitleStream
 
 
 def _beside(job: Job, suffix: str) -> _Found | None:
-    scheme, bucket, name = split_url(job.video.cloud_url)
-    beside = PurePosixPath(name).with_suffix(suffix)
-    url = join_url(scheme, bucket, str(beside))
-    place = f"The subtitles in {beside.name}"
+    url = beside(job.video.cloud_url, suffix)
+    place = f"The subtitles in {PurePosixPath(split_url(url).name).name}"
     try:
         stat = job.storage.stat(url)
         if stat.size_bytes > MAX_FILE_BYTES:

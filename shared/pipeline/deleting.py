@@ -37,6 +37,7 @@ from shared.db.videos import unknown_video
 from shared.domain.names import derived_folders
 from shared.errors import ObjectMissing, Reject
 from shared.pipeline.admission import identifier_of
+from shared.pipeline.beside import own_subtitles
 from shared.pipeline.collecting import own_objects
 from shared.pipeline.context import Context
 
@@ -45,18 +46,19 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """What one call deleted. `source`: the uploaded object itself. `resumed`: it went on with an
-    earlier deletion."""
+    """What one call deleted. `source`: the uploaded object itself, `subtitles`: how many came with
+    it and went. `resumed`: it went on with an earlier deletion."""
 
     video: str
     pipelines: int
     objects: int
     source: bool
     resumed: bool
+    subtitles: int = 0
 
 
 def delete_video(context: Context, video: str, *, with_source: bool = False) -> Deleted:
-    """Delete all there is of it; the uploaded object only `with_source`.
+    """Delete all there is of it; the upload, and the subtitles beside it, only `with_source`.
 
     Asked for twice, or after a kill, it goes on where it stopped. Raises `Reject` for a video that
     never was, and `DeletionUnderWay`.
@@ -70,9 +72,9 @@ def _carry_out(context: Context, video: str, *, resumed: bool) -> Deleted:
     """Do what the tombstone says. The caller keeps other deletions of the video away."""
     pipelines, urls = _delete_rows(context, video)
     objects = sum(context.storage.delete(url) for url in _objects(context, video, urls))
-    source = _delete_source(context, video)
+    source, subtitles = _delete_source(context, video)
     _end(context, video)
-    deleted = Deleted(video, pipelines, objects, source, resumed)
+    deleted = Deleted(video, pipelines, objects, source, resumed, subtitles)
     _log.info("deleted", video=video, pipelines=pipelines, objects=objects, source=source)
     return deleted
 
@@ -174,16 +176,22 @@ def _objects(context: Context, video: str, named: list[str]) -> Iterator[str]:
     yield from [stat.url for stat, _ in own_objects(context, derived_folders(video))]
 
 
-def _delete_source(context: Context, video: str) -> bool:
-    """Delete the upload if that was asked for; a newer version of it is another video's."""
+def _delete_source(context: Context, video: str) -> tuple[bool, int]:
+    """Delete the upload if that was asked for; a newer version of it is another video's.
+
+    Its subtitles go before it: what is killed in between finds them again by it. Whether it went,
+    and how many subtitles did.
+    """
     with context.session() as session:
         stone = session.get_one(Deletion, video)
     if not stone.with_source:
-        return False
+        return False, 0
+    storage, url = context.storage, stone.source_url
     with contextlib.suppress(ObjectMissing):
-        if identifier_of(context.storage.stat(stone.source_url)) == video:
-            return context.storage.delete(stone.source_url)
-    return False
+        if identifier_of(storage.stat(url)) == video:
+            subtitles = sum(storage.delete(own) for own in own_subtitles(storage, url))
+            return storage.delete(url), subtitles
+    return False, 0
 
 
 def _end(context: Context, video: str) -> None:

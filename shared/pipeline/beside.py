@@ -1,0 +1,43 @@
+"""The names of subtitles beside a video, and which of them are that video's alone."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from shared.errors import ObjectMissing
+from shared.pipeline.admission import not_a_source
+from shared.storage.protocol import Storage
+from shared.storage.urls import join_url, split_url
+
+SUFFIXES = (".srt", ".vtt")
+
+
+def beside(url: str, suffix: str) -> str:
+    """The URL of the object that has that suffix in place of the video's own."""
+    scheme, bucket, name = split_url(url)
+    return join_url(scheme, bucket, str(PurePosixPath(name).with_suffix(suffix)))
+
+
+def own_subtitles(storage: Storage, url: str) -> list[str]:
+    """The subtitles there are beside that video; [] where another's object may have them as well.
+
+    `talk.srt` belongs to `talk.mp4` and to `talk.mov` alike.
+    """
+    bare = beside(url, "")
+    there = [stat.url for stat in storage.list(f"{bare}.") if beside(stat.url, "") == bare]
+    if bare != url and _is_there(storage, bare):
+        there.append(bare)
+    others = [found for found in there if found != url and not_a_source(found) is None]
+    return [] if others else [found for found in there if found in _names(url)]
+
+
+def _names(url: str) -> set[str]:
+    return {beside(url, suffix) for suffix in SUFFIXES}
+
+
+def _is_there(storage: Storage, url: str) -> bool:
+    try:
+        storage.stat(url)
+    except ObjectMissing:
+        return False
+    return True
