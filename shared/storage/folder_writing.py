@@ -72,7 +72,7 @@ class FolderWriter:
             except (FileExistsError, NotADirectoryError, IsADirectoryError):
                 if only_if_absent and target.is_file():
                     raise ObjectExists(url) from None
-                raise _in_the_way(url) from None
+                raise _in_the_way(target) from None
         raise StorageUnavailable(url, "its folder vanished again and again while it was written")
 
     @contextmanager
@@ -103,11 +103,15 @@ class FolderWriter:
             return self._last_ns
 
 
-def _in_the_way(url: str) -> Reject:
+def _in_the_way(target: Path) -> Reject:
+    there = (path for path in target.parents if path.exists() or path.is_symlink())
+    file = next((path for path in there if not path.is_dir()), None)
+    if file is not None:
+        return Reject(
+            "object_name_taken", f"{file} is a file where a folder is needed. Move it away."
+        )
     return Reject(
-        "object_name_taken",
-        f"{url}: a folder holds no object whose name, with a slash after it, begins another "
-        "object's name. Choose a name that differs before the slash.",
+        "object_name_taken", f"{target} is a folder where a file is to be written. Move it away."
     )
 
 

@@ -169,3 +169,23 @@ def test_the_root_may_be_a_link(root: Path, tmp_path: Path) -> None:
     by_alias = storage.stat(f"file://{tmp_path}/alias/uploads/talk")
     assert by_alias == storage.stat(f"file://localhost{root}/uploads/talk")
     assert by_alias.url == (root / "uploads" / "talk").as_uri()
+
+
+@pytest.mark.parametrize("only_if_absent", [False, True])
+def test_what_is_in_the_way_is_named(
+    storage: FolderStorage, root: Path, only_if_absent: bool
+) -> None:
+    """A file where a folder is needed, and a folder where the file goes, are told by their path."""
+    source = root / "uploads" / "a file"
+    source.write_bytes(b"bytes")
+    (root / "uploads" / "a folder" / "inside").mkdir(parents=True)
+    start = folder_url(root, "uploads")
+    for name, words in (
+        ("a%20file/x/y.jpg", f"{source} is a file where a folder is needed. Move it away."),
+        ("a%20folder", f"{root}/uploads/a folder is a folder where a file is to be written. "),
+    ):
+        with pytest.raises(Reject) as raised:
+            storage.upload(source, f"{start}/{name}", only_if_absent=only_if_absent)
+        assert raised.value.code == "object_name_taken"
+        assert words in raised.value.message
+    assert source.read_bytes() == b"bytes"

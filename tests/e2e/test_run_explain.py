@@ -56,6 +56,7 @@ def test_what_failed_is_explained_and_a_retry_does_only_that(
     told = videomoments("explain", video, "--data", data, env=env).stdout
     assert "It is partial" in told
     assert "What failed: cutting a clip (cut_clip), 2 times, for the moments “" in told
+    assert f"{in_the_way} is a file where a folder is needed. Move it away." in told
     assert "What to do: " in told
     assert f"videomoments retry {video}" in told
     assert told.endswith(f"Add to each of these commands: --data {data}\n")
