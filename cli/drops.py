@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import NamedTuple
 
 from shared.errors import ObjectChanged, ObjectExists, ObjectMissing
 from shared.pipeline.beside import SUFFIXES
@@ -12,27 +13,39 @@ from shared.storage.protocol import ObjectStat
 from shared.storage.urls import join_url, split_url
 
 
-def drop(context: Context, path: Path) -> ObjectStat:
+class Dropped(NamedTuple):
+    """The object, and the names of the subtitles beside it that are new in the bucket."""
+
+    stat: ObjectStat
+    subtitles: list[str]
+
+
+def drop(context: Context, path: Path) -> Dropped:
     """Upload the file, with the subtitles beside it, unless it is there already.
 
     The same content under the same name is the same object, so its results are found again; files
     of one name and different content do not overwrite each other.
     """
     folder = _digest(path)[:16]
+    new: list[str] = []
     for suffix in SUFFIXES:
         beside = path.with_suffix(suffix)
         if beside.is_file() and beside != path:
+            url = _url(context, beside, folder)
             # The folder's name tells the film's content, not that of what lies beside it.
-            _put(context, beside, folder, compare=True)
-    return _put(context, path, folder)
+            if _there(context, beside, url, compare=True) is None:
+                _put(context, beside, url)
+                new.append(beside.name)
+    url = _url(context, path, folder)
+    return Dropped(_there(context, path, url, compare=False) or _put(context, path, url), new)
 
 
-def _put(context: Context, path: Path, folder: str, *, compare: bool = False) -> ObjectStat:
+def _url(context: Context, path: Path, folder: str) -> str:
     scheme, bucket, prefix = split_url(context.upload_url + "/.")
-    url = join_url(scheme, bucket, f"{prefix.removesuffix('.')}{folder}/{path.name}")
-    there = _there(context, path, url, compare=compare)
-    if there is not None:
-        return there
+    return join_url(scheme, bucket, f"{prefix.removesuffix('.')}{folder}/{path.name}")
+
+
+def _put(context: Context, path: Path, url: str) -> ObjectStat:
     try:
         return context.storage.upload(path, url, only_if_absent=True)
     except ObjectExists:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from cli.drops import drop
 from functions.main import TOPOLOGY
-from shared.db.models import Moment, PipelineHistory, StageRun, Video
+from shared.db.models import Moment, PipelineHistory, StageRun, Transcript, Video
 from shared.domain.names import digest
 from shared.errors import Reject
 from shared.messages import Options, PipelineRequested, PipelineType
@@ -31,11 +31,12 @@ DELETED = "deleted"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One file's run: its pipeline, or why there is none."""
+    """One file's run: its pipeline, or why there is none. `advice` is for who asked for it."""
 
     path: Path
     pipeline: str | None
     refusal: Reject | None = None
+    advice: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ def request_file(
     context: Context, path: Path, pipeline_type: PipelineType, options: Options
 ) -> Run:
     """Drop the file and ask for its run; what an earlier run has done is not done again."""
-    stat = drop(context, path)
+    stat, subtitles = drop(context, path)
+    advice = _advice(context, identifier_of(stat), subtitles)
     try:
         forget_deletion(context, identifier_of(stat))
     except Reject as reject:
@@ -75,7 +77,21 @@ def request_file(
         raise TypeError("a request is admitted with its pipeline")
     if not retry(context, admitted.pipeline):
         context.publisher.publish([outgoing(admitted)])
-    return Run(path, admitted.pipeline)
+    return Run(path, admitted.pipeline, advice=advice)
+
+
+def _advice(context: Context, video: str, subtitles: list[str]) -> str | None:
+    """What to say of subtitles that come after the transcript; None where they are in time."""
+    if not subtitles or context.settings.subtitles == "never":
+        return None
+    with context.session() as session:
+        found = select(Transcript.id).join(Video, Video.id == Transcript.video_id)
+        if session.execute(found.where(Video.identifier == video)).first() is None:
+            return None
+    return (
+        f"{' and '.join(subtitles)}: the transcript was made before, and subtitles are read once. "
+        f"To have them read: `videomoments delete {video}`, then run it again."
+    )
 
 
 def _moments_there(context: Context, stat: ObjectStat) -> str | None:

@@ -55,6 +55,8 @@ def run(settings: Settings, request: RunRequest) -> int:
             request_file(context, path, request.pipeline_type, request.options)
             for path in request.files
         ]
+        for advice in dict.fromkeys(run.advice for run in runs if run.advice):
+            say(advice)
         runs = _wait(context, stderr, runs)
         found = _results(context, runs, request.pipeline_type)
         notes = [] if request.as_json else _notes(context, runs)

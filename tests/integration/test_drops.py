@@ -22,7 +22,7 @@ def film(tmp_path: Path) -> Path:
 
 def subtitles(world: World, film: Path) -> str:
     """The subtitles in the bucket, once the film was dropped."""
-    kept = world.storage.local_path(drop(world.context, film).url)
+    kept = world.storage.local_path(drop(world.context, film).stat.url)
     assert kept is not None
     return kept.with_suffix(".srt").read_text()
 
@@ -40,4 +40,5 @@ def test_what_is_there_already_is_not_put_again(
     """The same film with the same subtitles is uploaded once, so that its results are found."""
     first = drop(world.context, film)
     monkeypatch.delattr(FolderStorage, "upload")
-    assert drop(world.context, film) == first
+    again = drop(world.context, film)
+    assert (again.stat, first.subtitles, again.subtitles) == (first.stat, ["talk.srt"], [])

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from cli.requests import request_file
 from cli.results import notes
-from shared.db.models import PipelineHistory, Transcript
+from shared.db.models import PipelineHistory, Transcript, Video
+from shared.messages import Options
 from shared.pipeline import companions
+from shared.pipeline.deleting import delete_video
 from tests.faults.fake_media import FakeSpeech
 from tests.faults.world import FaultWorld
 
@@ -96,3 +99,31 @@ def test_always_uses_what_holds_words(
 def test_good_subtitles_are_nothing_to_tell(world: FaultWorld) -> None:
     """They are used, and the run says no more than that."""
     assert told(world, GOOD) == ("subtitles", [])
+
+
+def test_who_corrects_subtitles_too_late_is_told_how_they_are_read(
+    world: FaultWorld, tmp_path: Path
+) -> None:
+    """The run says that its transcript stays, and what it says to do has the new ones read."""
+    film = tmp_path / "talk.mp4"
+    film.write_text("version 1\n")
+    film.with_suffix(".srt").write_text(GOOD)
+
+    def asked() -> tuple[str | None, str]:
+        run = request_file(world.context, film, "full", Options())
+        world.settle()
+        with world.context.session() as session:
+            return run.advice, session.execute(select(Transcript.full_text)).scalar_one()
+
+    assert asked()[0] is None
+    assert asked()[0] is None
+    film.with_suffix(".srt").write_text(GOOD.replace("Somebody", "Everybody"))
+    advice, text = asked()
+    assert "Everybody" not in text
+    with world.context.session() as session:
+        video = session.execute(select(Video.identifier)).scalar_one()
+    assert "talk.srt: the transcript was made before" in str(advice)
+    assert f"`videomoments delete {video}`" in str(advice)
+    delete_video(world.context, video)
+    advice, text = asked()
+    assert (advice, "Everybody" in text) == (None, True)
