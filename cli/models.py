@@ -63,7 +63,9 @@ def remove_model(settings: Settings, home: Home, name: str) -> int:
             delete(ModelConfig).where(ModelConfig.name == name).returning(ModelConfig.id)
         ).all()
     if not removed:
-        raise Reject("unknown_model", f"There is no model {name!r} in model_configs.")
+        raise Reject(
+            "unknown_model", f"There is no model {name!r}; `videomoments models list` has them."
+        )
     return 0
 
 

@@ -62,7 +62,7 @@ def _nothing_usable(model: str, rejected: dict[str, int]) -> Reject:
     return Reject(
         "no_usable_answer",
         f"Nothing the model {model} proposed can be used: {counted}. `moment_candidates` has it "
-        "all, with the reasons. Ask another model.",
+        "all, with the reasons. Run the video with another model, or another prompt.",
     )
 
 

@@ -5,6 +5,13 @@ from __future__ import annotations
 from shared.error_codes.declared import ErrorCode
 
 _THEN_RETRY = "then `videomoments retry VIDEO`"
+# A retry keeps what the run was asked with: another model, or another prompt, is another run.
+_BY_ANOTHER = (
+    "ask another model with `videomoments run FILE --model OTHER` (in the cloud: publish a "
+    "pipeline-requested message whose options name it)"
+)
+_OR_PROMPT = "; another `--prompt` may help too"
+_BEGUN = "; `videomoments retry VIDEO` goes on with a run that had begun"
 
 LANGUAGE_MODEL_CODES = {
     "budget_exceeded": ErrorCode(
@@ -18,20 +25,22 @@ LANGUAGE_MODEL_CODES = {
     ),
     "model_context_exceeded": ErrorCode(
         "A question to the model was longer than it can read.",
-        "Lower VIDEOMOMENTS_LLM_WINDOW_TOKENS, or state the model's real room in "
-        f"VIDEOMOMENTS_LLM_CONTEXT_TOKENS; {_THEN_RETRY}.",
+        "Give the model more room at its endpoint, or lower VIDEOMOMENTS_LLM_ANSWER_TOKENS, "
+        f"{_THEN_RETRY}. A lower VIDEOMOMENTS_LLM_WINDOW_TOKENS or VIDEOMOMENTS_LLM_CONTEXT_TOKENS "
+        "counts only in a run from the beginning: `videomoments delete VIDEO`, then run it again.",
     ),
     "model_not_found": ErrorCode(
         "The endpoint does not have the model it was asked for.",
-        f"Correct VIDEOMOMENTS_MODEL or load the model at the endpoint, {_THEN_RETRY}.",
+        "Load the model at the endpoint, or correct VIDEOMOMENTS_LLM_URL (it ends where the API "
+        f"begins, mostly in /v1), {_THEN_RETRY}. Or {_BY_ANOTHER}.",
     ),
     "model_quota_exceeded": ErrorCode(
         "The account at the model's provider has no quota or credit left.",
-        f"Raise the quota there, or name another model, {_THEN_RETRY}.",
+        f"Raise the quota there, {_THEN_RETRY}. Or {_BY_ANOTHER}.",
     ),
     "model_refused": ErrorCode(
         "The model would not answer about this transcript.",
-        f"Name another model, or ask for something else, {_THEN_RETRY}.",
+        f"A retry asks the same again; {_BY_ANOTHER}{_OR_PROMPT}.",
     ),
     "model_request_rejected": ErrorCode(
         "The model's endpoint does not understand the request.",
@@ -44,11 +53,12 @@ LANGUAGE_MODEL_CODES = {
     ),
     "no_model": ErrorCode(
         "What was asked for needs a language model, and none is named.",
-        f"Set VIDEOMOMENTS_MODEL, or name a model in the request, {_THEN_RETRY}.",
+        "Set VIDEOMOMENTS_MODEL, or name a model in the request (`--model`), and ask for the run "
+        "again.",
     ),
     "no_usable_answer": ErrorCode(
         "Nothing the model proposed stood the checks; table moment_candidates has the reasons.",
-        f"Name another model, {_THEN_RETRY}.",
+        f"A retry only chooses again among the same answers; {_BY_ANOTHER}{_OR_PROMPT}.",
     ),
     "prices_unknown": ErrorCode(
         "A budget in money was set, and what the model costs is not known.",
@@ -57,7 +67,7 @@ LANGUAGE_MODEL_CODES = {
     ),
     "prompt_set_invalid": ErrorCode(
         "The file with the model's prompts cannot be read.",
-        f"Correct the file the message names, {_THEN_RETRY}.",
+        f"Correct the file the message names, and ask for the run again{_BEGUN}.",
     ),
     "unknown_kind": ErrorCode(
         "There are no prompts for the kind of recording that was named.",
@@ -65,7 +75,8 @@ LANGUAGE_MODEL_CODES = {
     ),
     "unknown_model": ErrorCode(
         "No language model of this name is known here.",
-        "Add it to table model_configs, or set VIDEOMOMENTS_LLM_URL to the endpoint that has it; "
-        f"{_THEN_RETRY}.",
+        "Say where it is with `videomoments models set` (`--help` shows how), or set "
+        "VIDEOMOMENTS_LLM_URL to the endpoint that has it, and ask for the run again"
+        f"{_BEGUN}.",
     ),
 }

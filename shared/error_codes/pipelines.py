@@ -5,6 +5,8 @@ from __future__ import annotations
 from shared.error_codes.declared import ErrorCode
 
 _RETRY = "`videomoments retry VIDEO`"
+# The same request is the same failed run: only without its rows does it begin anew.
+_ANEW = "`videomoments delete VIDEO`, then run it again"
 _BY_ITSELF = "Nothing: it is tried again by itself."
 
 PIPELINE_CODES = {
@@ -71,11 +73,11 @@ PIPELINE_CODES = {
     ),
     "unknown_moment": ErrorCode(
         "The moment the step is about was deleted.",
-        "Nothing, if it was meant to be; else run the video again.",
+        f"Nothing, if it was meant to be; else {_ANEW}.",
     ),
     "no_transcript": ErrorCode(
         "The transcript the step is about was deleted.",
-        "Run the video again.",
+        f"{_ANEW}.",
     ),
     "unknown_video": ErrorCode(
         "There is no video of this identifier.",

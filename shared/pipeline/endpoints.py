@@ -71,8 +71,9 @@ def endpoint_named(session: Session, settings: Settings, name: str) -> Endpoint:
         known = ", ".join(session.execute(select(ModelConfig.name).order_by("name")).scalars())
         raise Reject(
             "unknown_model",
-            f"There is no model {name!r} in model_configs ({known or 'it is empty'}), and "
-            "VIDEOMOMENTS_LLM_URL names no endpoint that may have it.",
+            f"No model {name!r} is known (named: {known or 'none'}), and VIDEOMOMENTS_LLM_URL "
+            "names no endpoint that may have it. Set that, or say where the model is with "
+            f"`videomoments models set {name}`.",
         )
     return base
 

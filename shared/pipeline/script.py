@@ -22,7 +22,7 @@ def transcript_of(job: Job) -> Transcript:
             select(models.Transcript).where(models.Transcript.video_id == job.video.id)
         ).scalar_one_or_none()
     if row is None:
-        raise NotThere("no_transcript", "The transcript of this video was deleted. Run it again.")
+        raise NotThere("no_transcript", "The transcript of this video was deleted.")
     return from_row(row)
 
 

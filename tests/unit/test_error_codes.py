@@ -34,3 +34,25 @@ def test_a_remedy_names_the_video() -> None:
     assert "VIDEO`" not in remedy_of("bucket_missing", "talk-1")
     assert "another version" in meaning_of("code_of_tomorrow").lower()
     assert remedy_of("code_of_tomorrow", "talk-1")
+
+
+ANOTHER_MODEL = ("model_not_found", "model_quota_exceeded", "model_refused", "no_usable_answer")
+
+
+def test_another_model_is_another_run() -> None:
+    """Where another model is the remedy, the command that names one is told: a retry keeps its."""
+    for code in ANOTHER_MODEL:
+        assert "`videomoments run FILE --model OTHER`" in remedy_of(code), code
+    for code in ("model_refused", "no_usable_answer", "no_model"):
+        assert "videomoments retry" not in remedy_of(code), code
+
+
+def test_what_was_deleted_comes_back_by_a_run_from_the_beginning() -> None:
+    """The same request alone would be the same failed run."""
+    for code in ("unknown_moment", "no_transcript"):
+        assert "`videomoments delete talk-1`, then run it again" in remedy_of(code, "talk-1")
+
+
+def test_an_unknown_model_is_added_by_a_command() -> None:
+    """No table has to be written by hand."""
+    assert "`videomoments models set`" in remedy_of("unknown_model")
