@@ -44,6 +44,16 @@ _CAUSES = tuple(
             "Give the functions more memory, or let fewer work at the same time.",
         ),
         (r"StorageUnavailable", "The store of the files did not answer.", _ANSWERS_NOW),
+        (
+            r"answered, but not in",
+            "Something answered, but it was no language model.",
+            "Correct VIDEOMOMENTS_LLM_URL: it ends where the API begins, mostly in /v1.",
+        ),
+        (
+            r"ModelUnavailable: The model (?P<model>\S+) ",
+            "The language model did not answer.",
+            r"`VIDEOMOMENTS_MODEL=\g<model> videomoments doctor` says whether it can be used now.",
+        ),
         (r"ModelUnavailable", "The language model did not answer.", _ANSWERS_NOW),
         (
             r"PermissionError|Permission denied",
@@ -72,7 +82,10 @@ def step_words(stage: str) -> str:
 
 def cause_of(message: str | None) -> Cause | None:
     """What an error that may pass most likely was; None where nobody can tell from its text."""
-    return next((cause for sign, cause in _CAUSES if sign.search(message or "")), None)
+    for sign, cause in _CAUSES:
+        if found := sign.search(message or ""):
+            return cause._replace(remedy=found.expand(cause.remedy))
+    return None
 
 
 def without_types(message: str) -> str:

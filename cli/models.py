@@ -63,9 +63,7 @@ def remove_model(settings: Settings, home: Home, name: str) -> int:
             delete(ModelConfig).where(ModelConfig.name == name).returning(ModelConfig.id)
         ).all()
     if not removed:
-        raise Reject(
-            "unknown_model", f"There is no model {name!r}; `videomoments models list` has them."
-        )
+        raise Reject("unknown_model", f"No model {name!r}: see `videomoments models list`.")
     return 0
 
 

@@ -49,9 +49,7 @@ def _not_all_refused(found: list[list[Outcome]]) -> None:
         if isinstance(outcome.result, Fault) and outcome.result.code == "model_refused"
     ]
     if len(refused) == len(found):
-        raise Reject(
-            "model_refused", f"{refused[0]} Run the video with another model, or another prompt."
-        )
+        raise Reject("model_refused", f"{refused[0]} Run it with another model or prompt.")
 
 
 def _row(job: Job, asked: dict[str, Any], outcome: Outcome) -> MomentCandidate:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings
@@ -93,6 +94,21 @@ class ModelSettings(BaseSettings):
     llm_keep_days: float = Field(
         default=30, ge=0, description="How long calls are kept in `ai_requests`."
     )
+
+    @field_validator("llm_url")
+    @classmethod
+    def _web_address(cls, url: str | None) -> str | None:
+        """Refused here: a request to anything else fails as if the server were away."""
+        if not url:
+            return None
+        try:
+            parts = urlsplit(url)
+            sound = parts.scheme in ("http", "https") and bool(parts.hostname)
+        except ValueError:
+            sound = False
+        if not sound:
+            raise ValueError("must be a whole address, like http://127.0.0.1:8000/v1")
+        return url
 
     @field_validator("llm_api_key", mode="before")
     @classmethod

@@ -16,6 +16,16 @@ MAX_CHARACTERS = 500_000
 MAX_MOMENTS = 40
 Mark = Annotated[int, Field(ge=0, le=10)]
 Number = Annotated[int, Field(ge=0, le=10_000_000)]
+_PLAIN = {
+    "missing": "is missing",
+    "extra_forbidden": "was not asked for",
+    "string_type": "is no text",
+    "list_type": "is no list",
+    "int_type": "is no whole number",
+    "int_parsing": "is no whole number",
+    "int_from_float": "is no whole number",
+    "model_type": "is no JSON object",
+}
 _THOUGHT = re.compile(r"<think>.*?</think>", re.DOTALL)
 
 
@@ -160,7 +170,7 @@ def _first_problem(error: ValidationError | RecursionError) -> str:
         return "It is nested too deeply."
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg']}."[:300]
+    return f"{where} {_PLAIN.get(first['type'], 'is wrong: ' + first['msg'])}."[:300]
 
 
 def _no_number(text: str) -> Any:

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, insert
 
 from cli.doctor.checks import Check
+from cli.doctor.model_listing import list_models_of
 from cli.doctor.models import check_models
 from cli.home import Home
 from shared.cloud.google_rest import GoogleRest, NoCredentials
@@ -147,9 +148,15 @@ def test_the_key_goes_nowhere_else(tmp_path: Path) -> None:
     assert (only(found)[0], seen) == ("warning", [])
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:9/v1", "file:///etc/passwd", "http://[::1"])
-def test_an_endpoint_that_is_not_there(tmp_path: Path, url: str) -> None:
-    """Nobody listens, or it is no address of a server: a problem in one line."""
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "http://[::1"])
+def test_an_address_of_no_server_is_not_asked(url: str) -> None:
+    """A model's row may hold one; the settings take none."""
+    assert "no http:// or https://" in (list_models_of(url, None).unreachable or "")
+
+
+def test_an_endpoint_that_is_not_there(tmp_path: Path) -> None:
+    """Nobody listens: a problem in one line."""
+    url = "http://127.0.0.1:9/v1"
     state, found = only(checks(tmp_path, model="qwen", llm_url=url))
     assert state == "problem"
     assert url in found
