@@ -13,7 +13,7 @@ from cli.database import database
 from cli.explain_words import run_lines
 from cli.home import Home
 from cli.local import is_deserted
-from cli.results import file_notes, pipeline_json
+from cli.results import file_notes, pipeline_json, without_the_model
 from cli.stage_facts import stages_of
 from cli.status import pipelines_of
 from cli.tables import clock_time, location
@@ -53,6 +53,7 @@ def _lines(session: Session, video: str, deserted: bool) -> Iterator[str]:
             pipeline_json(session, identifier),
             stages_of(session, identifier),
             video,
+            notes=without_the_model(session, identifier),
             deserted=deserted,
             noted=bool(noted),
         )

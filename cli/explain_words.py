@@ -31,13 +31,14 @@ def run_lines(
     stages: Sequence[Json],
     video: str,
     *,
+    notes: Sequence[str] = (),
     deserted: bool = False,
     noted: bool = False,
 ) -> Iterator[str]:
     """One run: where it stands, what was made, what failed and why, what to do.
 
-    `deserted`: there is nobody who could be at work on it. `noted`: something was said of the
-    video's file before.
+    `notes` are about its moments. `deserted`: there is nobody who could be at work on it. `noted`:
+    something was said of the video's file before.
     """
     yield f"Run of type {pipeline['pipeline_type']} ({pipeline['identifier']})"
     if pipeline["status"] == "running":
@@ -48,6 +49,7 @@ def run_lines(
         end = ENDS.get(pipeline["status"], f"It ended as {pipeline['status']}.")
         yield f"  {end}{took}"
     yield f"  Made so far: {_made(pipeline)}."
+    yield from _indented(iter(notes))
     yield from _indented(_failure_lines(pipeline, stages, video))
     yield from _indented(_skipped_lines(stages))
     yield from _indented(_advice(pipeline, stages, video, deserted=deserted, noted=noted))
@@ -180,14 +182,19 @@ def _advice(
     elif pipeline["status"] == "running":
         yield "What to do: nothing but wait."
     elif pipeline["status"] == "completed" and not pipeline["moments"]:
-        yield (
-            "What to do: nothing, if that is as it should be. If there is speech in it, "
-            "`videomoments doctor` says what listens; `videomoments run --help` has the bounds "
-            "that moments are chosen by."
-        )
+        yield f"What to do: nothing, if that is as it should be. {_more_moments(pipeline, stages)}"
     elif pipeline["status"] == "completed":
         unless = ", unless what is said of its file above is to be mended" if noted else ""
         yield f"What to do: nothing{unless}."
+
+
+def _more_moments(pipeline: Json, stages: Sequence[Json]) -> str:
+    bounds = "`videomoments run --help` has the bounds that moments are chosen by."
+    if not (pipeline["transcript"] or {}).get("number_of_words"):
+        return f"If there is speech in it, `videomoments doctor` says what listens; {bounds}"
+    if any(stage["stage"] == "choose_moments" for stage in stages):
+        return f"Else run it again with another `--prompt` or `--model`; {bounds}"
+    return f"Else run it again with other bounds: {bounds}"
 
 
 def _can_be_retried(stage: Json) -> bool:

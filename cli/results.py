@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from shared.db.models import (
     Clip,
+    GenerationConfig,
     Moment,
     PipelineHistory,
     StageRun,
@@ -16,7 +17,9 @@ from shared.db.models import (
     Transcript,
     Video,
 )
+from shared.domain.extractive import METHOD as EXTRACTIVE
 from shared.domain.scenes import METHOD as SCENES
+from shared.pipeline.endpoints import is_extractive
 
 Json = dict[str, Any]
 TOLD = ("start_pipeline", "split_audio", "transcribe_audio", "generate_moments", "choose_moments")
@@ -135,7 +138,23 @@ def notes(session: Session, identifier: str) -> list[str]:
         seen, heard = video.video_codec is not None, video.audio_codec is not None
         by = ["scene changes"] * seen + ["loudness"] * heard
         told.append(f"No speech: moments chosen from {' and '.join(by)}.")
-    return list(dict.fromkeys(told))
+    return list(dict.fromkeys([*told, *without_the_model(session, identifier)]))
+
+
+def without_the_model(session: Session, identifier: str) -> list[str]:
+    """That moments were chosen without the model the run was asked with, where they were."""
+    pipeline, _ = _pipeline(session, identifier)
+    config = session.get(GenerationConfig, pipeline.generation_config_id)
+    if config is None or is_extractive(config.model) or config.operation_type != "generation":
+        return []
+    roots = [moment for moment in _moments(session, pipeline) if not moment.is_refined]
+    others = sum(moment.generation_model == EXTRACTIVE for moment in roots)
+    if others == 0:
+        return []
+    if others == len(roots):
+        return ["The model found no moment; these were chosen without it."]
+    number = f"{others} was" if others == 1 else f"{others} were"
+    return [f"The model found fewer moments than asked for; {number} chosen without it."]
 
 
 def _moments(session: Session, pipeline: PipelineHistory) -> list[Moment]:

@@ -19,9 +19,14 @@ from cli.requests import DELETED, Run, StageState, request_file, wait
 from shared.errors import Reject
 from shared.messages import Options, PipelineType
 from shared.pipeline.context import Context
+from shared.pipeline.endpoints import is_extractive
 from shared.settings import Settings
 
 Json = dict[str, Any]
+PROMPT_UNUSED = (
+    "The prompt is not used: it is for a language model, and none is named (--model, or "
+    "VIDEOMOMENTS_MODEL)."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,8 @@ def run(settings: Settings, request: RunRequest) -> int:
     def say(text: str) -> None:
         stderr.print(text, highlight=False, markup=False)
 
+    if request.options.prompt and is_extractive(request.options.model):
+        say(PROMPT_UNUSED)
     with (
         logged_to(settings, request.home),
         local_cloud(settings, request.home, on_notice=say, on_wait=say) as cloud,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from tests.e2e.command import SAMPLE, environment, run_json, videomoments
-from tests.llm_server import form_of, good, llm_server
+from tests.llm_server import Reply, form_of, good, llm_server
 
 
 def test_a_model_finds_the_moments_of_the_sample(tmp_path: Path) -> None:
@@ -62,3 +63,25 @@ def test_a_model_nobody_knows_is_one_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "unknown" not in done.stdout
     assert "VIDEOMOMENTS_LLM_URL" in done.stderr
+
+
+def test_a_model_that_finds_nothing_is_told_of(tmp_path: Path) -> None:
+    """The moments chosen without it are not taken for its answer, by `run` nor by `explain`."""
+    here = ("--data", tmp_path)
+    with llm_server(lambda request: Reply(json.dumps({"moments": []}))) as server:
+        env = environment(llm_url=server.url, llm_score="false", llm_refine="false")
+        asked = ("--model", "x", "--prompt", "the funny parts")
+        done = videomoments("run", SAMPLE, *asked, *here, env=env)
+    told = "The model found no moment; these were chosen without it."
+    assert told in done.stdout
+    (video,) = set(re.findall(r"three-topics-[0-9a-f]{10}", done.stdout))
+    assert told in videomoments("explain", video, *here).stdout
+
+
+def test_a_prompt_without_a_model_is_told_of(tmp_path: Path) -> None:
+    """One line says that it counts for nothing, and the run goes on."""
+    here = ("--data", tmp_path, "--pipeline-type", "moments_only")
+    done = videomoments("run", SAMPLE, "--prompt", "the funny parts", *here, env=environment())
+    assert done.returncode == 0
+    assert done.stderr.count("The prompt is not used") == 1
+    assert "model found" not in done.stdout

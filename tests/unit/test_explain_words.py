@@ -197,8 +197,16 @@ def test_what_was_tried_too_often_is_told_by_its_cause(
 
 
 def test_a_completed_run_without_moments_says_where_to_look() -> None:
-    """Silence may be right, or an engine that hears nothing."""
-    assert "what listens" in said(run("completed", moments=[]))
+    """Silence may be right, or an engine that hears nothing; of speech, another prompt finds more.
+
+    What listens is no question where hundreds of words were heard.
+    """
+    silent = {"number_of_words": 0}
+    assert "what listens" in said(run("completed", moments=[], transcript=silent))
+    heard = run("completed", moments=[])
+    assert "what listens" not in said(heard)
+    assert "with other bounds" in said(heard)
+    assert "another `--prompt`" in said(heard, step("skipped", "choose_moments"))
     assert said(run("completed")).endswith("What to do: nothing.")
 
 
@@ -209,3 +217,9 @@ def test_what_is_said_of_the_file_is_not_called_nothing_to_do() -> None:
         lines[-1] == "  What to do: nothing, unless what is said of its file above is to be mended."
     )
     assert said(run("completed")).endswith("What to do: nothing.")
+
+
+def test_what_is_to_be_said_of_the_moments_is_said() -> None:
+    """Beside what was made."""
+    lines = list(run_lines(run("completed"), [], VIDEO, notes=["Chosen without it."]))
+    assert lines[3] == "  Chosen without it."
