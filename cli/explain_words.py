@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from textwrap import shorten
 from typing import Any
 
+from cli.explain_advice import advice
 from cli.explain_causes import cause_of, step_words, without_types
 from cli.quantities import count_words, time_words
 from cli.tables import clock_time
@@ -23,7 +24,6 @@ ENDS = {
     "of its own.",
     "source_gone": "It was given up, because its file was deleted or moved before it was done.",
 }
-STALLED_SECONDS = 300.0
 
 
 def run_lines(
@@ -52,7 +52,7 @@ def run_lines(
     yield from _indented(iter(notes))
     yield from _indented(_failure_lines(pipeline, stages, video))
     yield from _indented(_skipped_lines(stages))
-    yield from _indented(_advice(pipeline, stages, video, deserted=deserted, noted=noted))
+    yield from _indented(advice(pipeline, stages, video, deserted=deserted, noted=noted))
 
 
 def _indented(lines: Iterator[str]) -> Iterator[str]:
@@ -161,56 +161,6 @@ def _skipped_lines(stages: Sequence[Json]) -> Iterator[str]:
     yield from reasons
     if left_out:
         yield f"Not begun because of that: {', '.join(map(step_words, left_out))}."
-
-
-def _advice(
-    pipeline: Json, stages: Sequence[Json], video: str, *, deserted: bool, noted: bool
-) -> Iterator[str]:
-    if pipeline["status"] in {"failed", "partial"}:
-        if any(_can_be_retried(stage) for stage in stages):
-            yield f"Then: videomoments retry {video}   (does again only what failed)"
-    elif pipeline["status"] == "running" and deserted:
-        yield (
-            "What to do: nobody is at work on it. Give the `videomoments run` command again, or "
-            "start `videomoments dev`: it goes on where it stopped."
-        )
-    elif pipeline["status"] == "running" and _is_stalled(stages):
-        yield (
-            "Nobody has worked on it for a while: `videomoments doctor` says what is wrong, of a "
-            "deployment with `--cloud`."
-        )
-    elif pipeline["status"] == "running":
-        yield "What to do: nothing but wait."
-    elif pipeline["status"] == "completed" and not pipeline["moments"]:
-        yield f"What to do: nothing, if that is as it should be. {_more_moments(pipeline, stages)}"
-    elif pipeline["status"] == "completed":
-        unless = ", unless what is said of its file above is to be mended" if noted else ""
-        yield f"What to do: nothing{unless}."
-
-
-def _more_moments(pipeline: Json, stages: Sequence[Json]) -> str:
-    bounds = "`videomoments run --help` has the bounds that moments are chosen by."
-    if not (pipeline["transcript"] or {}).get("number_of_words"):
-        return f"If there is speech in it, `videomoments doctor` says what listens; {bounds}"
-    if any(stage["stage"] == "choose_moments" for stage in stages):
-        return f"Else run it again with another `--prompt` or `--model`; {bounds}"
-    return f"Else run it again with other bounds: {bounds}"
-
-
-def _can_be_retried(stage: Json) -> bool:
-    failed = stage["status"] == "failed"
-    return failed and "videomoments retry" in remedy_of(stage["error_code"] or "")
-
-
-def _is_stalled(stages: Sequence[Json]) -> bool:
-    alive = any(
-        stage["status"] == "running" and (stage["lease_seconds_left"] or 0) > -STALLED_SECONDS
-        for stage in stages
-    )
-    overdue = all(
-        stage["waited_seconds"] > STALLED_SECONDS for stage in stages if stage["status"] == "queued"
-    )
-    return not alive and overdue
 
 
 def _sentence(text: str) -> str:
