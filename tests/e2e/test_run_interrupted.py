@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +14,18 @@ import pytest
 
 from tests.e2e.command import SAMPLE, command, environment, videomoments
 
+# What a shell starts in the background ignores Ctrl-C, and so does all that is started by it.
+INTERRUPTIBLE = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
+
 
 @contextmanager
 def listening(data: Path, env: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
     """A run of the sample, at the moment it begins to listen."""
     process = subprocess.Popen(
-        command("run", SAMPLE, "--data", data),
+        [sys.executable, "-c", INTERRUPTIBLE, *command("run", SAMPLE, "--data", data)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
