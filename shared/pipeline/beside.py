@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import PurePosixPath
 
 from shared.errors import ObjectMissing
 from shared.pipeline.admission import not_a_source
-from shared.storage.protocol import Storage
+from shared.storage.protocol import ObjectStat, Storage
 from shared.storage.urls import join_url, split_url
 
 SUFFIXES = (".srt", ".vtt")
@@ -18,26 +19,16 @@ def beside(url: str, suffix: str) -> str:
     return join_url(scheme, bucket, str(PurePosixPath(name).with_suffix(suffix)))
 
 
-def own_subtitles(storage: Storage, url: str) -> list[str]:
+def own_subtitles(storage: Storage, url: str) -> list[ObjectStat]:
     """The subtitles there are beside that video; [] where another's object may have them as well.
 
     `talk.srt` belongs to `talk.mp4` and to `talk.mov` alike.
     """
     bare = beside(url, "")
-    there = [stat.url for stat in storage.list(f"{bare}.") if beside(stat.url, "") == bare]
-    if bare != url and _is_there(storage, bare):
-        there.append(bare)
-    others = [found for found in there if found != url and not_a_source(found) is None]
-    return [] if others else [found for found in there if found in _names(url)]
-
-
-def _names(url: str) -> set[str]:
-    return {beside(url, suffix) for suffix in SUFFIXES}
-
-
-def _is_there(storage: Storage, url: str) -> bool:
-    try:
-        storage.stat(url)
-    except ObjectMissing:
-        return False
-    return True
+    there = [stat for stat in storage.list(f"{bare}.") if beside(stat.url, "") == bare]
+    if bare != url:
+        with suppress(ObjectMissing):
+            there.append(storage.stat(bare))
+    others = [found for found in there if found.url != url and not_a_source(found.url) is None]
+    names = {beside(url, suffix) for suffix in SUFFIXES}
+    return [] if others else [found for found in there if found.url in names]

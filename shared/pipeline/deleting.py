@@ -35,7 +35,7 @@ from shared.db.deletions import (
 from shared.db.models import Clip, Deletion, PipelineHistory, Thumbnail, Video
 from shared.db.videos import unknown_video
 from shared.domain.names import derived_folders
-from shared.errors import ObjectMissing, Reject
+from shared.errors import ObjectChanged, ObjectMissing, Reject
 from shared.pipeline.admission import identifier_of
 from shared.pipeline.beside import own_subtitles
 from shared.pipeline.collecting import own_objects
@@ -187,11 +187,15 @@ def _delete_source(context: Context, video: str) -> tuple[bool, int]:
     if not stone.with_source:
         return False, 0
     storage, url = context.storage, stone.source_url
-    with contextlib.suppress(ObjectMissing):
-        if identifier_of(storage.stat(url)) == video:
-            subtitles = sum(storage.delete(own) for own in own_subtitles(storage, url))
-            return storage.delete(url), subtitles
-    return False, 0
+    subtitles = 0
+    with contextlib.suppress(ObjectMissing, ObjectChanged):
+        source = storage.stat(url)
+        if identifier_of(source) == video:
+            for own in own_subtitles(storage, url):
+                with contextlib.suppress(ObjectChanged):
+                    subtitles += storage.delete(own.url, generation=own.generation)
+            return storage.delete(url, generation=source.generation), subtitles
+    return False, subtitles
 
 
 def _end(context: Context, video: str) -> None:

@@ -96,8 +96,15 @@ class FolderStorage:
         with self.open(source_url) as source:
             return self._put(source, target_url, only_if_absent=False)
 
-    def delete(self, url: str) -> bool:
+    def delete(self, url: str, *, generation: str | None = None) -> bool:
         """See `Storage`. Folders left empty go too: an object store has none."""
+        if generation is not None:
+            try:
+                there = self.stat(url).generation
+            except ObjectMissing:
+                return False
+            if there != generation:
+                raise ObjectChanged(url, generation, there)
         return self._writer.remove(self._path(url), self._split(url)[0])
 
     def signed_read_url(self, url: str, *, expires_seconds: int) -> str:

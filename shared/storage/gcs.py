@@ -148,13 +148,18 @@ class GcsStorage:
             raise ObjectChanged(source_url, str(source.generation)) from None
         return _stat_of(target)
 
-    def delete(self, url: str) -> bool:
+    def delete(self, url: str, *, generation: str | None = None) -> bool:
         """See `Storage`."""
+        from google.api_core.exceptions import PreconditionFailed
+
+        expected = int(generation) if generation is not None else None
         try:
             with translated(url):
-                self._blob(url).delete(**self._call)
+                self._blob(url).delete(if_generation_match=expected, **self._call)
         except ObjectMissing:
             return False
+        except PreconditionFailed:
+            raise ObjectChanged(url, str(generation)) from None
         return True
 
     def signed_read_url(self, url: str, *, expires_seconds: int) -> str:

@@ -62,8 +62,8 @@ class Storage(Protocol):
         """Copy within one store. Raises `ObjectMissing`."""
         ...
 
-    def delete(self, url: str) -> bool:
-        """False when there was nothing to delete."""
+    def delete(self, url: str, *, generation: str | None = None) -> bool:
+        """False when there was nothing to delete. Raises `ObjectChanged` for another generation."""
         ...
 
     def signed_read_url(self, url: str, *, expires_seconds: int) -> str:

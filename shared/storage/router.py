@@ -89,10 +89,10 @@ class StorageRouter:
         with self._span("copy", source_url):
             return store.copy(source_url, target_url)
 
-    def delete(self, url: str) -> bool:
+    def delete(self, url: str, *, generation: str | None = None) -> bool:
         """See `Storage`."""
         with self._span("delete", url):
-            return self.store_of(url).delete(url)
+            return self.store_of(url).delete(url, generation=generation)
 
     def signed_read_url(self, url: str, *, expires_seconds: int) -> str:
         """See `Storage`."""

@@ -122,14 +122,17 @@ class S3Storage:
             stat, url=target_url, generation=written.generation, updated_at=made["LastModified"]
         )
 
-    def delete(self, url: str) -> bool:
+    def delete(self, url: str, *, generation: str | None = None) -> bool:
         """See `Storage`. Where there are versions, older ones are kept."""
         try:
-            self._head(url)
+            _, version = self._head(url)
+            if generation is not None and not version.matches(generation):
+                raise ObjectChanged(url, generation, version.generation)
+            condition = {"IfMatch": version.etag} if generation is not None else {}
+            with translated(url):
+                self._client.delete_object(**_target(url), **condition)
         except ObjectMissing:
             return False
-        with translated(url):
-            self._client.delete_object(**_target(url))
         return True
 
     def signed_read_url(self, url: str, *, expires_seconds: int) -> str:

@@ -38,6 +38,17 @@ def test_only_if_absent_is_enforced_by_the_store(
         put(backend, tmp_path, "once", b"second", only_if_absent=True)
 
 
+def test_only_the_generation_that_is_meant_is_deleted(backend: Backend, tmp_path: Path) -> None:
+    """What was overwritten since stays, and is said to have changed; a missing one is none."""
+    first = put(backend, tmp_path, "meant", b"first")
+    second = put(backend, tmp_path, "meant", b"the second")
+    with backend.has("write preconditions"), pytest.raises(ObjectChanged):
+        backend.storage.delete(first.url, generation=first.generation)
+    assert backend.storage.stat(second.url) == second
+    assert backend.storage.delete(second.url, generation=second.generation)
+    assert not backend.storage.delete(second.url, generation=second.generation)
+
+
 def test_concurrent_writers(backend: Backend, tmp_path: Path) -> None:
     """Of eight writers at once, one wins whole; those who read meanwhile see nothing torn."""
     contents = [bytes([65 + n]) * 200_000 for n in range(8)]

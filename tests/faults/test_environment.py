@@ -57,9 +57,9 @@ class ShakyStorage(FolderStorage):
         self._shake("list", prefix_url)
         return super().list(prefix_url)
 
-    def delete(self, url: str) -> bool:
+    def delete(self, url: str, *, generation: str | None = None) -> bool:
         self._shake("delete", url)
-        return super().delete(url)
+        return super().delete(url, generation=generation)
 
 
 @sizes(quick=3, full=100)

@@ -35,9 +35,9 @@ if what == "commit":
     event.listen(world.engine, "commit", reached)
 else:
     delete = world.storage.delete
-    def counted(url):
+    def counted(url, **options):
         reached()
-        return delete(url)
+        return delete(url, **options)
     world.storage.delete = counted
 delete_video(world.context, video, with_source=True)
 print("reached the end")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -77,10 +78,10 @@ def test_what_cannot_be_deleted_holds_up_nothing_else(
         interrupted(world, video, "delete", monkeypatch)
     delete = world.storage.delete
 
-    def refuse(url: str) -> bool:
+    def refuse(url: str, **options: Any) -> bool:
         if f"/{stuck}/" in url:
             raise PermissionError("not yours")
-        return delete(url)
+        return delete(url, **options)
 
     with monkeypatch.context() as here:
         here.setattr(world.storage, "delete", refuse)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from shared.pipeline import deleting
+from shared.pipeline.beside import own_subtitles
 from shared.pipeline.deleting import delete_video
 from shared.pipeline.sweeping import sweep
+from shared.storage.protocol import ObjectStat, Storage
 from tests.integration.test_deleting import drop, uploads
 from tests.integration.test_deleting_resumed import interrupted
 from tests.pipelines import World
@@ -87,10 +91,10 @@ def test_killed_between_the_two_the_source_is_still_there(
     put(world, tmp_path, "talk.srt")
     delete = world.storage.delete
 
-    def stops_at_the_source(url: str) -> bool:
+    def stops_at_the_source(url: str, **options: Any) -> bool:
         if url.endswith("/talk.mp4"):
             raise PermissionError("killed")
-        return delete(url)
+        return delete(url, **options)
 
     with monkeypatch.context() as here:
         here.setattr(world.storage, "delete", stops_at_the_source)
@@ -99,3 +103,21 @@ def test_killed_between_the_two_the_source_is_still_there(
     assert left(world) == ["talk.mp4"]
     assert delete_video(world.context, video, with_source=True).source
     assert left(world) == []
+
+
+@pytest.mark.parametrize("name", ["talk.mp4", "talk.srt"])
+def test_what_is_uploaded_anew_at_the_last_moment_stays(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Overwritten after it was looked at: the newer film, or newer subtitles, alone are kept."""
+    video = drop(world, tmp_path)
+    put(world, tmp_path, "talk.srt")
+
+    def overwritten(storage: Storage, url: str) -> list[ObjectStat]:
+        found = own_subtitles(storage, url)
+        put(world, tmp_path, name)
+        return found
+
+    monkeypatch.setattr(deleting, "own_subtitles", overwritten)
+    assert delete_video(world.context, video, with_source=True).source == (name == "talk.srt")
+    assert left(world) == [name]
