@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import threading
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import RawIOBase
 from pathlib import Path
+from typing import BinaryIO
 
 from shared.errors import ObjectExists, Reject, StorageUnavailable
 from shared.storage.saving import pour
@@ -26,7 +28,6 @@ class FolderWriter:
         self._incoming = root / ".incoming"
         self._lock = threading.Lock()
         self._last_ns = 0
-        self._swept = False
 
     def put(
         self, source: RawIOBase, target: Path, url: str, *, only_if_absent: bool
@@ -35,7 +36,8 @@ class FolderWriter:
 
         Returns the status of the file written, even if another one took its place since.
         """
-        with self._temporary() as temporary, temporary.open("xb") as file:
+        self._remove_abandoned()
+        with self._temporary() as (temporary, file):
             pour(source, file)
             file.flush()
             moment = self._next_ns()
@@ -76,24 +78,23 @@ class FolderWriter:
         raise StorageUnavailable(url, "its folder vanished again and again while it was written")
 
     @contextmanager
-    def _temporary(self) -> Iterator[Path]:
+    def _temporary(self) -> Iterator[tuple[Path, BinaryIO]]:
+        """A new file, held until the block is left, and gone then where it still is."""
         self._incoming.mkdir(parents=True, exist_ok=True)
-        self._sweep_once()
-        path = self._incoming / secrets.token_hex(8)
-        try:
-            yield path
-        finally:
-            path.unlink(missing_ok=True)
+        while True:
+            path = self._incoming / secrets.token_hex(8)
+            with path.open("xb") as file:
+                try:
+                    if _is_ours(file):
+                        return (yield path, file)
+                finally:
+                    path.unlink(missing_ok=True)
 
-    def _sweep_once(self) -> None:
-        """Remove what processes that were killed left behind."""
-        with self._lock:
-            if self._swept:
-                return
-            self._swept = True
-        for left in self._incoming.iterdir():
-            with suppress(OSError):
-                if time.time() - left.stat().st_mtime > _STALE_SECONDS:
+    def _remove_abandoned(self) -> None:
+        """Remove what processes that were killed left behind: nobody holds it any more."""
+        for left in self._incoming.glob("*"):
+            with suppress(OSError), left.open("r+b") as file:
+                if _is_stale(file) or _hold(file):
                     left.unlink()
 
     def _next_ns(self) -> int:
@@ -101,6 +102,28 @@ class FolderWriter:
         with self._lock:
             self._last_ns = max(time.time_ns(), self._last_ns + 1)
             return self._last_ns
+
+
+def _hold(file: BinaryIO) -> bool:
+    """Whether nobody else holds it. The kernel lets go of it for a process that is killed."""
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_ours(file: BinaryIO) -> bool:
+    """False when another process took the new file for an abandoned one before it was held."""
+    try:
+        held = _hold(file)
+    except OSError:
+        return True  # a file system without locks
+    return held and os.fstat(file.fileno()).st_nlink > 0
+
+
+def _is_stale(file: BinaryIO) -> bool:
+    return time.time() - os.fstat(file.fileno()).st_mtime > _STALE_SECONDS
 
 
 def _in_the_way(target: Path) -> Reject:

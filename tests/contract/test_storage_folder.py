@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import time
 from collections.abc import Iterator
@@ -136,7 +138,22 @@ def test_generations_when_the_clock_stands_still(
 
 
 def test_what_a_killed_upload_left_is_removed(root: Path, tmp_path: Path) -> None:
-    """Files half written a day ago go at the next upload; younger ones may be under way."""
+    """What nobody holds goes at the next upload, of whatever age; what is being written stays."""
+    source = tmp_path / "source"
+    source.write_bytes(b"x")
+    incoming = root / ".incoming"
+    incoming.mkdir()
+    (incoming / "abandoned").write_bytes(b"half")
+    with (incoming / "under way").open("xb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        FolderStorage(root).upload(source, folder_url(root, "uploads") + "/talk")
+        assert [path.name for path in incoming.iterdir()] == ["under way"]
+
+
+def test_without_locks_what_is_left_goes_after_a_day(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the file system knows no locks, files half written a day ago are abandoned."""
     source = tmp_path / "source"
     source.write_bytes(b"x")
     incoming = root / ".incoming"
@@ -144,8 +161,37 @@ def test_what_a_killed_upload_left_is_removed(root: Path, tmp_path: Path) -> Non
     for name, age in (("old", 90_000), ("young", 60)):
         (incoming / name).write_bytes(b"half")
         os.utime(incoming / name, (time.time() - age, time.time() - age))
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
     FolderStorage(root).upload(source, folder_url(root, "uploads") + "/talk")
     assert [path.name for path in incoming.iterdir()] == ["young"]
+
+
+def test_a_file_taken_for_abandoned_is_begun_anew(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Removed by another process before it was held: the upload is there all the same."""
+    source = tmp_path / "source"
+    source.write_bytes(b"x")
+    lock = fcntl.flock
+    removed: list[Path] = []
+
+    def raced(file: int, how: int) -> None:
+        if not removed:
+            removed.extend((root / ".incoming").iterdir())
+            removed[0].unlink()
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", raced)
+    url = folder_url(root, "uploads") + "/talk"
+    storage = FolderStorage(root)
+    storage.upload(source, url)
+    assert removed
+    assert storage.stat(url).size_bytes == 1
+    assert not list((root / ".incoming").iterdir())
 
 
 def test_empty_folders_go_with_their_last_object(
