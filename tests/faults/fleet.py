@@ -7,6 +7,7 @@ import queue
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from multiprocessing.connection import Connection
@@ -19,7 +20,7 @@ import psutil
 from shared.errors import PublishFailed
 from shared.messaging.delivery import Outcome
 from tests.faults.sabotage import Fault
-from tests.faults.worker import Push, WorkerSpec, serve
+from tests.faults.worker import Answer, Push, WorkerSpec, serve
 from tests.faults.world import FaultWorld
 
 WAIT_SECONDS = 60
@@ -45,6 +46,7 @@ class Worker:
 
     def __init__(self, spec: WorkerSpec, world: FaultWorld) -> None:
         self.spec = spec
+        self.reached: Counter[tuple[str, str]] = Counter()
         self._world = world
         self._pipe: Connection
         self._process: BaseProcess
@@ -58,14 +60,16 @@ class Worker:
         theirs.close()
 
     def push(self, push: Push) -> Outcome:
-        """Deliver, and publish what it publishes meanwhile."""
+        """Deliver, and publish what it publishes meanwhile. `reached` are the delivery's points."""
+        self.reached = Counter()
         try:
             self._pipe.send(push)
-            while not isinstance(said := self._pipe.recv(), Outcome):
+            while not isinstance(said := self._pipe.recv(), Answer):
                 self._pipe.send(self._published(said))
         except OSError as error:
             raise EOFError from error
-        return said
+        self.reached = said.reached
+        return said.outcome
 
     def _published(self, messages: list[object]) -> bool:
         try:
@@ -101,13 +105,18 @@ class Worker:
 
 
 class Fleet:
-    """So many workers, any of which takes a delivery. `fault` befalls one that comes to it."""
+    """So many workers, any of which takes a delivery. `fault` befalls one that comes to it.
+
+    `reached` counts the points that functions came to in deliveries nobody died at.
+    """
 
     def __init__(self, world: FaultWorld, spec: WorkerSpec, size: int) -> None:
         self.fault: Fault | None = None
         self.deaths = 0
+        self.reached: Counter[tuple[str, str]] = Counter()
         self._world = world
         self._lock = threading.Lock()
+        self._noting = threading.Lock()
         self.workers = [
             Worker(replace(spec, work=spec.work / str(number)), world) for number in range(size)
         ]
@@ -138,10 +147,19 @@ class Fleet:
 
         return receive
 
+    def _note(self, reached: Counter[tuple[str, str]]) -> None:
+        with self._noting:
+            self.reached.update(reached)
+            if self.fault is not None:
+                passed = reached[self.fault.function, self.fault.point]
+                self.fault = replace(self.fault, skip=self.fault.skip - passed)
+
     def _carry(self, push: Push) -> Outcome:
         worker = self._idle.get(timeout=WAIT_SECONDS)
         try:
-            return worker.push(push)
+            outcome = worker.push(push)
+            self._note(worker.reached)
+            return outcome
         except EOFError:
             self.deaths += 1
             self.fault = None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import time
+import threading
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,62 +15,44 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from shared.media.process import Child
 from shared.pipeline import finishing
 from shared.pipeline import job as jobs
 from shared.pipeline.heartbeat import Heartbeat
+from shared.storage import folder_writing, saving
 from shared.storage.folder import FolderStorage
 from shared.storage.folder_reader import FolderReader
 from shared.storage.protocol import ObjectStat
+from tests.faults.children import watch_children
 
 AFTER_CLAIM = "after claim"
 DURING_DOWNLOAD = "during download"
-MID_FFMPEG = "mid-ffmpeg"
+DURING_UPLOAD = "during upload"
 AFTER_UPLOAD = "after upload"
 BEFORE_COMMIT = "before commit"
 AFTER_COMMIT = "after commit"
+# Those that finish no stage: of the admission, the claim, a failure, the clean-up.
+BEFORE_OTHER_COMMIT = "before another commit"
+AFTER_OTHER_COMMIT = "after another commit"
+AFTER_PUBLISH = "after publish"
+BEFORE_DELETION = "before deletion"
 BEFORE_ACK = "before ack"
-ALL_POINTS = (
-    AFTER_CLAIM,
-    DURING_DOWNLOAD,
-    MID_FFMPEG,
-    AFTER_UPLOAD,
-    BEFORE_COMMIT,
-    AFTER_COMMIT,
-    BEFORE_ACK,
-)
+IN_CHILD = "in child "
 
-_EVERYWHERE = (AFTER_CLAIM, BEFORE_COMMIT, AFTER_COMMIT, BEFORE_ACK)
-_READING = (*_EVERYWHERE, DURING_DOWNLOAD)
-_MAKING = (*_READING, MID_FFMPEG, AFTER_UPLOAD)
-# Every point that the function has.
-POINTS = {
-    "start_pipeline": _EVERYWHERE,
-    "probe_video": (*_READING, MID_FFMPEG),
-    "split_audio": _MAKING,
-    "transcribe_audio": _READING,
-    "generate_moments": _EVERYWHERE,
-    "generate_window": _EVERYWHERE,
-    "choose_moments": _EVERYWHERE,
-    "refine_moments": _EVERYWHERE,
-    "score_moments": _EVERYWHERE,
-    "cut_clip": _MAKING,
-    "make_thumbnail": _MAKING,
-    "sweep": _EVERYWHERE,
-    "record_failure": _EVERYWHERE,
-}
-# Its delivery claims nothing: the first point is its beginning.
+# Their deliveries claim nothing: the first point is their beginning.
 TASKS = ("sweep", "record_failure")
-_INTO_FFMPEG_SECONDS = 0.03
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens once, when that function comes to that point: SIGKILL or SIGSTOP."""
+    """What happens once, when that function comes to that point: SIGKILL or SIGSTOP.
+
+    `skip`: how often it comes there unharmed before.
+    """
 
     function: str
     point: str
     signal: signal.Signals = signal.SIGKILL
+    skip: int = 0
 
 
 def signal_itself(fault: Fault) -> None:
@@ -78,75 +61,95 @@ def signal_itself(fault: Fault) -> None:
 
 
 class Saboteur:
-    """Watches every point of its process through `patch`; strikes where `fault` says, once."""
+    """Watches every point of its process until it is closed; strikes where `fault` says, once.
+
+    `reached` counts the points that the functions came to.
+    """
 
     def __init__(
         self, patch: pytest.MonkeyPatch, strike: Callable[[Fault], None] = signal_itself
     ) -> None:
         self.fault: Fault | None = None
         self.at_work: str | None = None
+        self.reached: Counter[tuple[str, str]] = Counter()
         self._patch = patch
         self._strike = strike
-        self._watch_leases_and_commits()
-        self._watch_media()
+        self._watch_leases()
+        self._watch_uploads()
+        watch_children(
+            patch,
+            lambda operation: self._is_next(IN_CHILD + operation),
+            lambda operation, _: self.reach(IN_CHILD + operation),
+        )
+        self._listeners = {"before_commit": self._before_commit, "after_commit": self._after_commit}
+        for name, listener in self._listeners.items():
+            event.listen(Session, name, listener)
+
+    def close(self) -> None:
+        """Watch no commits any more; the rest ends with the patch."""
+        for name, listener in self._listeners.items():
+            event.remove(Session, name, listener)
 
     def reach(self, point: str) -> None:
         """Strike, if that is the point."""
+        if self.at_work is None:
+            return
+        self.reached[self.at_work, point] += 1
         fault = self.fault
         if fault is None or (fault.function, fault.point) != (self.at_work, point):
+            return
+        if fault.skip:
+            self.fault = replace(fault, skip=fault.skip - 1)
             return
         self.fault = None
         self._strike(fault)
 
-    def _watch_leases_and_commits(self) -> None:
+    def _is_next(self, point: str) -> bool:
+        fault = self.fault
+        return fault is not None and (fault.function, fault.point, fault.skip) == (
+            self.at_work,
+            point,
+            0,
+        )
+
+    def _watch_leases(self) -> None:
+        begin = Heartbeat.__enter__
+
+        def begun(heartbeat: Heartbeat) -> Heartbeat:
+            # Before its thread is there: an error that ends a process would leave it behind here.
+            self.reach(AFTER_CLAIM)
+            return begin(heartbeat)
+
+        self._patch.setattr(Heartbeat, "__enter__", begun)
+
         def watched_finish(session: Session, *rest: Any) -> Any:
-            event.listen(session, "before_commit", lambda _: self.reach(BEFORE_COMMIT))
-            event.listen(session, "after_commit", lambda _: self.reach(AFTER_COMMIT))
+            session.info["finishes"] = True
             return finishing.begin_finish(session, *rest)
 
         self._patch.setattr(jobs, "begin_finish", watched_finish)
-        # Before its thread is there: an error that ends a process would leave it behind here.
-        self._before(Heartbeat, "__enter__", lambda: self.reach(AFTER_CLAIM))
 
-    def watch_tasks(self) -> None:
-        """Watch every commit of what has no ledger row, too, for as long as the process lives."""
-        for name, point in (("before_commit", BEFORE_COMMIT), ("after_commit", AFTER_COMMIT)):
-            event.listen(Session, name, lambda _, point=point: self._reach_in_task(point))
+    def _before_commit(self, session: Session) -> None:
+        self._reach_commit(session, BEFORE_COMMIT, BEFORE_OTHER_COMMIT)
 
-    def _reach_in_task(self, point: str) -> None:
-        if self.at_work in TASKS:
-            self.reach(point)
+    def _after_commit(self, session: Session) -> None:
+        self._reach_commit(session, AFTER_COMMIT, AFTER_OTHER_COMMIT)
 
-    def _before(self, owner: type, name: str, first: Callable[[], None]) -> None:
-        original = getattr(owner, name)
+    def _reach_commit(self, session: Session, of_its_own: str, other: str) -> None:
+        # The heartbeat's are at any time.
+        if threading.current_thread() is threading.main_thread():
+            finishes = "finishes" in session.info or self.at_work in TASKS
+            self.reach(of_its_own if finishes else other)
 
-        def wrapped(this: Any, *rest: Any) -> Any:
-            first()
-            return original(this, *rest)
+    def _watch_uploads(self) -> None:
+        def poured(*arguments: Any) -> None:
+            saving.pour(*arguments)
+            self.reach(DURING_UPLOAD)
 
-        self._patch.setattr(owner, name, wrapped)
-
-    def _after(self, owner: type, name: str, then: Callable[[], None]) -> None:
-        original = getattr(owner, name)
-
-        def wrapped(this: Any, *rest: Any) -> Any:
-            result = original(this, *rest)
-            then()
-            return result
-
-        self._patch.setattr(owner, name, wrapped)
-
-    def _watch_media(self) -> None:
-        def into_it() -> None:
-            if self.fault is not None and self.fault.point == MID_FFMPEG:
-                time.sleep(_INTO_FFMPEG_SECONDS)
-            self.reach(MID_FFMPEG)
-
-        self._after(Child, "__enter__", into_it)
+        self._patch.setattr(folder_writing, "pour", poured)
 
 
 class SabotagedFolder(FolderStorage):
-    """A folder that is struck at uploads, and at downloads where it is `remote`.
+    """A folder that is struck at uploads, deletions, and at downloads where it is `remote`.
 
     A remote one can only be read by ranges and downloads, like a bucket in the cloud.
     """
@@ -175,6 +178,11 @@ class SabotagedFolder(FolderStorage):
         stat = super().upload(path, url, **options)
         self._saboteur.reach(AFTER_UPLOAD)
         return stat
+
+    def delete(self, url: str, *, generation: str | None = None) -> bool:
+        """As the folder's; struck before."""
+        self._saboteur.reach(BEFORE_DELETION)
+        return super().delete(url, generation=generation)
 
     def local_path(self, url: str) -> Path | None:
         """None where it is not on this machine."""

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import wave
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import av
 
 from shared.domain.transcript import Segment, Transcript, Word
-from shared.errors import MediaError, Reject
-from shared.media.probe import probe
-from shared.media.runner import Limits
-from shared.media.source import LocalInput
 from tests.faults.fake_media import SENTENCES
 from tests.media_factory import make_video
+from tests.media_scenes import make_scenes
 
 SENTENCE_SECONDS = 7.0
-PROBE_SECONDS = 30
 
 
-def tiny_video(folder: Path) -> Path:
-    """Fourteen seconds of two sentences, with a keyframe every second."""
+def tiny_video(folder: Path, *, seconds: float = 14) -> Path:
+    """Two sentences of seven seconds, with a keyframe every second."""
     path = folder / "tiny.mp4"
     if not path.exists():
-        make_video(path, seconds=14, size=(96, 54), rate=10, gop_frames=10, faststart=True)
+        make_video(path, seconds=seconds, size=(96, 54), rate=10, gop_frames=10, faststart=True)
     return path
 
 
+def silent_film(folder: Path) -> Path:
+    """Four scenes in 45 seconds, in digital silence."""
+    return make_scenes(folder / "silent.mp4", sound="0")
+
+
 class FixedSpeech:
-    """Hears one known sentence every seven seconds."""
+    """Hears one known sentence every seven seconds, and nothing in digital silence."""
 
     name = "fixed"
 
@@ -39,9 +44,10 @@ class FixedSpeech:
         """As many sentences as the real slice is long."""
         with wave.open(str(wav_path)) as sound:
             seconds = sound.getnframes() / sound.getframerate()
+            silent = not any(sound.readframes(sound.getnframes()))
         words: list[Word] = []
         segments: list[Segment] = []
-        for number in range(int((seconds + 0.5) // SENTENCE_SECONDS)):
+        for number in range(0 if silent else int((seconds + 0.5) // SENTENCE_SECONDS)):
             start = number * SENTENCE_SECONDS
             said = SENTENCES[number % len(SENTENCES)].split()
             step = (SENTENCE_SECONDS - 1) / len(said)
@@ -53,13 +59,29 @@ class FixedSpeech:
 
 
 def what_is_wrong(path: Path) -> str | None:
-    """None for a clip with picture and sound, or a JPEG."""
-    if path.suffix == ".jpg":
-        return None if path.read_bytes()[:3] == b"\xff\xd8\xff" else "no JPEG"
+    """None for a clip with picture and sound, or a JPEG, that can be decoded to its end."""
     try:
-        info = probe(LocalInput(path), limits=Limits(), deadline_seconds=PROBE_SECONDS)
-    except (Reject, MediaError) as error:
+        with av.open(str(path)) as media:
+            lengths = {
+                stream.type: max(frame.time or 0.0 for frame in _frames(media, stream))
+                for stream in media.streams
+            }
+    except (av.FFmpegError, OSError, ValueError) as error:
         return str(error)
-    if info.video is None or info.audio is None:
+    if path.suffix == ".jpg":
+        return None if lengths.keys() == {"video"} else "no picture"
+    if lengths.keys() != {"video", "audio"}:
         return "no picture or no sound"
-    return None if info.duration_seconds > 1 else "too short"
+    return None if min(lengths.values()) > 1 else "too short"
+
+
+def _frames(media: Any, stream: Any) -> Iterator[Any]:
+    media.seek(0)
+    yield from media.decode(stream)
+
+
+def no_film(folder: Path) -> Path:
+    """A file that is none, for all its name."""
+    path = folder / "damaged.mp4"
+    path.write_bytes(b"no film at all " * 1000)
+    return path

@@ -1,102 +1,162 @@
-"""Number 4: `kill -9` of a worker process at seven points of every function."""
+"""Number 4: `kill -9` of a worker process at every point of every function."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from shared.messages import PipelineRequested, SweepRequested
-from shared.messaging.protocol import Outgoing
+from functions.main import TOPOLOGY
+from shared.messages import SweepRequested
 from tests.faults.chaos import CALM, Chaos
-from tests.faults.fleet import Fleet
+from tests.faults.killing import Settings, staged
 from tests.faults.report import Counts, full_scale
-from tests.faults.sabotage import ALL_POINTS, MID_FFMPEG, POINTS, Fault
-from tests.faults.small_media import tiny_video, what_is_wrong
-from tests.faults.worker import WorkerSpec
+from tests.faults.sabotage import (
+    AFTER_CLAIM,
+    AFTER_COMMIT,
+    AFTER_UPLOAD,
+    BEFORE_ACK,
+    BEFORE_COMMIT,
+    DURING_DOWNLOAD,
+    IN_CHILD,
+    Fault,
+)
+from tests.faults.scenarios import SCENARIOS, Scenario
 from tests.faults.world import FaultWorld
 from tests.llm_server import good, llm_server
 
 SEEDS = 10
-GARBAGE = b"no message at all"
 SHUFFLED = Chaos(most_copies=2, dropped_acks=0.05)
-MOMENTS = 2
-SETTINGS: dict[str, Any] = {"min_moments": MOMENTS, "max_moments": MOMENTS}
-# The stages that a run has only with a language model, which here answers by a script.
-ASKING = ("generate_window", "choose_moments", "refine_moments", "score_moments")
+# The others are struck once for each time they are reached.
+STRUCK_OFTEN = (
+    AFTER_CLAIM,
+    DURING_DOWNLOAD,
+    AFTER_UPLOAD,
+    BEFORE_COMMIT,
+    AFTER_COMMIT,
+    BEFORE_ACK,
+)
+# One of so many places in the table is in the quick form, and every child but the commonest.
+QUICK_SHARE = 4
+COMMON_CHILD = IN_CHILD + "probe"
 
 
 def _cases() -> Iterator[object]:
-    """Every function at every point it has, with ten seeds; the quick form takes half, once."""
-    for place, (function, points) in enumerate(POINTS.items()):
-        for point in points:
-            if (place + ALL_POINTS.index(point)) % 2 == 0 or point == MID_FFMPEG:
-                name = f"{function}-{point}"
-                yield pytest.param(function, point, 0, id=name, marks=pytest.mark.quick)
-            for seed in range(1, max(1, round(SEEDS * full_scale())) + 1):
-                name = f"{function}-{point}-{seed}"
-                yield pytest.param(function, point, seed, id=name, marks=pytest.mark.full)
+    """Every point of every function, with ten seeds; each time it is reached has its turn."""
+    place = 0
+    for name, scenario in SCENARIOS.items():
+        for function, points in scenario.points.items():
+            for point, times in points.items():
+                place += 1
+                label = f"{name}-{function}-{point}"
+                if place % QUICK_SHARE == 0 or _is_rare_child(point):
+                    quick = (name, function, point, place % times, False)
+                    yield pytest.param(*quick, id=label, marks=pytest.mark.quick)
+                for seed in range(_seeds(scenario, point, times)):
+                    full = (name, function, point, seed % times, seed % 2 == 0)
+                    yield pytest.param(*full, id=f"{label}-{seed + 1}", marks=pytest.mark.full)
+
+
+def _is_rare_child(point: str) -> bool:
+    return point.startswith(IN_CHILD) and point != COMMON_CHILD
+
+
+def _seeds(scenario: Scenario, point: str, times: int) -> int:
+    often = point in STRUCK_OFTEN and not scenario.real
+    seeds = max(SEEDS, times) if often or point.startswith(IN_CHILD) else times
+    return max(1, round(full_scale() * seeds))
 
 
 @pytest.fixture
-def model_settings() -> Iterator[dict[str, Any]]:
+def model_settings() -> Iterator[Settings]:
     """The settings of a model that answers well, and finds one moment in five sentences."""
     with llm_server(good) as server:
-        yield {
-            "model": "scripted",
-            "llm_url": server.url,
-            "llm_api_key": "none",
-            "min_moments": 1,
-        }
+        yield {"model": "scripted", "llm_url": server.url, "llm_api_key": "none"}
 
 
-@pytest.mark.parametrize(("function", "point", "number"), list(_cases()))
+@pytest.mark.parametrize(("name", "function", "point", "skip", "real"), list(_cases()))
 def test_a_killed_worker_costs_a_lease_and_a_sweep(
+    name: str,
     function: str,
     point: str,
-    number: int,
+    skip: int,
+    real: bool,
     make_world: Callable[..., FaultWorld],
     database_url: str,
-    model_settings: dict[str, Any],
+    model_settings: Settings,
     tmp_path: Path,
     counts: Counts,
 ) -> None:
     """The run goes on by itself, and has its right end by the first sweep after the lease."""
-    asking = function in ASKING
-    real = (number > 0 or point == MID_FFMPEG) and not asking
-    # A copy of what cannot be read is another message to the dead letters.
-    chaos = CALM if function == "record_failure" else SHUFFLED
-    world = make_world(chaos=chaos, garbage=True, probe=what_is_wrong if real else None, **SETTINGS)
-    work = world.folder / "work"
-    settings = {**SETTINGS, **model_settings} if asking else SETTINGS
-    spec = WorkerSpec(
-        database_url, world.folder / "buckets", work, real_media=real, settings=settings
-    )
-    with Fleet(world, spec, size=2) as fleet:
-        fleet.fault = Fault(function, point)
-        world.drop(content=tiny_video(tmp_path) if real else "version 1\n")
-        if function == "start_pipeline":
-            _request(world)
-        if function == "record_failure":
-            world.broker.publish([Outgoing("moment-found", GARBAGE)])
-        if function == "sweep":
-            world.say(SweepRequested())
+    scenario = SCENARIOS[name]
+    with staged(
+        scenario,
+        make_world,
+        database_url,
+        tmp_path,
+        chaos=SHUFFLED,
+        real=_is_real(scenario, point, real),
+        model_settings=model_settings,
+        workers=2,
+    ) as stage:
+        world, fleet = stage.world, stage.fleet
+        fleet.fault = Fault(function, point, skip=skip)
+        scenario.then(world, stage.source)
         world.broker.run(2)
         assert fleet.deaths == 1, "the worker never came to the point"
         counts.faults[f"killed {point}"] = fleet.deaths
         world.expire_leases()
         world.say(SweepRequested())
         world.broker.run(2)
-        assert {pipeline.status for pipeline in world.pipelines()} == {"completed"}
-    assert len([run for run in world.runs() if run.pipeline_id is None]) == (
-        function == "record_failure"
-    )
+    _check_end(world, scenario)
+
+
+def _is_real(scenario: Scenario, point: str, wanted: bool) -> bool:
+    return scenario.real or (scenario.media is not None and (wanted or point.startswith(IN_CHILD)))
+
+
+def _check_end(world: FaultWorld, scenario: Scenario) -> None:
+    assert {pipeline.status for pipeline in world.pipelines()} == set(scenario.ends)
     cuts = [run for run in world.runs("cut_clip") if run.pipeline_id is not None]
-    assert len(cuts) == (1 if asking else MOMENTS) * len(world.pipelines())
+    assert len(cuts) == scenario.clips
+    orphans = [run for run in world.runs() if run.pipeline_id is None]
+    if "record_failure" in scenario.points:
+        assert len(orphans) in range(1, SHUFFLED.most_copies + 1)
+    else:
+        assert not orphans
 
 
-def _request(world: FaultWorld) -> None:
-    (stat,) = world.files.list(f"{world.context.upload_url}/")
-    world.say(PipelineRequested(source_url=stat.url, request_id="again"))
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_these_are_all_points_there_are(
+    name: str,
+    make_world: Callable[..., FaultWorld],
+    database_url: str,
+    model_settings: Settings,
+    tmp_path: Path,
+) -> None:
+    """A function comes to no point at which no worker is killed, and to those as often as said."""
+    scenario = SCENARIOS[name]
+    with staged(
+        scenario,
+        make_world,
+        database_url,
+        tmp_path,
+        chaos=CALM,
+        real=scenario.media is not None,
+        model_settings=model_settings,
+        workers=1,
+    ) as stage:
+        scenario.then(stage.world, stage.source)
+        stage.world.broker.run(1)
+        reached = stage.fleet.reached
+    for function, points in scenario.points.items():
+        found = {point: times for (who, point), times in reached.items() if who == function}
+        assert found.keys() == points.keys(), function
+        assert all(found[point] >= points[point] for point in points), (function, found)
+
+
+def test_every_function_is_killed() -> None:
+    """Some scenario or other has the points of each function of the deployment."""
+    killed = {function for scenario in SCENARIOS.values() for function in scenario.points}
+    assert killed == {function.name for function in TOPOLOGY.functions}

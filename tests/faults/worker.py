@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,7 +30,15 @@ from shared.pipeline.context import Context
 from shared.pipeline.runtime import Runtime
 from shared.settings import Settings
 from tests.faults.fake_media import FakeMedia, FakeSpeech
-from tests.faults.sabotage import AFTER_CLAIM, BEFORE_ACK, TASKS, Fault, SabotagedFolder, Saboteur
+from tests.faults.sabotage import (
+    AFTER_CLAIM,
+    AFTER_PUBLISH,
+    BEFORE_ACK,
+    TASKS,
+    Fault,
+    SabotagedFolder,
+    Saboteur,
+)
 from tests.faults.small_media import FixedSpeech
 
 
@@ -55,13 +66,23 @@ class Push:
     fault: Fault | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a delivery was answered, and the points its function came to."""
+
+    outcome: Outcome
+    reached: Counter[tuple[str, str]]
+
+
 def serve(connection: Connection, spec: WorkerSpec) -> None:
     """Answer pushes until the pipe is closed. Publishes through the pipe, too."""
     _skew_clock(spec.skew_seconds)
     # What an earlier process of this worker left is gone with it, as in a new instance.
     shutil.rmtree(spec.work, ignore_errors=True)
+    spec.work.mkdir(parents=True)
+    # Its children are told by it, even those that it did not live to end.
+    os.environ["TMPDIR"] = tempfile.tempdir = str(spec.work)
     saboteur = Saboteur(pytest.MonkeyPatch())
-    saboteur.watch_tasks()
     context = _context(connection, spec, saboteur)
     runtime = Runtime(context)
     intakes = {
@@ -80,7 +101,8 @@ def serve(connection: Connection, spec: WorkerSpec) -> None:
             outcome = _answer(intakes[push.function], push)
             saboteur.reach(BEFORE_ACK)
             saboteur.at_work = None
-            connection.send(outcome)
+            connection.send(Answer(outcome, saboteur.reached))
+            saboteur.reached.clear()
     context.engine.dispose()
 
 
@@ -101,7 +123,7 @@ def _context(connection: Connection, spec: WorkerSpec, saboteur: Saboteur) -> Co
     return Context(
         engine=make_engine(spec.database_url, pool_size=3, limits=limits),
         storage=SabotagedFolder(spec.buckets, saboteur),
-        publisher=_PipePublisher(connection),
+        publisher=_PipePublisher(connection, saboteur),
         topology=TOPOLOGY,
         settings=Settings(**spec.settings),
         speech=lambda: speech,
@@ -115,13 +137,15 @@ def _context(connection: Connection, spec: WorkerSpec, saboteur: Saboteur) -> Co
 class _PipePublisher:
     """Hands what is published to the process that has the broker."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, saboteur: Saboteur) -> None:
         self._connection = connection
+        self._saboteur = saboteur
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
         self._connection.send(list(messages))
         if not self._connection.recv():
             raise PublishFailed("The broker is away.")
+        self._saboteur.reach(AFTER_PUBLISH)
 
 
 def _skew_clock(seconds: float) -> None:

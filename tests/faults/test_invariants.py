@@ -1,0 +1,93 @@
+"""The invariants say what is wrong: each is broken once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from tests.faults.invariants import Invariants
+from tests.faults.small_media import silent_film, what_is_wrong
+from tests.faults.world import FaultWorld
+from tests.media_factory import make_video
+
+LATER = "clock_timestamp() + interval '10 minutes'"
+DAMAGE = {
+    "lost: a pipeline never ended": "UPDATE pipeline_history SET completed_at = NULL",
+    "lost: a pipeline of which nothing": "DELETE FROM stage_runs",
+    "lost: moment-found": "DELETE FROM stage_runs WHERE stage = 'cut_clip'",
+    "wrong status": "UPDATE pipeline_history SET status = 'partial'",
+    "an end without its reason": "UPDATE pipeline_history SET error_stage = 'cut_clip'",
+    "a message not handled": "UPDATE stage_runs SET status = 'queued'",
+    "an expired lease": f"UPDATE stage_runs SET lease_expires_at = {LATER}",
+    "a failure without its reason": "UPDATE stage_runs SET status = 'skipped'",
+    "completed, but its moments": "DELETE FROM clips",
+    "a completed clip without": "DELETE FROM thumbnails WHERE clip_id IS NOT NULL",
+    "a picture that was made of": "DELETE FROM thumbnails WHERE video_id IS NOT NULL",
+    "words that were heard": "DELETE FROM transcripts",
+    "miscounted clips": "UPDATE pipeline_history SET total_clips_created = 7",
+    "a row names what is not there": "UPDATE clips SET cloud_url = cloud_url || 'x'",
+    "no row names": "DELETE FROM clips",
+}
+
+
+@pytest.fixture
+def done(make_world: Callable[..., FaultWorld]) -> FaultWorld:
+    """A world in which a run was completed."""
+    world = make_world()
+    world.drop()
+    world.settle(workers=1)
+    return world
+
+
+@pytest.mark.parametrize("wrong", DAMAGE)
+def test_a_damaged_row_is_found(wrong: str, done: FaultWorld) -> None:
+    """Rows that are missing, wrong or late are told of."""
+    with done.engine.begin() as connection:
+        connection.execute(text(DAMAGE[wrong]))
+    violations = Invariants(done).violations()
+    assert any(said.startswith(wrong) for said in violations), violations
+    done.clear()
+
+
+@pytest.mark.parametrize("name", ["work/videomoments-1-a/x", "work/x", "buckets/.incoming/x"])
+def test_a_temporary_file_is_found(name: str, done: FaultWorld) -> None:
+    """Whatever lies where attempts and uploads leave their files is told of."""
+    left = done.folder / name
+    left.parent.mkdir(parents=True, exist_ok=True)
+    left.touch()
+    assert f"a temporary file is left: {name}" in Invariants(done).violations()
+    left.unlink()
+    if left.parent.name.startswith("videomoments-"):
+        left.parent.rmdir()
+
+
+def test_the_slices_of_a_run_that_has_not_failed_are_found(done: FaultWorld) -> None:
+    """Only the failed run itself keeps what it would need again."""
+    (run,) = done.pipelines()
+    folder = f"{done.context.derived_url}/temporary"
+    for kept in ("pipeline/another", run.identifier.replace(":", "/")):
+        done.files.upload(_a_file(done), f"{folder}/{kept}/audio/x/00000.wav")
+    violations = Invariants(done).violations()
+    assert len([said for said in violations if said.startswith("no row names")]) == 2
+    done.clear()
+
+
+def _a_file(world: FaultWorld) -> Path:
+    path = world.folder / "source.tmp"
+    path.write_text("x")
+    return path
+
+
+def test_a_clip_that_is_no_clip_is_found(tmp_path: Path) -> None:
+    """Cut off in the middle, without sound, too short: each is told of, a whole one is not."""
+    whole = make_video(tmp_path / "whole.mp4", seconds=6, faststart=True)
+    assert what_is_wrong(whole) is None
+    half = tmp_path / "half.mp4"
+    half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    assert what_is_wrong(half)
+    assert what_is_wrong(make_video(tmp_path / "short.mp4", seconds=0.5)) == "too short"
+    assert what_is_wrong(make_video(tmp_path / "mute.mp4", audio=None)) == "no picture or no sound"
+    assert what_is_wrong(silent_film(tmp_path)) is None
