@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import delete, func, select
 
 from shared.db.models import Moment, PipelineHistory, Transcript
+from shared.errors import NotThere
 from shared.messages import Message
 from shared.messaging.delivery import Outcome
 from shared.pipeline.job import Job
@@ -118,6 +119,27 @@ def test_what_is_for_another_function_is_ignored(world: World) -> None:
     assert world.deliver("split", probed(pipeline), stage="hear") is Outcome.IGNORED
     assert world.statuses(pipeline, "split") == ["queued"]
     assert world.deliver("split", probed(pipeline), stage="split") is Outcome.DONE
+
+
+def test_what_comes_while_a_stage_looks_for_it_is_found_the_next_time(world: World) -> None:
+    """A message that overtook its moment is not failed because the moment came meanwhile."""
+    world.plan.slices, world.plan.moments = 0, 1
+    pipeline = world.begin()
+    world.deliver("split", probed(pipeline))
+
+    def look(message: Message, job: Job) -> None:
+        with job.read() as session:
+            assert session.execute(select(Moment.id)).all() == []
+        assert world.receive(world.publisher.take()[0]) == [Outcome.DONE]
+        raise NotThere("unknown_moment", "The moment was deleted.")
+
+    world.plan.hooks["cut"] = look
+    moment = found(pipeline, f"{world.history(pipeline).video_id}-0")
+    assert world.deliver("cut", moment) is Outcome.RETRY
+    (run,) = world.runs(pipeline, "cut")
+    assert (run.status, run.error_code, run.attempt) == ("queued", "too_early", 0)
+    world.plan.hooks.clear()
+    assert world.deliver("cut", moment) is Outcome.DONE
 
 
 def test_an_unknown_pipeline_is_ignored(world: World) -> None:

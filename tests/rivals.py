@@ -1,0 +1,49 @@
+"""Two at work on the same rows: one is held where it is until the other waits for its lock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+from sqlalchemy import Engine, text
+
+WAIT_SECONDS = 30
+BLOCKED = (
+    "SELECT count(*) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0"
+)
+
+T = TypeVar("T")
+
+
+class Rival:
+    """Begins work in a thread of its own, once, as soon as it is told to."""
+
+    def __init__(self, engine: Engine, pool: ThreadPoolExecutor) -> None:
+        self._engine = engine
+        self._pool = pool
+        self.began = False
+
+    def meet(self, work: Callable[[], T]) -> Future[T]:
+        """Begin it; returns once it has ended, or waits for a lock somebody holds."""
+        self.began = True
+        future = self._pool.submit(work)
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not (future.done() or self._somebody_waits()):
+            assert time.monotonic() < deadline, "the rival neither ended nor waits for a lock"
+            time.sleep(0.01)
+        return future
+
+    def _somebody_waits(self) -> bool:
+        with self._engine.connect() as connection:
+            return bool(connection.execute(text(BLOCKED)).scalar_one())
+
+
+@contextmanager
+def a_rival(engine: Engine) -> Iterator[Rival]:
+    """One rival; at the end it has ended, too."""
+    with ThreadPoolExecutor(1, thread_name_prefix="rival") as pool:
+        yield Rival(engine, pool)
