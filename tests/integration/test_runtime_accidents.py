@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Engine, event, text
 from sqlalchemy.orm import Session
 
 from shared.errors import Reject
@@ -81,6 +81,25 @@ def _break_commit(job: Job, *, after: bool) -> None:
 
 def _connection_lost(session: Session) -> None:
     raise ConnectionError("the connection was lost")
+
+
+def test_sessions_that_the_server_ended_cost_no_attempt(world: World, engine: Engine) -> None:
+    """Connections that died in the pool, between deliveries and during the work, are replaced."""
+    world.plan.hooks["split"] = lambda message, job: _end_other_sessions(engine)
+    pipeline = world.begin()
+    _end_other_sessions(engine)
+    assert world.deliver("split", probed(pipeline)) is Outcome.DONE
+    assert [run.attempt for run in world.runs(pipeline, "split")] == [1]
+
+
+def _end_other_sessions(engine: Engine) -> None:
+    """As a restart or a fail-over ends them; returns once they are gone."""
+    end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+    others = "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    with engine.connect() as connection:
+        ended = list(connection.execute(text(end + others)).scalars())
+    assert ended
+    assert all(ended)
 
 
 @pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt()])
