@@ -12,10 +12,12 @@ from shared.errors import Reject
 from shared.messaging.delivery import Outcome
 from shared.pipeline import cleaning
 from shared.pipeline.context import Context
+from shared.pipeline.ending import lock_pipeline, reopen
 from shared.pipeline.sweeping import sweep
 from tests.pipeline_plan import raising
 from tests.pipeline_stages import probed
 from tests.pipelines import World
+from tests.rivals import a_rival
 
 
 def _failed(world: World, stage: str, *, subject: str = "") -> str:
@@ -109,6 +111,25 @@ def test_a_retry_during_the_clean_up_loses_nothing(
         assert session.execute(select(Transcript.full_text)).scalar_one() == "0 1"
     sweep(world.context)
     assert len(world.objects()) == 2
+
+
+def test_a_clean_up_waits_for_a_retry_that_is_being_queued(world: World) -> None:
+    """It then sees that the run goes on, and takes nothing of what the retry counts on."""
+    pipeline = _failed(world, "hear", subject="1")
+    world.advance(world.context.policy.keep_failed_seconds + 60)
+    kept, row_id = world.objects(), world.history(pipeline).id
+    with a_rival(world.engine) as rival:
+        with world.context.session() as session, session.begin():
+            locked = lock_pipeline(session, row_id)
+            assert locked is not None
+            assert reopen(session, locked, world.context.clock) == 1
+            cleaned = rival.meet(lambda: cleaning.clean_up(world.context, row_id))
+        assert not cleaned.result()
+    assert world.objects() == kept
+    sweep(world.context, at_once=True)
+    world.drain()
+    assert world.history(pipeline).total_clips_created == 2
+    assert [run.attempt for run in world.runs(pipeline, "split")] == [1]
 
 
 def _begin_again(world: World, pipeline: str, *, fails_again: bool) -> None:
