@@ -11,6 +11,7 @@ from sqlalchemy import delete, update
 from shared.db.models import StageRun
 from shared.errors import Reject
 from shared.messaging.delivery import Outcome
+from shared.pipeline import sweeping
 from shared.pipeline.sweeping import Swept, sweep
 from tests.pipeline_plan import raising
 from tests.pipeline_stages import probed
@@ -48,6 +49,15 @@ def test_only_what_waits_long_is_sent_again(world: World) -> None:
     assert any(young.encode() in sent.body for sent in world.publisher.take())
     world.advance(world.context.policy.republish_seconds + 1)
     assert sweep(world.context).published == 2
+
+
+def test_all_that_waits_is_sent_in_one_sweep(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many batches it takes, each is sent, and none twice."""
+    monkeypatch.setattr(sweeping, "BATCH", 2)
+    pipelines = [world.begin() for _ in range(5)]
+    assert sweep(world.context, at_once=True).published == 5
+    assert len({sent.body for sent in world.publisher.take()}) == 5
+    assert all(run.published_at for name in pipelines for run in world.runs(name))
 
 
 def test_what_could_not_be_published_is_due_at_the_next_sweep(world: World) -> None:
