@@ -92,6 +92,21 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
         run_ffmpeg([], limits=limits, deadline_seconds=20)
 
 
+@pytest.mark.parametrize(
+    "lack",
+    ["Cannot allocate memory", "Resource temporarily unavailable", "No space left on device"],
+)
+def test_what_the_machine_lacks_is_not_blamed_on_the_file(tmp_path: Path, lack: str) -> None:
+    """Transient, though ffmpeg says in the same breath that it could not decode."""
+    said = f"Error while decoding stream #0:0: {lack}\\nInvalid data found when processing input"
+    body = f"import sys; sys.exit('{said}')"
+    with pytest.raises(MediaError, match="ended with 1"):
+        run_ffmpeg([], limits=Limits(ffmpeg=script(tmp_path, body)), deadline_seconds=20)
+    blamed = script(tmp_path, body.replace(lack, "-1094995529"))
+    with pytest.raises(Reject, match="cannot be decoded"):
+        run_ffmpeg([], limits=Limits(ffmpeg=blamed), deadline_seconds=20)
+
+
 def test_files_are_bounded(tmp_path: Path) -> None:
     """A file past its size ends the child: permanent."""
     body = (
