@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import text
 
-from shared.db.models import Clip
-from shared.messages import Message, MomentFound
+from functions.main import TOPOLOGY
+from shared.db.models import StageRun
+from shared.messages import Message
 from shared.messaging.delivery import Outcome
 from shared.messaging.outgoing import outgoing
 from shared.messaging.parcel import Parcel, push_body
+from shared.pipeline.runtime import Runtime
 from tests.faults.fleet import WAIT_SECONDS, Worker, make_push
 from tests.faults.report import Counts, sizes
 from tests.faults.sabotage import (
@@ -22,13 +24,27 @@ from tests.faults.sabotage import (
     AFTER_UPLOAD,
     BEFORE_COMMIT,
     DURING_DOWNLOAD,
+    DURING_UPLOAD,
     Fault,
 )
 from tests.faults.worker import WorkerSpec
 from tests.faults.world import FaultWorld
 
-FUNCTION = "cut_clip"
-POINTS = (AFTER_CLAIM, DURING_DOWNLOAD, AFTER_UPLOAD, AFTER_UPLOAD, BEFORE_COMMIT)
+READING = (AFTER_CLAIM, DURING_DOWNLOAD, BEFORE_COMMIT)
+MAKING = (*READING, DURING_UPLOAD, AFTER_UPLOAD)
+POINTS = {
+    "cut_clip": MAKING,
+    "make_thumbnail": MAKING,
+    "split_audio": MAKING,
+    "transcribe_audio": READING,
+    "probe_video": READING,
+    "generate_moments": (AFTER_CLAIM, BEFORE_COMMIT),
+}
+NAMED = """
+    SELECT cloud_url FROM clips UNION SELECT cloud_url FROM thumbnails
+    UNION SELECT message::text FROM stage_runs
+"""
+CASES = [(function, point) for function, points in POINTS.items() for point in points]
 SETTINGS = {"min_moments": 1, "max_moments": 1}
 HEADERS = {"Content-Type": "application/json"}
 
@@ -57,11 +73,15 @@ def rivals(
         worker.end()
 
 
-def _deliver(
-    world: FaultWorld, worker: Worker, message: Message, fault: Fault | None = None
-) -> Outcome:
-    body = push_body(Parcel(f"moment-found.{FUNCTION}", outgoing(message), "1"))
-    return worker.push(make_push(world, FUNCTION, HEADERS, body, fault))
+def _deliver(world: FaultWorld, worker: Worker, run: StageRun, point: str | None = None) -> Outcome:
+    """Deliver the run's message; at that point the worker stops."""
+    fault = Fault(run.stage, point, signal.SIGSTOP) if point is not None else None
+    body = push_body(Parcel(f"{run.topic}.{run.stage}", outgoing(_message(run)), "1"))
+    return worker.push(make_push(world, run.stage, HEADERS, body, fault))
+
+
+def _message(run: StageRun) -> Message:
+    return TOPOLOGY.messages[run.topic].model_validate(run.message)
 
 
 class _InBackground(threading.Thread):
@@ -83,7 +103,7 @@ class _InBackground(threading.Thread):
         return self._outcome
 
 
-@sizes(quick=5, full=200, minutes=60)
+@sizes(quick=len(CASES), full=200, minutes=60)
 def test_a_stopped_worker_commits_nothing_late(
     size: int, rivals: tuple[FaultWorld, Worker, Worker], counts: Counts
 ) -> None:
@@ -92,48 +112,58 @@ def test_a_stopped_worker_commits_nothing_late(
     What it had stored is collected.
     """
     world, first, second = rivals
+    losers: list[str] = []
     for number in range(size):
-        point = POINTS[number % len(POINTS)]
-        message = _clip_to_cut(world)
-        loser = _InBackground(partial(_deliver, world, first, message, _stop_at(point)))
+        function, point = CASES[number % len(CASES)]
+        run = _to_be_done(world, function)
+        loser = _InBackground(partial(_deliver, world, first, run, point))
         first.wait_stopped()
         counts.faults[f"stopped {point}"] += 1
+        losers.append(_token(world, run))
         world.expire_leases()
         # In its open transaction it holds the run's row, until the server ends its session.
         if number % 2:
-            assert _deliver(world, second, message) is Outcome.DONE
+            assert _deliver(world, second, run) is Outcome.DONE
             first.go_on()
             assert loser.outcome() in (Outcome.BUSY, Outcome.RETRY)
         else:
-            winner = _InBackground(partial(_deliver, world, second, message, _stop_at(AFTER_CLAIM)))
+            winner = _InBackground(partial(_deliver, world, second, run, AFTER_CLAIM))
             second.wait_stopped()
             first.go_on()
             assert loser.outcome() in (Outcome.BUSY, Outcome.RETRY)
             second.go_on()
             assert winner.outcome() is Outcome.DONE
-        (run,) = [run for run in world.runs(FUNCTION) if run.subject == message.moment]
-        assert (run.status, run.attempt) == ("completed", 2)
-        assert "-02-" in _clip(world).cloud_url
+        (now,) = [one for one in world.runs(function) if one.id == run.id]
+        assert (now.status, now.attempt) == ("completed", 2)
         world.settle(workers=1)
         assert {p.total_clips_created for p in world.pipelines()} == {1}
     assert {pipeline.status for pipeline in world.pipelines()} == {"completed"}
+    named = _named(world)
+    assert not [token for token in losers if token in named]
 
 
-def _stop_at(point: str) -> Fault:
-    return Fault(FUNCTION, point, signal.SIGSTOP)
+def _token(world: FaultWorld, run: StageRun) -> str:
+    """What the names of all that the attempt at work makes have in them."""
+    (token,) = [one.lease_token for one in world.runs(run.stage) if one.id == run.id]
+    assert token is not None
+    return token.hex[:10]
 
 
-def _clip_to_cut(world: FaultWorld) -> MomentFound:
-    """A new run up to its one moment, whose message is kept back."""
+def _named(world: FaultWorld) -> str:
+    """All that rows and messages name."""
+    with world.engine.connect() as connection:
+        return " ".join(connection.execute(text(NAMED)).scalars())
+
+
+def _to_be_done(world: FaultWorld, function: str) -> StageRun:
+    """A new run up to that function, whose message is kept back."""
     world.drop()
-    while not (runs := [run for run in world.runs(FUNCTION) if run.status == "queued"]):
+    if function == "probe_video":
+        # The delivery that makes its row does its work as well.
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Runtime, "_claim_and_work", lambda *_: Outcome.RETRY)
+            world.broker.run(1, most=1)
+    while not (runs := [run for run in world.runs(function) if run.status == "queued"]):
         world.broker.run(1, most=1)
-    kept = world.broker.lose_everything()
-    assert kept >= 1
-    (run,) = runs
-    return MomentFound.model_validate(run.message)
-
-
-def _clip(world: FaultWorld) -> Clip:
-    with world.context.session() as session:
-        return session.execute(select(Clip).order_by(Clip.id.desc()).limit(1)).scalar_one()
+    assert world.broker.lose_everything() >= 1
+    return runs[0]
