@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,24 @@ engine = make_engine(sys.argv[1], pool_size=1)
 migrate.upgrade(engine)
 print(migrate.current(engine))
 engine.dispose()
+"""
+
+UPGRADE_KILLED = """
+import os, signal, sys
+from sqlalchemy import event
+from shared.db import migrate
+from shared.db.engine import make_engine
+engine = make_engine(sys.argv[1], pool_size=1)
+left = int(sys.argv[2])
+
+def count(*facts):
+    global left
+    left -= 1
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+event.listen(engine, "after_cursor_execute", count)
+migrate.upgrade(engine)
 """
 
 
@@ -105,6 +124,20 @@ def test_a_failing_migration_leaves_nothing_behind(empty_database_engine: Engine
     with empty_database_engine.connect() as connection:
         assert set(live_columns(connection)) == {"stage_runs"}
     assert migrate.current(empty_database_engine) is None
+
+
+@pytest.mark.parametrize("nth", [1, 3, 10, 30, 60, 61])
+def test_a_killed_migration_goes_on(engine: Engine, empty_database_url: str, nth: int) -> None:
+    """SIGKILL after any statement: the next upgrade makes what one that was let alone does."""
+    command = [sys.executable, "-c", UPGRADE_KILLED, empty_database_url, str(nth)]
+    assert subprocess.run(command, cwd=PROJECT, check=False).returncode == -signal.SIGKILL
+    survivor = make_engine(empty_database_url, pool_size=1)
+    migrate.upgrade(survivor)
+    assert migrate.current(survivor) == migrate.head()
+    with survivor.connect() as connection, engine.connect() as other:
+        assert live_columns(connection) == live_columns(other)
+        assert live_indexes(connection) == live_indexes(other)
+    survivor.dispose()
 
 
 def test_a_migration_does_not_wait_long_for_a_lock(engine: Engine) -> None:
