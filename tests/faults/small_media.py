@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import wave
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import av
 
@@ -60,24 +58,19 @@ class FixedSpeech:
 
 def what_is_wrong(path: Path) -> str | None:
     """None for a clip with picture and sound, or a JPEG, that can be decoded to its end."""
+    lengths: dict[str, float] = {}
     try:
         with av.open(str(path)) as media:
-            lengths = {
-                stream.type: max(frame.time or 0.0 for frame in _frames(media, stream))
-                for stream in media.streams
-            }
-    except (av.FFmpegError, OSError, ValueError) as error:
+            for packet in media.demux():
+                for frame in packet.decode():
+                    lengths[packet.stream.type] = getattr(frame, "time", None) or 0.0
+    except (av.FFmpegError, OSError) as error:
         return str(error)
     if path.suffix == ".jpg":
         return None if lengths.keys() == {"video"} else "no picture"
     if lengths.keys() != {"video", "audio"}:
         return "no picture or no sound"
     return None if min(lengths.values()) > 1 else "too short"
-
-
-def _frames(media: Any, stream: Any) -> Iterator[Any]:
-    media.seek(0)
-    yield from media.decode(stream)
 
 
 def no_film(folder: Path) -> Path:

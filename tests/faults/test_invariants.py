@@ -11,7 +11,7 @@ from sqlalchemy import text
 from tests.faults.invariants import Invariants
 from tests.faults.small_media import silent_film, what_is_wrong
 from tests.faults.world import FaultWorld
-from tests.media_factory import make_video
+from tests.media_factory import make_video, run_ffmpeg
 
 LATER = "clock_timestamp() + interval '10 minutes'"
 DAMAGE = {
@@ -79,6 +79,17 @@ def _a_file(world: FaultWorld) -> Path:
     path = world.folder / "source.tmp"
     path.write_text("x")
     return path
+
+
+def test_a_picture_that_is_none_is_found(tmp_path: Path) -> None:
+    """A JPEG of which the end is missing, or all of it, is told of; a whole one is not."""
+    whole = tmp_path / "whole.jpg"
+    run_ffmpeg("-f", "lavfi", "-i", "testsrc2=s=320x180", "-frames:v", "1", f"file:{whole}")
+    assert what_is_wrong(whole) is None
+    part = tmp_path / "part.jpg"
+    for size in (0, 3, 300):
+        part.write_bytes(whole.read_bytes()[:size])
+        assert what_is_wrong(part), size
 
 
 def test_a_clip_that_is_no_clip_is_found(tmp_path: Path) -> None:
