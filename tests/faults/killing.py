@@ -19,7 +19,7 @@ Settings = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Play:
     """Where a scenario is played: its world and workers, and the source it is about."""
 
     world: FaultWorld
@@ -38,7 +38,7 @@ def staged(
     real: bool,
     model_settings: Settings,
     workers: int,
-) -> Iterator[Stage]:
+) -> Iterator[Play]:
     """The workers at work until the block is left; what comes first has happened."""
     world = make_world(
         chaos=chaos, garbage=True, probe=what_is_wrong if real else None, **scenario.settings
@@ -54,4 +54,4 @@ def staged(
         settings={**scenario.settings, **SLICES, **(model_settings if scenario.asks else {})},
     )
     with Fleet(world, spec, size=workers) as fleet:
-        yield Stage(world, fleet, source)
+        yield Play(world, fleet, source)

@@ -99,10 +99,10 @@ def test_a_killed_worker_costs_a_lease_and_a_sweep(
         real=_is_real(scenario, point, real),
         model_settings=model_settings,
         workers=2,
-    ) as stage:
-        world, fleet = stage.world, stage.fleet
+    ) as play:
+        world, fleet = play.world, play.fleet
         fleet.fault = Fault(function, point, skip=skip)
-        scenario.then(world, stage.source)
+        scenario.then(world, play.source)
         world.broker.run(2)
         assert fleet.deaths == 1, "the worker never came to the point"
         counts.faults[f"killed {point}"] = fleet.deaths
@@ -146,10 +146,10 @@ def test_these_are_all_points_there_are(
         real=scenario.media is not None,
         model_settings=model_settings,
         workers=1,
-    ) as stage:
-        scenario.then(stage.world, stage.source)
-        stage.world.broker.run(1)
-        reached = stage.fleet.reached
+    ) as play:
+        scenario.then(play.world, play.source)
+        play.world.broker.run(1)
+        reached = play.fleet.reached
     for function, points in scenario.points.items():
         found = {point: times for (who, point), times in reached.items() if who == function}
         assert found.keys() == points.keys(), function
