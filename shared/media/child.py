@@ -15,6 +15,7 @@ from typing import Any
 import av.error
 
 from shared.errors import Reject
+from shared.media.scarcity import check_memory
 
 _OPERATIONS = {
     "probe": ("shared.media.probing", "probe"),
@@ -39,7 +40,7 @@ def _reply(
     work: Callable[[dict[str, Any]], dict[str, Any]], request: dict[str, Any]
 ) -> dict[str, Any]:
     try:
-        return work(request)
+        return _checked(work, request)
     except Reject as error:
         return {"reject": error.code, "message": error.message}
     except av.error.InvalidDataError as error:
@@ -50,3 +51,13 @@ def _reply(
         }
     except (OSError, MemoryError, av.error.FFmpegError) as error:
         return {"failure": f"{type(error).__name__}: {error}"}
+
+
+def _checked(
+    work: Callable[[dict[str, Any]], dict[str, Any]], request: dict[str, Any]
+) -> dict[str, Any]:
+    try:
+        return work(request)
+    except (Reject, av.error.InvalidDataError):
+        check_memory()
+        raise

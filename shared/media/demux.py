@@ -19,6 +19,7 @@ import av.error
 from shared.errors import Reject
 from shared.media.formats import FORMAT_WHITELIST, is_remote, protocol_whitelist
 from shared.media.ranged import RangedFile
+from shared.media.scarcity import check_memory
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -62,6 +63,7 @@ class Media:
         try:
             self.container.seek(self.timestamp(seconds, stream), stream=stream, backward=True)
         except (av.error.FFmpegError, OverflowError):
+            check_memory()
             return False
         return True
 
@@ -76,11 +78,14 @@ class Media:
                 if packet.has_sidedata("encryption_info"):
                     raise _encrypted()
                 if packet.is_corrupt and drops_corrupt:
+                    check_memory()
                     continue
                 if packet.dts is not None or packet.pts is not None:
                     yield packet
-        except (av.error.EOFError, av.error.InvalidDataError):
+        except av.error.EOFError:
             return
+        except av.error.InvalidDataError:
+            check_memory()
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from av.stream import Discard
 
 from shared.errors import Reject
 from shared.media.demux import Media, open_media
+from shared.media.scarcity import check_memory
 
 _SIDE_PIXELS = (32, 18)
 _FULL_HD_PIXELS = 1920 * 1080
@@ -52,6 +53,8 @@ def glances(request: dict[str, Any]) -> dict[str, Any]:
             before = seen
             if time.monotonic() > deadline:
                 return {"pictures": pictures, "until": seconds}
+    if not pictures:
+        check_memory()
     return {"pictures": pictures, "until": None}
 
 
@@ -108,7 +111,9 @@ def _decoded(stream: Any, packet: Any) -> av.VideoFrame | None:
     try:
         frames = [*stream.decode(packet), *stream.decode(None)]
     except av.error.FFmpegError:
-        return None
+        frames = []
+    if not frames:
+        check_memory()
     return frames[0] if frames else None
 
 

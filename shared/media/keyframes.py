@@ -9,6 +9,7 @@ from typing import Any
 
 from shared.domain.cuts import MAX_KEYFRAME_MOVE_SECONDS
 from shared.media.demux import Media, open_media
+from shared.media.scarcity import check_memory
 
 EDGE_TOLERANCE_SECONDS = 0.001
 _LATE_BEGINNING_SECONDS = 0.5
@@ -74,8 +75,11 @@ def find_entry(
             break
         late = _LATE_BEGINNING_SECONDS if at_beginning else 0.0
         entry = _scan(media, start, late, streams, farthest_seconds)
-        if entry is not None or at_beginning:
+        if entry is not None:
             return entry
+        if at_beginning:
+            break
+    check_memory()
     return None
 
 

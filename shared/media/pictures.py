@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from shared.errors import Reject
 from shared.media.demux import Media, open_media
+from shared.media.scarcity import check_memory
 
 _LONG_SIDE_PIXELS = 1280
 _CANDIDATES = 12
@@ -56,6 +57,7 @@ def thumbnail(request: dict[str, Any]) -> dict[str, Any]:
         found = _candidates(media, request["duration"]) if media.video else _cover(media)
         best = max((_judged(frame) for frame in found), key=lambda c: c.rank, default=None)
         if best is None:
+            check_memory()
             return {"width": None, "height": None}
         aspect = stream.sample_aspect_ratio or 1
         width, height = _write_jpeg(best.frame, float(aspect), request["output"])

@@ -10,6 +10,7 @@ import av.error
 
 from shared.errors import Reject
 from shared.media.demux import Media, is_usable, open_media
+from shared.media.scarcity import check_memory
 
 _TAIL_SECONDS = 3.0
 _LONGEST_LAST_PACKET_SECONDS = 60.0
@@ -80,6 +81,7 @@ def first_frame(media: Media) -> av.VideoFrame | None:
     with suppress(av.error.FFmpegError):
         for frame in media.video.decode(None):
             return frame
+    check_memory()
     if number < 0:
         return None
     raise Reject(

@@ -17,6 +17,7 @@ from shared.domain.spans import TimeSpan
 from shared.media.demux import Media, open_media
 from shared.media.keyframes import EDGE_TOLERANCE_SECONDS, find_entry
 from shared.media.probing import packet_end
+from shared.media.scarcity import check_memory
 
 _INTERLEAVING_SECONDS = 10.0
 _SOUND_PREROLL_SECONDS = 1.0
@@ -40,6 +41,7 @@ def copy(request: dict[str, Any]) -> dict[str, Any]:
                 return _copy_pictures(media, request)
             return _copy_sound(media, request)
     except (_UnfitError, ValueError, av.error.ArgumentError, av.error.InvalidDataError) as error:
+        check_memory()
         return {"unfit": str(error)}
 
 

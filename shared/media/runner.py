@@ -18,7 +18,12 @@ from shared.telemetry import spans
 __all__ = ["Limits", "find_ffmpeg", "run_ffmpeg", "run_operation", "stream_ffmpeg"]
 
 _MAX_REPLY_BYTES = 16 * 1024**2
-_OURS_TO_RETRY = ("Cannot allocate memory", "Resource temporarily unavailable", "No space left")
+_OURS_TO_RETRY = (
+    "Cannot allocate memory",
+    "malloc of size",
+    "Resource temporarily unavailable",
+    "No space left",
+)
 _CONSEQUENCES = ("Terminating thread", "Task finished", "Nothing was written", "Conversion failed")
 _INPUT_TO_BLAME = (
     "Invalid data found",

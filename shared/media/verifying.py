@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import av.error
@@ -9,6 +10,7 @@ import av.error
 from shared.errors import Reject
 from shared.media.demux import Media, open_media
 from shared.media.probing import facts_of, first_frame, packet_end
+from shared.media.scarcity import check_memory
 
 _AUDIO_PACKETS_TRIED = 20
 
@@ -48,16 +50,16 @@ def _sound_decodes(media: Media) -> bool:
         return False
     for number, packet in enumerate(media.packets(media.audio)):
         if number >= _AUDIO_PACKETS_TRIED:
-            return False
-        try:
+            break
+        with suppress(av.error.FFmpegError):
             if media.audio.decode(packet):
                 return True
-        except av.error.FFmpegError:
-            continue
-    try:
-        return bool(media.audio.decode(None))
-    except av.error.FFmpegError:
-        return False
+    else:
+        with suppress(av.error.FFmpegError):
+            if media.audio.decode(None):
+                return True
+    check_memory()
+    return False
 
 
 def _begins_with(frame: Any, path: str) -> bool:

@@ -126,6 +126,18 @@ def test_a_killed_child_may_be_tried_again(tmp_path: Path) -> None:
         run_ffmpeg([], limits=Limits(ffmpeg=script(tmp_path, body)), deadline_seconds=20)
 
 
+def test_an_encoder_without_memory_may_be_tried_again(tmp_path: Path) -> None:
+    """x264's own words for it are known: the file is not to blame for what follows from it."""
+    body = (
+        "import sys\n"
+        "print('x264 [error]: malloc of size 16386 failed', file=sys.stderr)\n"
+        "print('Error while decoding stream #0:0: Invalid data found', file=sys.stderr)\n"
+        "sys.exit(1)"
+    )
+    with pytest.raises(MediaError):
+        run_ffmpeg([], limits=Limits(ffmpeg=script(tmp_path, body)), deadline_seconds=20)
+
+
 def test_endless_complaints_are_not_kept(tmp_path: Path) -> None:
     """Megabytes of messages neither block the child nor stay in memory; the last line is told."""
     body = "import sys\nfor n in range(200_000): print('noise', n, file=sys.stderr)\nsys.exit(3)"
