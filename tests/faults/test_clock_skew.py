@@ -3,112 +3,202 @@
 from __future__ import annotations
 
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import partial
+from typing import Any
 
 import pytest
+from sqlalchemy import extract, select
 
-from shared.messages import SweepRequested
+from shared.db.models import PipelineHistory, StageRun
+from shared.messages import Message, MomentFound, SweepRequested
 from shared.messaging.delivery import Outcome
 from shared.messaging.outgoing import outgoing
 from shared.messaging.parcel import Parcel, push_body
+from tests.faults import fleet
 from tests.faults.chaos import STORM, Endpoint
-from tests.faults.fleet import Worker, make_push
+from tests.faults.fleet import WAIT_SECONDS, Worker, make_push
 from tests.faults.report import Counts, sizes
 from tests.faults.sabotage import AFTER_CLAIM, Fault
+from tests.faults.skewed import serve_skewed
 from tests.faults.worker import WorkerSpec
 from tests.faults.world import FaultWorld
 
-SKEW_SECONDS = 300.0
-SWEEP = push_body(Parcel("sweep-requested.sweep", outgoing(SweepRequested()), "sweep"))
+SKEWS = {"behind": -300.0, "ahead": 300.0}
+SETTINGS = {"min_moments": 1, "max_moments": 1, "heartbeat_seconds": 0.05}
 HEADERS = {"Content-Type": "application/json"}
-# A refused publish is answered otherwise than a wrong clock.
-RESTLESS = replace(STORM, refused_publishes=0.0)
-STAGES = [
-    *("transcribe_audio", "cut_clip"),
-    *(
-        pytest.param(name, marks=pytest.mark.full)
-        for name in ("probe_video", "split_audio", "generate_moments", "make_thumbnail")
-    ),
-]
+FUNCTION = "cut_clip"
+DIE = Fault(FUNCTION, AFTER_CLAIM)
+STOP = Fault(FUNCTION, AFTER_CLAIM, signal.SIGSTOP)
 
 
-@pytest.fixture
-def skewed(
-    make_world: Callable[..., FaultWorld], database_url: str
-) -> Iterator[tuple[FaultWorld, list[Worker]]]:
-    """A world and two workers: one five minutes behind, one five ahead of the database's clock."""
-    world = make_world(chaos=RESTLESS, garbage=True)
-    spec = WorkerSpec(database_url, world.folder / "buckets", world.folder / "work")
-    workers = [
-        Worker(replace(spec, work=spec.work / f"{skew:+.0f}", skew_seconds=skew), world)
-        for skew in (-SKEW_SECONDS, SKEW_SECONDS)
-    ]
-    yield world, workers
-    for worker in workers:
-        worker.end()
+@contextmanager
+def skewed_workers(
+    world: FaultWorld, database_url: str, patch: pytest.MonkeyPatch
+) -> Iterator[dict[str, Worker]]:
+    """Two worker processes, by what their clocks are."""
+    patch.setattr(fleet, "serve", serve_skewed)
+    spec = WorkerSpec(
+        database_url, world.folder / "buckets", world.folder / "work", settings=SETTINGS
+    )
+    with ExitStack() as stack:
+        workers: dict[str, Worker] = {}
+        for name, skew in SKEWS.items():
+            workers[name] = Worker(replace(spec, work=spec.work / name, skew_seconds=skew), world)
+            stack.callback(workers[name].end)
+        yield workers
 
 
-@sizes(quick=2, full=50)
+@sizes(quick=1, full=50)
 def test_workers_whose_clocks_are_wrong(
-    size: int, skewed: tuple[FaultWorld, list[Worker]], counts: Counts
+    size: int,
+    make_world: Callable[..., FaultWorld],
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    counts: Counts,
 ) -> None:
-    """Leases go by the database's clock, and hold: nothing is done twice, whoever sweeps."""
-    world, workers = skewed
-    idle = list(workers)
+    """One five minutes behind, one five ahead, in a storm: no run is begun a second time."""
+    world = make_world(chaos=STORM, garbage=True)
+    with skewed_workers(world, database_url, monkeypatch) as workers:
+        idle = list(workers.values())
 
-    def carry(function: str) -> Endpoint:
-        def deliver(headers: Mapping[str, str], body: bytes) -> Outcome:
-            worker = idle.pop()
-            try:
-                return worker.push(make_push(world, function, headers, body))
-            finally:
-                idle.append(worker)
+        def carry(function: str) -> Endpoint:
+            def deliver(headers: Mapping[str, str], body: bytes) -> Outcome:
+                worker = idle.pop()
+                try:
+                    return worker.push(make_push(world, function, headers, body))
+                finally:
+                    idle.append(worker)
 
-        return deliver
+            return deliver
 
-    world.broker.reroute(carry)
-    for _ in range(size):
-        world.drop()
-        world.say(SweepRequested())
-    world.broker.run(2)
-    # No time has passed: what was begun twice was taken for expired by a wrong clock.
-    assert {run.attempt for run in world.runs() if run.status != "queued"} == {1}
-    world.settle(workers=2)
+        world.broker.reroute(carry)
+        for _ in range(size):
+            world.drop()
+        world.broker.run(2)
+        # No time has passed: a second attempt would be one by a wrong clock.
+        assert {run.attempt for run in world.runs()} <= {0, 1}
+        assert world.sweep().freed == 0
+        world.settle(workers=2)
     counts.faults["skewed clock"] = len(workers)
-    assert {pipeline.status for pipeline in world.pipelines()} == {"completed"}
-    assert all(0 <= (p.duration_seconds or 0) < SKEW_SECONDS + 3600 for p in world.pipelines())
-
-
-@pytest.mark.parametrize("first", [0, 1], ids=["behind", "ahead"])
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_lease_holds_against_a_wrong_clock(
-    stage: str, first: int, skewed: tuple[FaultWorld, list[Worker]], counts: Counts
-) -> None:
-    """While one holds it the other, ten minutes apart, takes nothing over, by itself or a sweep."""
-    world, workers = skewed
-    holder, other = workers[first], workers[1 - first]
-    held: list[Outcome] = []
-
-    def deliver(function: str, headers: Mapping[str, str], body: bytes) -> Outcome:
-        if function != stage or held:
-            return other.push(make_push(world, function, headers, body))
-        with ThreadPoolExecutor(1) as pool:
-            stops = Fault(stage, AFTER_CLAIM, signal.SIGSTOP)
-            outcome = pool.submit(holder.push, make_push(world, function, headers, body, stops))
-            holder.wait_stopped()
-            held.append(other.push(make_push(world, function, headers, body)))
-            assert other.push(make_push(world, "sweep", HEADERS, SWEEP)) is Outcome.DONE
-            held.append(other.push(make_push(world, function, headers, body)))
-            holder.go_on()
-            held.append(outcome.result())
-        return held[-1]
-
-    world.broker.reroute(lambda function: partial(deliver, function))
-    world.drop()
-    world.settle(workers=1)
-    counts.faults["skewed clock"] = 2
-    assert held == [Outcome.BUSY, Outcome.BUSY, Outcome.DONE]
     assert {run.attempt for run in world.runs()} == {1}
+    assert {pipeline.status for pipeline in world.pipelines()} == {"completed"}
+    assert all(0 <= (p.duration_seconds or 0) < 3600 for p in world.pipelines())
+
+
+@sizes(quick=1, full=25)
+@pytest.mark.parametrize(("holder", "rival"), [("behind", "ahead"), ("ahead", "behind")])
+def test_a_lease_is_the_same_by_every_clock(
+    holder: str,
+    rival: str,
+    size: int,
+    make_world: Callable[..., FaultWorld],
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    counts: Counts,
+) -> None:
+    """A live lease, new or renewed, is live by both clocks; one that is over is over by both."""
+    world = make_world(garbage=True, **SETTINGS)
+    # The pool is left last: what waits for a stopped worker goes on when that is ended.
+    with ThreadPoolExecutor(1) as pool, skewed_workers(world, database_url, monkeypatch) as workers:
+        scene = Scene(world, workers[holder], workers[rival], pool)
+        for _ in range(size):
+            scene.holds_while_it_lives()
+            scene.is_over_in_time()
+            counts.faults["skewed clock"] += 2
+    assert {pipeline.status for pipeline in world.pipelines()} == {"completed"}
+
+
+class Scene:
+    """One worker holds a clip's lease, the other one is after it."""
+
+    def __init__(
+        self, world: FaultWorld, holder: Worker, rival: Worker, pool: ThreadPoolExecutor
+    ) -> None:
+        self.world, self.holder, self.rival, self.pool = world, holder, rival, pool
+
+    def holds_while_it_lives(self) -> None:
+        """Neither deliveries nor sweeps of the other take the run from a worker that lives."""
+        message = self._clip_to_cut()
+        with self._pipeline_locked():
+            held = self._begin(message)
+            self._is_left_alone(message)
+            beaten = self._run(message).updated_at
+            self.holder.go_on()
+            self._wait(lambda: self._run(message).updated_at > beaten)
+            self._is_left_alone(message)
+        assert held.result(WAIT_SECONDS) is Outcome.DONE
+        self.world.settle(workers=1)
+        run = self._run(message)
+        assert (run.status, run.attempt) == ("completed", 1)
+
+    def is_over_in_time(self) -> None:
+        """Of a worker not heard of for long the other's sweep frees it: recorded, then success."""
+        message = self._clip_to_cut()
+        held = self._begin(message)
+        self.world.expire_leases()
+        self._push(self.rival, "sweep", SweepRequested())
+        run = self._run(message)
+        assert (run.status, run.error_code) == ("queued", "lease_expired")
+        assert self._push(self.rival, FUNCTION, message) is Outcome.DONE
+        self.holder.go_on()
+        assert held.result(WAIT_SECONDS) in (Outcome.BUSY, Outcome.RETRY, Outcome.DUPLICATE)
+        self.world.settle(workers=1)
+        run = self._run(message)
+        assert (run.status, run.attempt) == ("completed", 2)
+
+    def _is_left_alone(self, message: Message) -> None:
+        owner = self._run(message).lease_owner
+        assert 0 < self._seconds_left(message) <= self.world.context.policy.lease_seconds
+        # If it takes the run, it dies of it: it would wait for the lock of the pipeline.
+        assert self._push(self.rival, FUNCTION, message, DIE) is Outcome.BUSY
+        self._push(self.rival, "sweep", SweepRequested())
+        run = self._run(message)
+        assert (run.status, run.attempt, run.lease_owner) == ("running", 1, owner)
+
+    def _begin(self, message: Message) -> Future[Outcome]:
+        """The holder claims the clip, and stops there."""
+        held = self.pool.submit(self._push, self.holder, FUNCTION, message, STOP)
+        self.holder.wait_stopped()
+        return held
+
+    def _push(
+        self, worker: Worker, function: str, message: Message, fault: Fault | None = None
+    ) -> Outcome:
+        body = push_body(Parcel(f"any.{function}", outgoing(message), "1"))
+        return worker.push(make_push(self.world, function, HEADERS, body, fault))
+
+    def _clip_to_cut(self) -> MomentFound:
+        """The moment of a new pipeline, whose message is kept back."""
+        self.world.drop()
+        while not (runs := [run for run in self.world.runs(FUNCTION) if run.status == "queued"]):
+            assert self.world.broker.run(1, most=1)
+        self.world.broker.lose_everything()
+        return MomentFound.model_validate(runs[0].message)
+
+    def _run(self, message: Message) -> StageRun:
+        (run,) = [run for run in self.world.runs(FUNCTION) if run.subject == message.subject]
+        return run
+
+    def _seconds_left(self, message: Message) -> float:
+        left = extract("epoch", StageRun.lease_expires_at - self.world.context.clock.now())
+        with self.world.context.session() as session:
+            rows = select(left).where(StageRun.id == self._run(message).id)
+            return float(session.execute(rows).scalar_one())
+
+    @contextmanager
+    def _pipeline_locked(self) -> Iterator[None]:
+        """Nobody can finish meanwhile: whoever wants to goes on being at work."""
+        with self.world.context.session() as session, session.begin():
+            session.execute(select(PipelineHistory.id).with_for_update()).all()
+            yield
+
+    def _wait(self, until: Callable[[], Any]) -> None:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not until():
+            assert time.monotonic() < deadline, "the heart never beat"
+            threading.Event().wait(0.01)
