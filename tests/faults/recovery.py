@@ -1,27 +1,33 @@
-"""What the tests of a failing environment share: trouble before deliveries, and its traces."""
+"""What the tests of a failing environment share: who carries deliveries, and its traces."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
 
+from shared.messaging.delivery import Outcome
+from tests.faults.chaos import Endpoint
 from tests.faults.world import FaultWorld
+
+
+def carry_by(world: FaultWorld, carry: Callable[[str, Endpoint], Endpoint]) -> None:
+    """Deliver to what `carry` makes of each function's name and its endpoint."""
+    endpoints = {
+        spec.name.rpartition(".")[2]: endpoint for spec, endpoint in world.broker.subscriptions()
+    }
+    world.broker.reroute(lambda function: carry(function, endpoints[function]))
 
 
 def before_each(world: FaultWorld, then: Callable[[str], None]) -> None:
     """Call `then(function)` before each delivery."""
-    endpoints = {
-        spec.name.rpartition(".")[2]: endpoint for spec, endpoint in world.broker.subscriptions()
-    }
 
-    def carry(function: str) -> Any:
-        def deliver(headers: Any, body: bytes) -> Any:
+    def carry(function: str, endpoint: Endpoint) -> Endpoint:
+        def deliver(headers: Mapping[str, str], body: bytes) -> Outcome:
             then(function)
-            return endpoints[function](headers, body)
+            return endpoint(headers, body)
 
         return deliver
 
-    world.broker.reroute(carry)
+    carry_by(world, carry)
 
 
 def failed_and_recovered(world: FaultWorld) -> set[str]:

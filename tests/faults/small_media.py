@@ -9,8 +9,7 @@ import av
 
 from shared.domain.transcript import Segment, Transcript, Word
 from tests.faults.fake_media import SENTENCES
-from tests.media_factory import make_video
-from tests.media_scenes import make_scenes
+from tests.media_factory import made, make_video
 
 SENTENCE_SECONDS = 7.0
 
@@ -23,13 +22,32 @@ def tiny_video(folder: Path, *, seconds: float = 14) -> Path:
     return path
 
 
-def silent_film(folder: Path) -> Path:
-    """Four scenes in 45 seconds, in digital silence."""
-    return make_scenes(folder / "silent.mp4", sound="0")
+def odd_video(folder: Path) -> Path:
+    """As `tiny_video`, of a picture that browsers do not play; its subtitles say too little."""
+    subtitles = "1\n00:00:01,000 --> 00:00:02,000\nHm.\n"
+    return make_video(
+        folder / "odd.mp4",
+        seconds=14,
+        size=(96, 54),
+        rate=10,
+        gop_frames=10,
+        pixel_format="yuv444p",
+        subtitles=subtitles,
+    )
+
+
+def wordless_film(folder: Path) -> Path:
+    """Two scenes of ten seconds, and a sound too short for a sentence."""
+    scenes = ["color=c=navy:s=96x54:r=10:d=10", "testsrc2=s=96x54:r=10:d=10"]
+    scenes.append("aevalsrc=exprs='0.4*sin(2*PI*440*t)':s=44100:d=6")
+    inputs = [part for scene in scenes for part in ("-f", "lavfi", "-i", scene)]
+    graph = "[0][1]concat=n=2:v=1,format=yuv420p[v]"
+    outputs = ["-map", "[v]", "-map", "2:a", "-c:v", "libx264", "-g", "10", "-c:a", "aac"]
+    return made(folder / "wordless.mp4", [*inputs, "-filter_complex", graph, *outputs])
 
 
 class FixedSpeech:
-    """Hears one known sentence every seven seconds, and nothing in digital silence."""
+    """Hears one known sentence every seven seconds."""
 
     name = "fixed"
 
@@ -42,10 +60,9 @@ class FixedSpeech:
         """As many sentences as the real slice is long."""
         with wave.open(str(wav_path)) as sound:
             seconds = sound.getnframes() / sound.getframerate()
-            silent = not any(sound.readframes(sound.getnframes()))
         words: list[Word] = []
         segments: list[Segment] = []
-        for number in range(0 if silent else int((seconds + 0.5) // SENTENCE_SECONDS)):
+        for number in range(int((seconds + 0.5) // SENTENCE_SECONDS)):
             start = number * SENTENCE_SECONDS
             said = SENTENCES[number % len(SENTENCES)].split()
             step = (SENTENCE_SECONDS - 1) / len(said)

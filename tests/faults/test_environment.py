@@ -8,21 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
-import pytest
-
 from shared.db.engine import make_engine
 from shared.errors import StorageUnavailable
-from shared.media.process import Child
-from shared.settings import Settings
 from shared.storage.folder import FolderStorage
-from tests.faults.recovery import before_each, failed_and_recovered
+from tests.faults.recovery import failed_and_recovered
 from tests.faults.report import Counts, sizes
-from tests.faults.small_media import tiny_video
 from tests.faults.world import FaultWorld
-
-TINY_CHILD_MIB = 48
-ENOUGH_MIB = 4096
 
 
 class ShakyStorage(FolderStorage):
@@ -106,60 +97,3 @@ def test_an_exhausted_pool(
             held.pop().close()
         world.settle(workers=2)
     assert failed_and_recovered(world) >= {"split_audio"}
-
-
-@sizes(quick=1, full=20)
-def test_a_child_without_memory(
-    size: int, real_world: FaultWorld, tmp_path: Path, counts: Counts
-) -> None:
-    """A media child that gets no memory is transient, whatever the stage; then success."""
-    world = real_world
-    settings = world.context.settings
-    poor: Counter[str] = Counter()
-
-    def allot(stage: str) -> None:
-        memory = ENOUGH_MIB if poor[stage] else TINY_CHILD_MIB
-        poor[stage] += 1
-        values = {**settings.model_dump(), "child_memory_mib": memory}
-        world.context.settings = Settings.model_construct(**values)
-
-    before_each(world, allot)
-    for _ in range(size):
-        poor.clear()
-        world.drop(content=tiny_video(tmp_path))
-        world.settle(workers=1)
-    failed = failed_and_recovered(world)
-    counts.faults["no memory"] = sum(run.attempt > 1 for run in world.runs())
-    assert failed == {"probe_video", "split_audio", "cut_clip", "make_thumbnail"}
-    assert all(run.attempt == 2 for run in world.runs() if run.stage in failed - {"make_thumbnail"})
-
-
-@sizes(quick=1, full=20)
-def test_a_child_that_the_kernel_kills(
-    size: int,
-    real_world: FaultWorld,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    counts: Counts,
-) -> None:
-    """SIGKILL out of the blue, as from the killer of processes when memory is out: tried again."""
-    world = real_world
-    enter = Child.__enter__
-    now: list[str] = []
-    killed: set[str] = set()
-
-    def killing(child: Child) -> Child:
-        entered = enter(child)
-        if now[-1] not in killed:
-            killed.add(now[-1])
-            counts.faults["killed child"] += 1
-            psutil.Process(child.pid).kill()
-        return entered
-
-    monkeypatch.setattr(Child, "__enter__", killing)
-    before_each(world, now.append)
-    for _ in range(size):
-        killed.clear()
-        world.drop(content=tiny_video(tmp_path))
-        world.settle(workers=1)
-    assert failed_and_recovered(world) >= {"probe_video", "split_audio", "cut_clip"}
