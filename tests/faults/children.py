@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,13 @@ from shared.media.process import Child
 _MEDIA = (".mp4", ".jpg", ".wav")
 
 
-def operation_of(kind: str, arguments: Any) -> str:
-    """What that child is started for: `ffmpeg`, or the operation of the PyAV child."""
-    return "ffmpeg" if kind == "exec" else str(arguments[0])
+def operation_of(kind: str, arguments: Sequence[str]) -> str:
+    """What a child does, by the name of it; of ffmpeg, by what it writes."""
+    if kind == "child":
+        return arguments[0]
+    if "s16le" in arguments:
+        return "ffmpeg sound"
+    return "ffmpeg text" if "srt" in arguments else "ffmpeg encode"
 
 
 def watch_children(
@@ -52,7 +56,9 @@ def _stop_at_work(pid: int) -> bool:
 
 
 def _is_at_work(pid: int) -> bool:
-    return any(name.startswith("socket:") or name.endswith(_MEDIA) for name in _open_files(pid))
+    opened = any(name.startswith("socket:") or name.endswith(_MEDIA) for name in _open_files(pid))
+    # Python has sockets of its own while it begins.
+    return opened and "libav" in Path(f"/proc/{pid}/maps").read_text()
 
 
 def _open_files(pid: int) -> Iterator[str]:

@@ -10,12 +10,13 @@ from typing import Any
 from shared.messages import Options, PipelineRequested, SweepRequested
 from shared.messaging.protocol import Outgoing
 from tests.faults import sabotage
-from tests.faults.small_media import no_film, silent_film, tiny_video
+from tests.faults.small_media import no_film, tiny_video, wordless_film
 from tests.faults.stakes import STAKES, lay_stakes
 from tests.faults.world import FaultWorld
 
 MOMENTS = 2
 TWO_MOMENTS: Mapping[str, Any] = {"min_moments": MOMENTS, "max_moments": MOMENTS}
+ONE_MOMENT: Mapping[str, Any] = {"min_moments": 1, "max_moments": 1}
 # Of a real source two slices; fake ones come in two anyway.
 SLICES = {"slice_seconds": 10.0}
 OTHER_PADDING = Options(padding_left_seconds=4.0, padding_right_seconds=4.0)
@@ -120,14 +121,21 @@ _REJECTED = {
     sabotage.AFTER_OTHER_COMMIT: 3,
     sabotage.BEFORE_ACK: 1,
 }
-_EXACT = {"probe": 1, "frame_before": 1, "ffmpeg": 1, "copy": 1, "merge": 1, "verify": 1}
+_EXACT = {
+    "probe": 1,
+    "frame_before": 1,
+    "ffmpeg encode": 1,
+    "copy": 1,
+    "merge": 1,
+    "verify": 1,
+}
 
 SCENARIOS: dict[str, Scenario] = {
     "talk": Scenario(
         {
             "probe_video": _of(others=2, downloads=1, children={"probe": 1}),
             "split_audio": _of(
-                others=1, downloads=2, uploads=2, children={"probe": 1, "ffmpeg": 1}
+                others=1, downloads=2, uploads=2, children={"probe": 1, "ffmpeg sound": 1}
             ),
             "transcribe_audio": _of(2, others=2, downloads=2, publishes=1),
             "generate_moments": _of(others=1),
@@ -174,18 +182,20 @@ SCENARIOS: dict[str, Scenario] = {
         asks=True,
         clips=1,
     ),
-    "silent": Scenario(
+    "wordless": Scenario(
         {
             "generate_moments": _of(
-                others=1, downloads=2, children={"probe": 1, "ffmpeg": 1, "glances": 1}
+                others=1, downloads=2, children={"probe": 1, "ffmpeg sound": 1, "glances": 1}
             )
         },
-        media=silent_film,
+        settings=ONE_MOMENT,
+        media=wordless_film,
         real=True,
+        clips=1,
     ),
     "exact": Scenario(
         {"cut_clip": _of(others=1, downloads=2, uploads=1, children=_EXACT)},
-        settings={"min_moments": 1, "max_moments": 1, "clip_mode": "exact"},
+        settings={**ONE_MOMENT, "clip_mode": "exact"},
         media=tiny_video,
         real=True,
         clips=1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from shared.messaging.delivery import Outcome
 from shared.storage.folder import FolderStorage
 from tests.faults import stopping_launch
 from tests.faults.chaos import Endpoint
+from tests.faults.children import operation_of
 from tests.faults.recovery import carry_by
 from tests.faults.world import FaultWorld
 
@@ -48,15 +49,6 @@ class FarFolder(FolderStorage):
     def local_path(self, url: str) -> Path | None:
         """Nowhere on this machine."""
         return None
-
-
-def operation_of(kind: str, arguments: Sequence[str]) -> str:
-    """What a child does, by the name of it; of ffmpeg, by what it writes."""
-    if kind == "child":
-        return arguments[0]
-    if "s16le" in arguments:
-        return "ffmpeg sound"
-    return "ffmpeg text" if "srt" in arguments else "ffmpeg encode"
 
 
 @dataclass

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.faults.invariants import Invariants
-from tests.faults.small_media import silent_film, what_is_wrong
+from tests.faults.small_media import what_is_wrong, wordless_film
 from tests.faults.world import FaultWorld
 from tests.media_factory import make_video, run_ffmpeg
 
@@ -101,4 +101,4 @@ def test_a_clip_that_is_no_clip_is_found(tmp_path: Path) -> None:
     assert what_is_wrong(half)
     assert what_is_wrong(make_video(tmp_path / "short.mp4", seconds=0.5)) == "too short"
     assert what_is_wrong(make_video(tmp_path / "mute.mp4", audio=None)) == "no picture or no sound"
-    assert what_is_wrong(silent_film(tmp_path)) is None
+    assert what_is_wrong(wordless_film(tmp_path)) is None
