@@ -1,13 +1,13 @@
-"""A worker process all of whose clocks are wrong: the one of `time`, and the one of `datetime`."""
+"""A process whose clocks are wrong: the one of `time`, and the one of `datetime`."""
 
 from __future__ import annotations
 
 import sys
+import time
 from datetime import datetime, timedelta, tzinfo
-from multiprocessing.connection import Connection
 from typing import Any
 
-from tests.faults.worker import WorkerSpec, serve
+import pytest
 
 
 class _LikeDatetime(type):
@@ -17,10 +17,23 @@ class _LikeDatetime(type):
         return isinstance(instance, datetime)
 
 
-def serve_skewed(connection: Connection, spec: WorkerSpec) -> None:
-    """As `serve`, with the skew in every module of ours that asks `datetime`."""
-    skew = timedelta(seconds=spec.skew_seconds)
+def skew_clocks(seconds: float) -> None:
+    """Let the process's wall clocks be wrong by so much from now on, in every module of ours."""
+    true_time, true_time_ns = time.time, time.time_ns
+    patch = pytest.MonkeyPatch()
+    patch.setattr(time, "time", lambda: true_time() + seconds)
+    patch.setattr(time, "time_ns", lambda: true_time_ns() + int(seconds * 1e9))
+    skewed = _skewed(timedelta(seconds=seconds))
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in {"shared", "functions"}:
+            for attribute, value in list(vars(module).items()):
+                if value is datetime:
+                    setattr(module, attribute, skewed)
+    # Whoever imports it from now on.
+    patch.setattr(sys.modules["datetime"], "datetime", skewed)
 
+
+def _skewed(skew: timedelta) -> type:
     class Skewed(datetime, metaclass=_LikeDatetime):
         """A moment; what is now is wrong."""
 
@@ -36,11 +49,4 @@ def serve_skewed(connection: Connection, spec: WorkerSpec) -> None:
         def today(cls) -> Any:
             return cls.now(None)
 
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] in {"shared", "functions"}:
-            for attribute, value in list(vars(module).items()):
-                if value is datetime:
-                    setattr(module, attribute, Skewed)
-    # Whoever imports it from now on.
-    sys.modules["datetime"].datetime = Skewed  # type: ignore[attr-defined]
-    serve(connection, spec)
+    return Skewed

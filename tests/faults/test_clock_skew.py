@@ -19,12 +19,10 @@ from shared.messages import Message, MomentFound, SweepRequested
 from shared.messaging.delivery import Outcome
 from shared.messaging.outgoing import outgoing
 from shared.messaging.parcel import Parcel, push_body
-from tests.faults import fleet
 from tests.faults.chaos import STORM, Endpoint
 from tests.faults.fleet import WAIT_SECONDS, Worker, make_push
 from tests.faults.report import Counts, sizes
 from tests.faults.sabotage import AFTER_CLAIM, Fault
-from tests.faults.skewed import serve_skewed
 from tests.faults.worker import WorkerSpec
 from tests.faults.world import FaultWorld
 
@@ -37,11 +35,8 @@ STOP = Fault(FUNCTION, AFTER_CLAIM, signal.SIGSTOP)
 
 
 @contextmanager
-def skewed_workers(
-    world: FaultWorld, database_url: str, patch: pytest.MonkeyPatch
-) -> Iterator[dict[str, Worker]]:
+def skewed_workers(world: FaultWorld, database_url: str) -> Iterator[dict[str, Worker]]:
     """Two worker processes, by what their clocks are."""
-    patch.setattr(fleet, "serve", serve_skewed)
     spec = WorkerSpec(
         database_url, world.folder / "buckets", world.folder / "work", settings=SETTINGS
     )
@@ -58,12 +53,11 @@ def test_workers_whose_clocks_are_wrong(
     size: int,
     make_world: Callable[..., FaultWorld],
     database_url: str,
-    monkeypatch: pytest.MonkeyPatch,
     counts: Counts,
 ) -> None:
     """One five minutes behind, one five ahead, in a storm: no run is begun a second time."""
     world = make_world(chaos=STORM, garbage=True)
-    with skewed_workers(world, database_url, monkeypatch) as workers:
+    with skewed_workers(world, database_url) as workers:
         idle = list(workers.values())
 
         def carry(function: str) -> Endpoint:
@@ -98,13 +92,12 @@ def test_a_lease_is_the_same_by_every_clock(
     size: int,
     make_world: Callable[..., FaultWorld],
     database_url: str,
-    monkeypatch: pytest.MonkeyPatch,
     counts: Counts,
 ) -> None:
     """A live lease, new or renewed, is live by both clocks; one that is over is over by both."""
     world = make_world(garbage=True, **SETTINGS)
     # The pool is left last: what waits for a stopped worker goes on when that is ended.
-    with ThreadPoolExecutor(1) as pool, skewed_workers(world, database_url, monkeypatch) as workers:
+    with ThreadPoolExecutor(1) as pool, skewed_workers(world, database_url) as workers:
         scene = Scene(world, workers[holder], workers[rival], pool)
         for _ in range(size):
             scene.holds_while_it_lives()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -39,6 +38,7 @@ from tests.faults.sabotage import (
     SabotagedFolder,
     Saboteur,
 )
+from tests.faults.skewed import skew_clocks
 from tests.faults.small_media import FixedSpeech
 
 
@@ -76,7 +76,8 @@ class Answer:
 
 def serve(connection: Connection, spec: WorkerSpec) -> None:
     """Answer pushes until the pipe is closed. Publishes through the pipe, too."""
-    _skew_clock(spec.skew_seconds)
+    if spec.skew_seconds:
+        skew_clocks(spec.skew_seconds)
     # What an earlier process of this worker left is gone with it, as in a new instance.
     shutil.rmtree(spec.work, ignore_errors=True)
     spec.work.mkdir(parents=True)
@@ -146,12 +147,3 @@ class _PipePublisher:
         if not self._connection.recv():
             raise PublishFailed("The broker is away.")
         self._saboteur.reach(AFTER_PUBLISH)
-
-
-def _skew_clock(seconds: float) -> None:
-    """Let the process's wall clock be wrong by so much."""
-    if seconds:
-        true_time, true_time_ns = time.time, time.time_ns
-        patch = pytest.MonkeyPatch()
-        patch.setattr(time, "time", lambda: true_time() + seconds)
-        patch.setattr(time, "time_ns", lambda: true_time_ns() + int(seconds * 1e9))
