@@ -6,7 +6,7 @@ A failed run keeps it for a while, so that a retry redoes only what failed.
 from __future__ import annotations
 
 import structlog
-from sqlalchemy import ColumnElement, delete, exists, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, select, update
 
 from shared.db.models import PipelineHistory, StageRun
 from shared.domain.names import temporary_folder
@@ -58,7 +58,8 @@ def not_cleaned_up(context: Context, limit: int = 100) -> list[int]:
                         StageRun.pipeline_id == PipelineHistory.id, StageRun.result.is_not(None)
                     ),
                 )
-                .order_by(PipelineHistory.id)
+                # In any order: those that cannot be cleaned up hold up no others.
+                .order_by(func.random())
                 .limit(limit)
             ).scalars()
         )

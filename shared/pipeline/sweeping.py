@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, exists, func, select, update
 
 from shared.db.ai_requests import purge
 from shared.db.models import PipelineHistory, StageRun
+from shared.errors import PublishFailed
 from shared.messaging.protocol import Outgoing
 from shared.pipeline.backlog import tell_backlog
 from shared.pipeline.claims import LEASE_EXPIRED
@@ -49,11 +50,15 @@ def sweep(
 
     `at_once`: for a process whose own topics begin empty: everything queued is published, however
     young. `dead_owners`: processes known to be gone, whose leases are free before they expire;
-    attempts that ended so are not counted.
+    attempts that ended so are not counted. Raises `PublishFailed` when all else is done.
     """
     freed = _free_leases(context) + _free_dead(context, dead_owners or ())
     given_up = _give_up_hopeless(context)
-    published = _publish_queued(context, at_once=at_once)
+    published, refused = 0, None
+    try:
+        published = _publish_queued(context, at_once=at_once)
+    except PublishFailed as error:
+        refused = error  # all else goes on
     ended = _end_forgotten(context)
     cleaned_up = sum(clean_up(context, pipeline_id) for pipeline_id in not_cleaned_up(context))
     purged, deleted = _purge_requests(context), len(resume_deletions(context))
@@ -61,6 +66,8 @@ def sweep(
     tell_backlog(context)
     if any(asdict(swept).values()):
         _log.info("swept", **asdict(swept))
+    if refused is not None:
+        raise refused
     return swept
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, update
 
-from shared.db.models import StageRun
-from shared.errors import Reject
+from shared.db.models import PipelineHistory, StageRun
+from shared.errors import PublishFailed, Reject
 from shared.messaging.delivery import Outcome
 from shared.pipeline import sweeping
+from shared.pipeline.cleaning import not_cleaned_up
 from shared.pipeline.sweeping import Swept, sweep
 from tests.pipeline_plan import raising
 from tests.pipeline_stages import probed
@@ -68,6 +69,31 @@ def test_what_could_not_be_published_is_due_at_the_next_sweep(world: World) -> N
     with pytest.raises(Exception, match="away"):
         sweep(world.context)
     assert sweep(world.context).published == 1
+
+
+def test_a_broker_that_is_away_holds_up_nothing_else(world: World) -> None:
+    """What is to be ended and cleaned up is, by the sweep that could not publish."""
+    done, _ = world.begin(), world.begin()
+    world.run(done)
+    with world.context.session() as session, session.begin():
+        running = update(PipelineHistory).values(status="running", completed_at=None)
+        session.execute(running.where(PipelineHistory.identifier == done))
+    world.advance(world.context.policy.republish_seconds + 1)
+    world.publisher.refusing = 1
+    with pytest.raises(PublishFailed):
+        sweep(world.context)
+    assert world.history(done).status == "completed"
+
+
+def test_what_cannot_be_cleaned_up_holds_up_nothing_else(world: World) -> None:
+    """However few are looked at in one sweep, each has its turn."""
+    for _ in range(3):
+        pipeline = world.begin()
+        world.run(pipeline)
+    with world.context.session() as session, session.begin():
+        session.execute(update(StageRun).values(result={"left": True}))
+    found = {identifier for _ in range(100) for identifier in not_cleaned_up(world.context, 1)}
+    assert len(found) == 3
 
 
 def test_a_backoff_is_kept(world: World) -> None:
