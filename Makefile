@@ -31,7 +31,9 @@ test-emulator: setup-dev ## The tests on the official Pub/Sub emulator; fails wh
 		.venv/bin/python -m pytest -m emulator $(PYTEST_ARGS)
 
 test-full: setup-dev ## The fault tests at full size: attempts, faults injected, lost, doubled
-	@PATH="$$PWD/.venv/bin:$$PATH" .venv/bin/python -m pytest tests/faults -m "not quick" \
+	@PATH="$$PWD/.venv/bin:$$PATH" \
+		VIDEOMOMENTS_TEST_SEED=$${VIDEOMOMENTS_TEST_SEED:-$$(date +%Y%m%d)} \
+		.venv/bin/python -m pytest tests/faults -m "not quick" \
 		-n auto --maxprocesses 4 --dist worksteal $(PYTEST_ARGS)
 
 lint: setup-dev ## Style, types, and who may import whom

@@ -170,7 +170,7 @@ class _Collector(logging.Handler):
 
 def _still_open(server: DatabaseServer, name: str) -> list[str]:
     """Sessions of a database; one just closed is given a moment to be gone."""
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + 10
     while (sessions := server.sessions(name)) and time.monotonic() < deadline:
         time.sleep(0.01)
     return sessions

@@ -127,7 +127,11 @@ class ChaosBroker:
 
         def work() -> None:
             while (last is None or self.deliveries < last) and (parcel := self._next(until)):
-                self._settle(parcel, self._deliver(parcel))
+                outcome = Outcome.RETRY
+                try:
+                    outcome = self._deliver(parcel)
+                finally:
+                    self._settle(parcel, outcome)
 
         if workers == 1:
             work()

@@ -12,6 +12,14 @@ import pytest
 
 from shared.media.process import Child
 
+# All that functions start children for; of ffmpeg, what it writes.
+OPERATIONS = {
+    "probe_video": {"probe"},
+    "split_audio": {"probe", "ffmpeg text", "ffmpeg sound"},
+    "generate_moments": {"probe", "ffmpeg sound", "glances"},
+    "cut_clip": {"probe", "copy", "frame_before", "ffmpeg encode", "merge", "verify"},
+    "make_thumbnail": {"probe", "thumbnail"},
+}
 # What a child of ours has open only once it is at its medium.
 _MEDIA = (".mp4", ".jpg", ".wav")
 

@@ -133,7 +133,8 @@ class Fleet:
 
     def _endpoint(self, function: str) -> Callable[[Mapping[str, str], bytes], Outcome]:
         def receive(headers: Mapping[str, str], body: bytes) -> Outcome:
-            if self.fault is None or self.fault.function != function:
+            fault = self.fault
+            if fault is None or fault.function != function:
                 return self._carry(make_push(self._world, function, headers, body))
             # One at a time, or another delivery of the same would do the work without it.
             with self._lock:
@@ -155,8 +156,9 @@ class Fleet:
             self._note(worker.reached)
             return outcome
         except EOFError:
-            self.deaths += 1
-            self.fault = None
+            with self._noting:
+                self.deaths += 1
+                self.fault = None
             worker.restart()
             raise
         finally:

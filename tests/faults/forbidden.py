@@ -36,6 +36,12 @@ FORBIDDEN = (
         "WHERE NOT EXISTS (SELECT FROM stage_runs r WHERE r.pipeline_id = p.id)",
     ),
     (
+        "completed, but something was never begun",
+        "SELECT p.identifier, r.stage FROM pipeline_history p "
+        "JOIN stage_runs r ON r.pipeline_id = p.id WHERE p.status IN ('completed', 'partial') "
+        "AND r.status = 'skipped' AND r.error_code = 'pipeline_failed'",
+    ),
+    (
         "an end without its reason, or a reason without need",
         "SELECT identifier, status, error_stage FROM pipeline_history "
         "WHERE (status = 'completed') <> (error_stage IS NULL) "

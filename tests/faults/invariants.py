@@ -125,10 +125,11 @@ class Invariants:
         work, found = str(self.world.folder), []
         for process in psutil.process_iter():
             with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                if process.status() == psutil.STATUS_ZOMBIE:
+                    found += [f"zombie {process.name()}"] if process.pid in ours else []
+                    continue
                 command = " ".join(process.cmdline())
-                if process.pid in ours and process.status() == psutil.STATUS_ZOMBIE:
-                    found.append(f"zombie {process.name()}")
-                elif (process.pid in ours and _MEDIA_COMMAND.search(command)) or (
+                if (process.pid in ours and _MEDIA_COMMAND.search(command)) or (
                     process.environ().get("TMPDIR", "").startswith(work)
                 ):
                     found.append(command)

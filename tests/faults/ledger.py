@@ -27,10 +27,12 @@ from shared.pipeline.collecting import collect
 from tests.faults.invariants import Invariants
 from tests.faults.report import Counts
 from tests.faults.sabotage import (
+    AFTER_CLAIM,
     AFTER_PUBLISH,
     BEFORE_ACK,
     DURING_DOWNLOAD,
     IN_CHILD,
+    TASKS,
     Fault,
     Saboteur,
 )
@@ -180,6 +182,14 @@ class Ledger(RuleBasedStateMachine):
         self.counts.faults["overwritten"] += 1
         self._put(name)
 
+    @rule(place=PLACES)
+    def remove(self, place: int) -> None:
+        """A source goes from its bucket, which is no event."""
+        name = self._source(place)
+        self.disturbed.add(self.sources[name][-1])
+        self.counts.faults["source removed"] += 1
+        self.world.files.delete(f"{self.world.context.upload_url}/{name}")
+
     @rule(place=PLACES, dies_before=strategies.sampled_from([None, *DELETION_STEPS]))
     def delete(self, place: int, dies_before: str | None) -> None:
         """A video is deleted, as by the command, which may be killed and not given again."""
@@ -238,7 +248,7 @@ class Ledger(RuleBasedStateMachine):
                 if video not in self.disturbed | self.deleted:
                     assert ends[video] == {"completed"}
                 elif video in ends:
-                    assert ends[video] <= {"completed", "superseded"}
+                    assert ends[video] <= {"completed", "superseded", "source_gone"}
 
     def _put(self, name: str) -> None:
         version = len(self.sources.get(name, [])) + 1
@@ -254,7 +264,9 @@ class Ledger(RuleBasedStateMachine):
 def _points_of(function: str) -> list[str]:
     """Those of all scenarios that can be come to here."""
     found = {p for scenario in SCENARIOS.values() for p in scenario.points.get(function, ())}
-    return sorted(point for point in found if not point.startswith(ELSEWHERE))
+    # A task claims nothing.
+    elsewhere = (*ELSEWHERE, AFTER_CLAIM) if function in TASKS else ELSEWHERE
+    return sorted(point for point in found if not point.startswith(elsewhere))
 
 
 def die(*facts: object) -> None:

@@ -74,6 +74,7 @@ class Saboteur:
         self.reached: Counter[tuple[str, str]] = Counter()
         self._patch = patch
         self._strike = strike
+        self._reaching = threading.Lock()
         self._watch_leases()
         self._watch_uploads()
         watch_children(
@@ -92,17 +93,21 @@ class Saboteur:
 
     def reach(self, point: str) -> None:
         """Strike, if that is the point."""
+        # Downloads are served by threads of their own.
+        with self._reaching:
+            fault = self._struck_by(point)
+        if fault is not None:
+            self._strike(fault)
+
+    def _struck_by(self, point: str) -> Fault | None:
         if self.at_work is None:
-            return
+            return None
         self.reached[self.at_work, point] += 1
         fault = self.fault
         if fault is None or (fault.function, fault.point) != (self.at_work, point):
-            return
-        if fault.skip:
-            self.fault = replace(fault, skip=fault.skip - 1)
-            return
-        self.fault = None
-        self._strike(fault)
+            return None
+        self.fault = replace(fault, skip=fault.skip - 1) if fault.skip else None
+        return None if fault.skip else fault
 
     def _is_next(self, point: str) -> bool:
         fault = self.fault

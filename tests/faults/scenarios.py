@@ -10,7 +10,7 @@ from typing import Any
 from shared.messages import Options, PipelineRequested, SweepRequested
 from shared.messaging.protocol import Outgoing
 from tests.faults import sabotage
-from tests.faults.small_media import no_film, tiny_video, wordless_film
+from tests.faults.small_media import no_film, odd_video, tiny_video, wordless_film
 from tests.faults.stakes import STAKES, lay_stakes
 from tests.faults.world import FaultWorld
 
@@ -197,6 +197,20 @@ SCENARIOS: dict[str, Scenario] = {
         {"cut_clip": _of(others=1, downloads=2, uploads=1, children=_EXACT)},
         settings={**ONE_MOMENT, "clip_mode": "exact"},
         media=tiny_video,
+        real=True,
+        clips=1,
+    ),
+    "subtitled": Scenario(
+        {
+            "split_audio": _of(
+                others=1,
+                downloads=2,
+                uploads=2,
+                children={"probe": 1, "ffmpeg text": 1, "ffmpeg sound": 1},
+            )
+        },
+        settings=ONE_MOMENT,
+        media=odd_video,
         real=True,
         clips=1,
     ),

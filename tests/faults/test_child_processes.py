@@ -11,6 +11,7 @@ import pytest
 
 from shared.media import arguments, child
 from shared.messaging.delivery import Outcome
+from tests.faults.children import OPERATIONS
 from tests.faults.recovery import failed_and_recovered
 from tests.faults.report import Counts, sizes
 from tests.faults.small_media import (
@@ -24,20 +25,12 @@ from tests.faults.world import FaultWorld
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
-# All that functions start children for; of ffmpeg, what it writes.
-OPERATIONS = {
-    "probe_video": {"probe"},
-    "split_audio": {"probe", "ffmpeg text", "ffmpeg sound"},
-    "generate_moments": {"probe", "ffmpeg sound", "glances"},
-    "cut_clip": {"probe", "copy", "frame_before", "ffmpeg encode", "merge", "verify"},
-    "make_thumbnail": {"probe", "thumbnail"},
-}
 NO_FUNCTION_ASKS_FOR = {"keyframes"}
 # Of one the clip is encoded anew; of the other, in which nobody speaks, it is copied.
 SOURCES = (odd_video, wordless_film)
 
 
-@sizes(quick=1, full=20)
+@sizes(quick=1, full=20, minutes=60)
 @pytest.mark.parametrize("blow", [kill, deny_memory])
 def test_children_struck_at_work(
     blow: Blow,

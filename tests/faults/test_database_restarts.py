@@ -8,12 +8,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from sqlalchemy import text
 
 from cli.postgres import EmbeddedPostgres
 from shared.db import migrate
@@ -28,6 +30,11 @@ MESSY = Chaos(most_copies=2, dropped_acks=0.05, while_running=0.05)
 # Short enough for a test to see leases expire; nothing else is unlike the defaults.
 SETTINGS: dict[str, Any] = {"lease_seconds": 3, "heartbeat_seconds": 0.5, "republish_seconds": 2}
 SWEEP_SECONDS = 1.0
+WAIT_SECONDS = 10
+OTHERS = """
+    SELECT application_name, state FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 # Attempts at one message last for 45 of these, much longer than a server takes to come back: what
 # no pipeline exists for yet is not in the ledger, and its dead letter is for a person.
 BACKOFF_SECONDS = 0.3
@@ -65,6 +72,18 @@ class MortalServer:
         self.start()
         self.restarts += 1
 
+    def sessions(self) -> list[Any]:
+        """Of whoever is still connected, but for the one that asks."""
+        engine = make_engine(self.url, pool_size=1)
+        deadline = time.monotonic() + WAIT_SECONDS
+        with engine.connect() as connection:
+            while found := connection.execute(text(OTHERS)).all():
+                if time.monotonic() > deadline:
+                    break
+                time.sleep(0.05)
+        engine.dispose()
+        return list(found)
+
     def close(self) -> None:
         """Stop it for good."""
         for user in self._users:
@@ -81,15 +100,15 @@ def server(open_folder: Path) -> Iterator[MortalServer]:
 
 @contextmanager
 def _in_background(work: Any) -> Iterator[None]:
-    """Call `work(stop)` in a thread until the block is left."""
+    """Call `work(stop)` in a thread until the block is left. Raises what it raised."""
     stop = threading.Event()
-    thread = threading.Thread(target=work, args=(stop,), daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(work, stop)
+        try:
+            yield
+        finally:
+            stop.set()
+        done.result()
 
 
 @sizes(quick=8, full=500, minutes=60)
@@ -131,6 +150,7 @@ def test_every_run_completes_through_restarts_of_the_database(
             except Exception as error:
                 swept[type(error).__name__] += 1
 
+    began = time.monotonic()
     with _in_background(restart), _in_background(sweep):
         for _ in range(size):
             world.drop()
@@ -138,6 +158,7 @@ def test_every_run_completes_through_restarts_of_the_database(
         while time.monotonic() < deadline and not (server.restarts > 1 and _all_ended(world, size)):
             world.broker.run(WORKERS, until=time.monotonic() + 1)
     counts.faults["restart of the database"] = server.restarts
+    assert quick or server.restarts >= (time.monotonic() - began) // (2 * pauses[1])
     counts.notes["sweeps"] = swept.total()
     assert _all_ended(world, size)
     assert {pipeline.status for pipeline in world.pipelines()} == {"completed"}
@@ -145,6 +166,7 @@ def test_every_run_completes_through_restarts_of_the_database(
     counts.take(world)
     counts.judge(violations)
     world.close()
+    assert not server.sessions()
     assert not violations, "\n".join(violations)
 
 

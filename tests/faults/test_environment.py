@@ -44,6 +44,20 @@ class ShakyStorage(FolderStorage):
         self._shake("upload", url)
         return super().upload(path, url, **options)
 
+    def open(self, url: str, *, generation: str | None = None) -> Any:
+        reader = super().open(url, generation=generation)
+        read = reader.read
+
+        def shaken(size: int | None = -1) -> bytes:
+            self._shake("read", url)
+            return read(size)
+
+        setattr(reader, "read", shaken)  # noqa: B010 - a method in the place of a method
+        return reader
+
+    def local_path(self, url: str) -> Path | None:
+        return None
+
     def list(self, prefix_url: str) -> Any:
         self._shake("list", prefix_url)
         return super().list(prefix_url)
@@ -66,8 +80,9 @@ def test_a_store_that_answers_503_and_429(
     world.settle(workers=1)
     storage.share = 0.0
     counts.faults.update({f"refused {name}": count for name, count in storage.refused.items()})
-    assert {"stat", "download", "upload", "list", "delete"} <= storage.refused.keys()
+    assert {"stat", "read", "download", "upload", "list", "delete"} <= storage.refused.keys()
     assert len(failed_and_recovered(world)) > 2
+    assert len(world.pipelines()) == size
 
 
 @sizes(quick=1, full=25)

@@ -125,6 +125,7 @@ def test_the_last_of_four_clips_ends_the_pipeline_once(
     """None lost, none doubled, no clip miscounted, and every overtaken duplicate refused."""
     result = race(make_world(), size)
     counts.faults["overtaken duplicate"] = result.refused
+    counts.lost, counts.doubled = result.lost, result.doubled
     assert result == Result(lost=0, doubled=0, refused=CLIPS * size)
 
 
@@ -162,9 +163,8 @@ def _decrement(session: Session, pipeline: PipelineHistory, clock: Clock) -> boo
     [
         ({"lock_pipeline": _without_lock}, "lost"),
         ({"fenced": _without_fence, "end_if_done": _decrement}, "doubled"),
-        ({"end_if_done": _decrement}, "doubled"),
     ],
-    ids=["counting without the lock", "a bare decrement", "a fenced decrement"],
+    ids=["counting without the lock", "a bare decrement"],
 )
 def test_the_race_catches_what_counts_wrongly(
     mutant: dict[str, Any], harm: str, database_url: str, tmp_path: Path, seed: int

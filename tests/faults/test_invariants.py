@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from shared.pipeline import sweeping
+from tests.faults.forbidden import FORBIDDEN
 from tests.faults.invariants import Invariants
 from tests.faults.small_media import what_is_wrong, wordless_film
 from tests.faults.world import FaultWorld
@@ -30,7 +35,20 @@ DAMAGE = {
     "miscounted clips": "UPDATE pipeline_history SET total_clips_created = 7",
     "a row names what is not there": "UPDATE clips SET cloud_url = cloud_url || 'x'",
     "no row names": "DELETE FROM clips",
+    "completed, but something was never begun": "UPDATE stage_runs "
+    "SET status = 'skipped', error_code = 'pipeline_failed', error_message = 'x' WHERE id = 1",
+    "doubled: more than one row of a moment": "INSERT INTO moments (identifier, video_id, "
+    "generation_config_id, start_time, end_time, title) SELECT identifier || 'x', video_id, "
+    "generation_config_id, start_time, end_time, title FROM moments",
+    "doubled: one object": "UPDATE thumbnails SET cloud_url = (SELECT min(cloud_url) FROM clips)",
 }
+HALF_DELETED = "a deletion that was never finished"
+# The schema itself forbids the rows that these ask for.
+FORBIDDEN_BY_SCHEMA = (
+    "doubled: more than one transcript",
+    "doubled: more than one clip",
+    "doubled: more than one thumbnail",
+)
 
 
 @pytest.fixture
@@ -50,6 +68,49 @@ def test_a_damaged_row_is_found(wrong: str, done: FaultWorld) -> None:
     violations = Invariants(done).violations()
     assert any(said.startswith(wrong) for said in violations), violations
     done.clear()
+
+
+def test_each_is_broken() -> None:
+    """Nothing is looked for that was not seen to be found, but for what the schema forbids."""
+    shown = (*DAMAGE, HALF_DELETED, *FORBIDDEN_BY_SCHEMA)
+    assert [what for what, _ in FORBIDDEN if not what.startswith(shown)] == []
+
+
+def test_half_a_deletion_is_found(done: FaultWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tombstone that no sweep brings to its end is told of."""
+    monkeypatch.setattr(sweeping, "resume_deletions", lambda _: [])
+    with done.engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO deletions (video, source_url, with_source) VALUES ('x', 'y', false)")
+        )
+    assert [said.startswith(HALF_DELETED) for said in Invariants(done).violations()] == [True]
+    done.clear()
+
+
+def test_a_zombie_is_found(done: FaultWorld) -> None:
+    """A child that has ended and was not asked for its end is told of."""
+    child = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    violations = Invariants(done).violations()
+    child.wait()
+    assert violations == ["a process is left: zombie true"]
+
+
+def test_an_orphan_is_found(done: FaultWorld) -> None:
+    """A child of a worker that is dead is told of by the folder it was to work in."""
+    environment = {"TMPDIR": str(done.folder / "work" / "0"), "PATH": os.defpath}
+    # Its parent ends at once, so that it is nobody's.
+    command = ["sh", "-c", "sleep 60 >/dev/null & echo $!"]
+    orphan = int(subprocess.check_output(command, env=environment, stderr=subprocess.DEVNULL))
+    violations = Invariants(done).violations()
+    os.kill(orphan, signal.SIGKILL)
+    assert violations == ["a process is left: sleep 60"]
+
+
+def test_a_derived_file_that_is_none_is_found(done: FaultWorld) -> None:
+    """Each file a row names is looked at."""
+    violations = Invariants(done, what_is_wrong).violations()
+    assert len(violations) == len(done.objects())
 
 
 @pytest.mark.parametrize("name", ["work/videomoments-1-a/x", "work/x", "buckets/.incoming/x"])

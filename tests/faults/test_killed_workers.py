@@ -10,6 +10,7 @@ import pytest
 from functions.main import TOPOLOGY
 from shared.messages import SweepRequested
 from tests.faults.chaos import CALM, Chaos
+from tests.faults.children import OPERATIONS
 from tests.faults.killing import Settings, staged
 from tests.faults.report import Counts, full_scale
 from tests.faults.sabotage import (
@@ -43,7 +44,7 @@ COMMON_CHILD = IN_CHILD + "probe"
 
 
 def _cases() -> Iterator[object]:
-    """Every point of every function, with ten seeds; each time it is reached has its turn."""
+    """Every point of every function, with ten seeds; each time in the table has its turn."""
     place = 0
     for name, scenario in SCENARIOS.items():
         for function, points in scenario.points.items():
@@ -53,7 +54,7 @@ def _cases() -> Iterator[object]:
                 if place % QUICK_SHARE == 0 or _is_rare_child(point):
                     quick = (name, function, point, place % times, False)
                     yield pytest.param(*quick, id=label, marks=pytest.mark.quick)
-                for seed in range(_seeds(scenario, point, times)):
+                for seed in range(_seeds(scenario, function, point, times)):
                     full = (name, function, point, seed % times, seed % 2 == 0)
                     yield pytest.param(*full, id=f"{label}-{seed + 1}", marks=pytest.mark.full)
 
@@ -62,10 +63,16 @@ def _is_rare_child(point: str) -> bool:
     return point.startswith(IN_CHILD) and point != COMMON_CHILD
 
 
-def _seeds(scenario: Scenario, point: str, times: int) -> int:
-    often = point in STRUCK_OFTEN and not scenario.real
+def _seeds(scenario: Scenario, function: str, point: str, times: int) -> int:
+    often = point in STRUCK_OFTEN and not (scenario.real and _has_without_media(function, point))
     seeds = max(SEEDS, times) if often or point.startswith(IN_CHILD) else times
     return max(1, round(full_scale() * seeds))
+
+
+def _has_without_media(function: str, point: str) -> bool:
+    """Whether it is struck there often anyway, in a scenario that takes less time."""
+    others = [scenario for scenario in SCENARIOS.values() if not scenario.real]
+    return any(point in scenario.points.get(function, ()) for scenario in others)
 
 
 @pytest.fixture
@@ -160,3 +167,11 @@ def test_every_function_is_killed() -> None:
     """Some scenario or other has the points of each function of the deployment."""
     killed = {function for scenario in SCENARIOS.values() for function in scenario.points}
     assert killed == {function.name for function in TOPOLOGY.functions}
+
+
+def test_every_child_is_caught_at_work() -> None:
+    """Whatever a function starts children for, it is killed in the middle of each of them."""
+    for function, operations in OPERATIONS.items():
+        points = {point for s in SCENARIOS.values() for point in s.points.get(function, ())}
+        caught = {point.removeprefix(IN_CHILD) for point in points if point.startswith(IN_CHILD)}
+        assert caught == operations, function

@@ -62,11 +62,11 @@ def rivals(
                 world.folder / "buckets",
                 world.folder / "work" / name,
                 settings=SETTINGS,
-                idle_in_transaction_seconds=1,
+                idle_in_transaction_seconds=patience,
             ),
             world,
         )
-        for name in ("first", "second")
+        for name, patience in (("first", 2.0), ("second", 60.0))
     ]
     yield world, workers[0], workers[1]
     for worker in workers:
