@@ -74,7 +74,7 @@ def test_a_store_that_answers_503_and_429(
     """Every operation of the store refused now and then: recorded as transient, then success."""
     storage = ShakyStorage(tmp_path / "world-0" / "buckets")
     world = make_world(garbage=True, storage=storage, max_attempts=20)
-    storage.chance, storage.share = random.Random(counts.seed), 0.15
+    storage.chance, storage.share = random.Random(counts.seed), 0.08
     for _ in range(size):
         world.drop()
     world.settle(workers=1)
