@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import PurePosixPath
 
-from shared.errors import ObjectMissing
-from shared.pipeline.admission import not_a_source
+from shared.errors import ObjectChanged, ObjectMissing
+from shared.pipeline.admission import identifier_of, not_a_source
 from shared.storage.protocol import ObjectStat, Storage
 from shared.storage.urls import join_url, split_url
 
@@ -32,3 +32,20 @@ def own_subtitles(storage: Storage, url: str) -> list[ObjectStat]:
     others = [found for found in there if found.url != url and not_a_source(found.url) is None]
     names = {beside(url, suffix) for suffix in SUFFIXES}
     return [] if others else [found for found in there if found.url in names]
+
+
+def delete_upload(storage: Storage, url: str, video: str) -> tuple[bool, int]:
+    """Delete that video's upload; a newer version of it, or of its subtitles, is another's.
+
+    Subtitles go before it: what is killed in between finds them again by it. Whether it went, and
+    how many subtitles did.
+    """
+    subtitles = 0
+    with suppress(ObjectMissing, ObjectChanged):
+        source = storage.stat(url)
+        if identifier_of(source) == video:
+            for own in own_subtitles(storage, url):
+                with suppress(ObjectChanged):
+                    subtitles += storage.delete(own.url, generation=own.generation)
+            return storage.delete(url, generation=source.generation), subtitles
+    return False, subtitles

@@ -16,7 +16,6 @@ deletion goes on with the next sweep, or when it is asked for again.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -35,9 +34,8 @@ from shared.db.deletions import (
 from shared.db.models import Clip, Deletion, PipelineHistory, Thumbnail, Video
 from shared.db.videos import unknown_video
 from shared.domain.names import derived_folders
-from shared.errors import ObjectChanged, ObjectMissing, Reject
-from shared.pipeline.admission import identifier_of
-from shared.pipeline.beside import own_subtitles
+from shared.errors import Reject
+from shared.pipeline.beside import delete_upload
 from shared.pipeline.collecting import own_objects
 from shared.pipeline.context import Context
 
@@ -177,25 +175,12 @@ def _objects(context: Context, video: str, named: list[str]) -> Iterator[str]:
 
 
 def _delete_source(context: Context, video: str) -> tuple[bool, int]:
-    """Delete the upload if that was asked for; a newer version of it is another video's.
-
-    Its subtitles go before it: what is killed in between finds them again by it. Whether it went,
-    and how many subtitles did.
-    """
+    """Delete the upload if that was asked for. Whether it went, and how many subtitles did."""
     with context.session() as session:
         stone = session.get_one(Deletion, video)
     if not stone.with_source:
         return False, 0
-    storage, url = context.storage, stone.source_url
-    subtitles = 0
-    with contextlib.suppress(ObjectMissing, ObjectChanged):
-        source = storage.stat(url)
-        if identifier_of(source) == video:
-            for own in own_subtitles(storage, url):
-                with contextlib.suppress(ObjectChanged):
-                    subtitles += storage.delete(own.url, generation=own.generation)
-            return storage.delete(url, generation=source.generation), subtitles
-    return False, subtitles
+    return delete_upload(context.storage, stone.source_url, video)
 
 
 def _end(context: Context, video: str) -> None:

@@ -30,10 +30,10 @@ class Play:
 @contextmanager
 def staged(
     scenario: Scenario,
+    *,
     make_world: Callable[..., FaultWorld],
     database_url: str,
     folder: Path,
-    *,
     chaos: Chaos,
     real: bool,
     model_settings: Settings,

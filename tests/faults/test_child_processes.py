@@ -23,7 +23,7 @@ from tests.faults.small_media import (
 from tests.faults.struck_children import Blow, FarFolder, Striker, deny_memory, kill
 from tests.faults.world import FaultWorld
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc: run it on Linux")
 
 NO_FUNCTION_ASKS_FOR = {"keyframes"}
 # Of one the clip is encoded anew; of the other, in which nobody speaks, it is copied.

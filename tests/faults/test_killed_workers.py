@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from functions.main import TOPOLOGY
 from shared.messages import SweepRequested
 from tests.faults.chaos import CALM, Chaos
 from tests.faults.children import OPERATIONS
-from tests.faults.killing import Settings, staged
+from tests.faults.killing import Play, Settings, staged
 from tests.faults.report import Counts, full_scale
 from tests.faults.sabotage import (
     AFTER_CLAIM,
@@ -27,6 +29,7 @@ from tests.faults.scenarios import SCENARIOS, Scenario
 from tests.faults.world import FaultWorld
 from tests.llm_server import good, llm_server
 
+Staging = Callable[..., AbstractContextManager[Play]]
 SEEDS = 10
 SHUFFLED = Chaos(most_copies=2, dropped_acks=0.05)
 # The others are struck once for each time they are reached.
@@ -82,6 +85,23 @@ def model_settings() -> Iterator[Settings]:
         yield {"model": "scripted", "llm_url": server.url, "llm_api_key": "none"}
 
 
+@pytest.fixture
+def stage(
+    make_world: Callable[..., FaultWorld],
+    database_url: str,
+    model_settings: Settings,
+    tmp_path: Path,
+) -> Staging:
+    """Plays a scenario in a world of this test's own."""
+    return partial(
+        staged,
+        make_world=make_world,
+        database_url=database_url,
+        folder=tmp_path,
+        model_settings=model_settings,
+    )
+
+
 @pytest.mark.parametrize(("name", "function", "point", "skip", "real"), list(_cases()))
 def test_a_killed_worker_costs_a_lease_and_a_sweep(
     name: str,
@@ -89,24 +109,13 @@ def test_a_killed_worker_costs_a_lease_and_a_sweep(
     point: str,
     skip: int,
     real: bool,
-    make_world: Callable[..., FaultWorld],
-    database_url: str,
-    model_settings: Settings,
-    tmp_path: Path,
+    stage: Staging,
     counts: Counts,
 ) -> None:
     """The run goes on by itself, and has its right end by the first sweep after the lease."""
     scenario = SCENARIOS[name]
-    with staged(
-        scenario,
-        make_world,
-        database_url,
-        tmp_path,
-        chaos=SHUFFLED,
-        real=_is_real(scenario, point, real),
-        model_settings=model_settings,
-        workers=2,
-    ) as play:
+    real = _is_real(scenario, point, real)
+    with stage(scenario, chaos=SHUFFLED, real=real, workers=2) as play:
         world, fleet = play.world, play.fleet
         fleet.fault = Fault(function, point, skip=skip)
         scenario.then(world, play.source)
@@ -135,25 +144,10 @@ def _check_end(world: FaultWorld, scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_these_are_all_points_there_are(
-    name: str,
-    make_world: Callable[..., FaultWorld],
-    database_url: str,
-    model_settings: Settings,
-    tmp_path: Path,
-) -> None:
+def test_these_are_all_points_there_are(name: str, stage: Staging) -> None:
     """A function comes to no point at which no worker is killed, and to those as often as said."""
     scenario = SCENARIOS[name]
-    with staged(
-        scenario,
-        make_world,
-        database_url,
-        tmp_path,
-        chaos=CALM,
-        real=scenario.media is not None,
-        model_settings=model_settings,
-        workers=1,
-    ) as play:
+    with stage(scenario, chaos=CALM, real=scenario.media is not None, workers=1) as play:
         scenario.then(play.world, play.source)
         play.world.broker.run(1)
         reached = play.fleet.reached

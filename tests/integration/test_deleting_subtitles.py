@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.pipeline import deleting
+from shared.pipeline import beside
 from shared.pipeline.beside import own_subtitles
 from shared.pipeline.deleting import delete_video
 from shared.pipeline.sweeping import sweep
@@ -118,6 +118,6 @@ def test_what_is_uploaded_anew_at_the_last_moment_stays(
         put(world, tmp_path, name)
         return found
 
-    monkeypatch.setattr(deleting, "own_subtitles", overwritten)
+    monkeypatch.setattr(beside, "own_subtitles", overwritten)
     assert delete_video(world.context, video, with_source=True).source == (name == "talk.srt")
     assert left(world) == [name]
