@@ -4,7 +4,7 @@
 .PHONY: help run test test-emulator test-full lint bench docs clean setup setup-dev
 
 SHELL = /bin/sh
-SAMPLE = cli/sample/three-topics.mp4
+SAMPLE = tools/sample/three-topics.mp4
 VIDEO ?=
 PYTHON ?=
 PYTEST_ARGS =
@@ -43,12 +43,12 @@ lint: setup-dev ## Style, types, and who may import whom
 	.venv/bin/lint-imports --no-cache
 
 bench: setup-dev ## Benchmarks: ours, the baseline, and the ratio
-	@for file in bench/bench_*.py; do \
-		name=$${file##*/} && echo "== $${name%.py}" && .venv/bin/python -m "bench.$${name%.py}" || exit 1; \
+	@for name in connect extractive throughput; do \
+		echo "== $$name" && .venv/bin/python -m "tools.bench.$$name" || exit 1; \
 	done
 
 docs: setup ## Write the generated pages anew
-	.venv/bin/python -m cli.docs
+	.venv/bin/python -m tools.docs.write
 
 image-rehearsal: setup-dev ## Execute the Dockerfile's steps without Docker, and try the result (root, debootstrap)
 	.venv/bin/python -m infra.image.rehearse $(REHEARSAL_ARGS)

@@ -8,12 +8,16 @@ from typing import Annotated, Literal
 
 import typer
 
-from cli import commands_eval, commands_insight, commands_models, commands_repair, commands_run
 from cli.arguments import Data
+from cli.evaluation import command as commands_eval
 from cli.failures import one_line
-from cli.home import Home
+from cli.insight import command as commands_insight
+from cli.local.home import Home
+from cli.models import command as commands_models
+from cli.repair import command as commands_repair
+from cli.run import command as commands_run
 from shared.errors import VideoMomentsError
-from shared.settings import load_settings
+from shared.settings.settings import load_settings
 
 app = typer.Typer(
     name="videomoments",

@@ -6,19 +6,19 @@ Nothing is connected to and no client is made here: the wiring happens at the fi
 from __future__ import annotations
 
 from functions import serving
-from functions.choose_moments import choose_moments
-from functions.cut_clip import cut_clip
-from functions.generate_moments import generate_moments
-from functions.generate_window import generate_window
-from functions.make_thumbnail import make_thumbnail
-from functions.probe_video import probe_video
-from functions.record_failure import record_failure
-from functions.refine_moments import refine_moments
-from functions.score_moments import score_moments
-from functions.split_audio import split_audio
-from functions.start_pipeline import start_pipeline
-from functions.sweep import sweep
-from functions.transcribe_audio import transcribe_audio
+from functions.clips.cut_clip import cut_clip
+from functions.clips.make_thumbnail import make_thumbnail
+from functions.moments.choose_moments import choose_moments
+from functions.moments.generate_moments import generate_moments
+from functions.moments.generate_window import generate_window
+from functions.moments.refine_moments import refine_moments
+from functions.moments.score_moments import score_moments
+from functions.transcripts.split_audio import split_audio
+from functions.transcripts.transcribe_audio import transcribe_audio
+from functions.upkeep.record_failure import record_failure
+from functions.upkeep.sweep import sweep
+from functions.videos.probe_video import probe_video
+from functions.videos.start_pipeline import start_pipeline
 from shared.pipeline.topology import Topology
 
 TOPOLOGY = Topology(

@@ -5,15 +5,15 @@ from __future__ import annotations
 from functools import cached_property, partial
 
 from functions.wiring import make_context
-from shared import log
-from shared.http.oidc import PushVerifier
-from shared.http.signing_keys import RemoteKeys
-from shared.http.target import Target, make_target
+from shared.http.auth.oidc import PushVerifier
+from shared.http.auth.signing_keys import RemoteKeys
+from shared.http.events.target import Target, make_target
 from shared.messaging.delivery import Handler
 from shared.pipeline.runtime import Runtime
 from shared.pipeline.stage import Function
 from shared.pipeline.topology import Topology
-from shared.settings import Settings, load_settings
+from shared.settings.settings import Settings, load_settings
+from shared.telemetry import logs as log
 from shared.telemetry import process
 
 

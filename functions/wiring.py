@@ -11,18 +11,18 @@ import structlog
 from sqlalchemy import Engine
 
 from shared.db.engine import make_engine
+from shared.engines.llm.client import ModelClient
+from shared.engines.llm.protocol import Endpoint, LanguageModel
+from shared.engines.speech.choose import Choice, choose_engine
+from shared.engines.speech.protocol import SpeechEngine
 from shared.errors import SettingsError
-from shared.llm.client import ModelClient
-from shared.llm.protocol import Endpoint, LanguageModel
 from shared.messaging.protocol import Publisher
-from shared.messaging.pubsub import PubSubPublisher
-from shared.messaging.rest import RestPublisher
+from shared.messaging.pubsub.publisher import PubSubPublisher
+from shared.messaging.pubsub.rest_publisher import RestPublisher
 from shared.messaging.traced import TracedPublisher
 from shared.pipeline.context import Context
 from shared.pipeline.topology import Topology
-from shared.settings import PREFIX, Settings
-from shared.speech.choose import Choice, choose_engine
-from shared.speech.protocol import SpeechEngine
+from shared.settings.settings import PREFIX, Settings
 from shared.storage.router import StorageRouter
 
 _log = structlog.get_logger(__name__)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 
 from shared.db.engine import make_engine
 from shared.db.models import Base
-from shared.settings import Settings
+from shared.settings.settings import Settings
 
 UPGRADE_LOCK_KEY = 0x5649_4445_4F4D
 """Advisory lock of this database that every upgrade holds; any number, as long as it stays."""

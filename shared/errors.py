@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 
 class VideoMomentsError(Exception):
     """Base of all errors raised on purpose."""
@@ -112,3 +114,10 @@ class ModelUnavailable(VideoMomentsError):
 
 class SettingsError(VideoMomentsError):
     """A setting is missing or wrong; the message names it and the remedy."""
+
+
+class ErrorCode(NamedTuple):
+    """Both are whole sentences. In commands, `VIDEO` stands for the video's identifier."""
+
+    meaning: str
+    remedy: str

@@ -17,12 +17,12 @@ import pytest
 import structlog
 from sqlalchemy import Engine
 
-from cli.postgres import EmbeddedPostgres
+from cli.local.postgres.embedded import EmbeddedPostgres
 from shared.db.engine import check_server, make_engine
-from tests.databases import DatabaseServer
+from tests.support.databases.server import DatabaseServer
 
 if TYPE_CHECKING:
-    from tests.otlp import Collector
+    from tests.support.telemetry.otlp import Collector
 
 
 @pytest.fixture(scope="session")
@@ -179,7 +179,7 @@ def _still_open(server: DatabaseServer, name: str) -> list[str]:
 @pytest.fixture
 def collector() -> Iterator[Collector]:
     """A collector of telemetry on the loopback; it is told to misbehave by the test."""
-    from tests.otlp import collecting
+    from tests.support.telemetry.otlp import collecting
 
     with collecting() as collector:
         yield collector

@@ -14,24 +14,23 @@ from typing import TextIO, cast
 from rich.console import Console
 from sqlalchemy import Engine
 
-from cli.database import database
 from cli.dev.console import DevConsole, OwnLines
-from cli.dev.drop_events import announce_drop, is_registered
 from cli.dev.guard import Guard
 from cli.dev.process import only_one, stopped_by_signals
 from cli.dev.servers import Servers
 from cli.dev.topics import Choice, Topics, open_topics
-from cli.dev.watching import Watcher
-from cli.home import Home
-from cli.local import dead_owners, sweeping
-from cli.running import DEFAULT_PROJECT, Running, announce, this_process_started_at
+from cli.dev.watching import Watcher, announce_drop, is_registered
+from cli.local.cloud import dead_owners, sweeping
+from cli.local.database import database
+from cli.local.dev_note import DEFAULT_PROJECT, Running, announce, this_process_started_at
+from cli.local.home import Home
 from functions.main import TOPOLOGY
 from functions.wiring import make_context
-from shared import log
 from shared.pipeline.context import Context
-from shared.pipeline.sweeping import sweep
-from shared.settings import PREFIX, Settings
+from shared.pipeline.upkeep.sweep import sweep
+from shared.settings.settings import PREFIX, Settings
 from shared.storage.urls import path_of
+from shared.telemetry import logs as log
 from shared.telemetry.process import recorded_by
 
 READY_SECONDS = 120.0

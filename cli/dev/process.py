@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from filelock import FileLock, Timeout
 
-from cli.home import Home
+from cli.local.home import Home
 from shared.errors import SettingsError
 
 

@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 from shared.errors import PublishFailed
 from shared.messaging.delivery import Outcome
-from shared.messaging.memory import Endpoint, MemoryBroker
+from shared.messaging.in_process.broker import Endpoint, MemoryBroker
 from shared.messaging.protocol import Outgoing
 
 MAX_BODY_BYTES = 16 << 20

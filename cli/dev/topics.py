@@ -12,14 +12,14 @@ from typing import Literal, Protocol
 from cli.dev.emulator import HOW_TO_GET_IT, PubSubEmulator, find_emulator
 from cli.dev.guard import Guard
 from cli.dev.pubsub_server import PubSubServer, push_to
-from cli.local import subscription_specs
+from cli.local.cloud import subscription_specs
 from shared.errors import SettingsError
-from shared.messaging.memory import MemoryBroker
+from shared.messaging.in_process.broker import MemoryBroker
 from shared.messaging.protocol import Publisher
-from shared.messaging.pubsub import PubSubPublisher
-from shared.messaging.wiring import SubscriptionSpec, ensure
+from shared.messaging.pubsub.provision import SubscriptionSpec, ensure
+from shared.messaging.pubsub.publisher import PubSubPublisher
 from shared.pipeline.topology import Topology
-from shared.settings import PREFIX, Settings
+from shared.settings.settings import PREFIX, Settings
 
 Choice = Literal["auto", "never", "always"]
 LOCAL_DELIVERY_ATTEMPTS = 10

@@ -6,13 +6,20 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import structlog
+from sqlalchemy import Engine, exists, select
 
 from cli.dev.open_files import is_written_to
-from shared.pipeline.admission import not_a_source
+from shared.db.models import Video
+from shared.domain.names import video_identifier
+from shared.messages.videos import VideoUploaded
+from shared.messaging.outgoing import outgoing
+from shared.pipeline.context import Context
 from shared.storage.protocol import ObjectStat, Storage
+from shared.storage.urls import split_url
+from shared.videos.registration import not_a_source
 
 SETTLE_SECONDS = 1.0
 RESCAN_SECONDS = 10.0
@@ -175,3 +182,21 @@ class Watcher:
             _log.warning("changes are not reported, the folder is read instead", error=str(error))
         while not stop.wait(SETTLE_SECONDS):
             yield True
+
+
+_log = structlog.get_logger(__name__)
+
+
+def announce_drop(context: Context, stat: ObjectStat) -> None:
+    """Publish that the object is complete. Raises `PublishFailed`."""
+    message = VideoUploaded(source_url=stat.url, generation=stat.generation)
+    context.publisher.publish([outgoing(message)])
+    _log.info("dropped", url=stat.url, bytes=stat.size_bytes)
+
+
+def is_registered(engine: Engine, stat: ObjectStat) -> bool:
+    """Whether that version of the object has its video's row."""
+    stem = PurePosixPath(split_url(stat.url).name).stem
+    identifier = video_identifier(stat.url, stat.generation, stem)
+    with engine.connect() as connection:
+        return bool(connection.scalar(select(exists().where(Video.identifier == identifier))))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cli.doctor.checks import Check, told
 from functions.wiring import storage_from
-from shared.settings import PREFIX, Settings
+from shared.settings.settings import PREFIX, Settings
 from shared.storage.protocol import Storage
 
 PROBE_NAME = "videomoments-doctor-{}.txt"

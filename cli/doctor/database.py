@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from sqlalchemy import ColumnElement, Engine, func, select, text
 from sqlalchemy.orm import Session
 
-from cli.database import database
 from cli.doctor.checks import Check
-from cli.home import Home
-from cli.quantities import count_words
-from shared.db.deletions import unfinished
+from cli.local.database import database
+from cli.local.home import Home
+from cli.report.quantities import count_words
 from shared.db.migrate import current, head, is_known
 from shared.db.models import PipelineHistory, StageRun
 from shared.pipeline.clock import Clock
-from shared.settings import Settings
+from shared.settings.settings import Settings
+from shared.videos.tombstones import unfinished
 
 UPGRADE = "videomoments db upgrade"
 

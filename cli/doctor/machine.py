@@ -16,10 +16,10 @@ from cli.doctor.database import check_database, is_embedded
 from cli.doctor.models import check_models
 from cli.doctor.tools import check_disk, check_ffmpeg, check_speech
 from cli.doctor.topics import check_topics
-from cli.home import Home
-from cli.quantities import count_words
+from cli.local.home import Home
+from cli.report.quantities import count_words
 from shared.errors import SettingsError
-from shared.settings import PREFIX, Settings, load_settings
+from shared.settings.settings import PREFIX, Settings, load_settings
 
 STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 

@@ -11,22 +11,23 @@ from collections.abc import Callable, Iterator
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
-from cli.database import database
 from cli.doctor.checks import Check
-from cli.doctor.database import is_embedded
-from cli.doctor.model_listing import Listing, list_models_of
-from cli.home import Home
-from shared.cloud.google_rest import (
+from cli.doctor.cloud.google_rest import (
     GoogleError,
     GoogleRest,
     NoCredentials,
     connect,
     default_credentials,
 )
+from cli.doctor.database import is_embedded
+from cli.doctor.model_listing import Listing, list_models_of
+from cli.local.database import database
+from cli.local.home import Home
 from shared.db.models import ModelConfig
-from shared.llm.protocol import Endpoint
-from shared.pipeline.endpoints import endpoint_from_settings, endpoint_named, is_extractive
-from shared.settings import PREFIX, Settings
+from shared.engines.llm.protocol import Endpoint
+from shared.model_calls.endpoints import endpoint_from_settings, endpoint_named
+from shared.moments.generation_config import is_extractive
+from shared.settings.settings import PREFIX, Settings
 
 NAME = "language model"
 LISTED = 5

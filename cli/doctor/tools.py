@@ -6,13 +6,13 @@ import os
 import shutil
 
 from cli.doctor.checks import Check
-from cli.home import Home
-from cli.quantities import size_words
+from cli.local.home import Home
+from cli.report.quantities import size_words
+from shared.engines.speech.choose import DEFAULT_MODEL, choose_engine
+from shared.engines.speech.protocol import ModelUnavailable
 from shared.errors import SettingsError
-from shared.media.inspection import TESTED_FROM, inspect_ffmpeg
-from shared.settings import PREFIX, Settings
-from shared.speech.choose import DEFAULT_MODEL, choose_engine
-from shared.speech.protocol import ModelUnavailable
+from shared.media.tools import TESTED_FROM, inspect_ffmpeg
+from shared.settings.settings import PREFIX, Settings
 
 LITTLE_BYTES = 2 * 1024**3
 NOTHING_BYTES = 200 * 1024**2

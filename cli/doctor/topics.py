@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterator
 
 from cli.doctor.checks import Check
-from cli.home import Home
-from cli.local import subscription_specs
-from cli.running import DEFAULT_PROJECT, find_running
+from cli.local.cloud import subscription_specs
+from cli.local.dev_note import DEFAULT_PROJECT, find_running
+from cli.local.home import Home
 from functions.main import TOPOLOGY
-from shared.messaging.inspection import differences
-from shared.settings import PREFIX, Settings
+from shared.messaging.pubsub.drift import differences
+from shared.settings.settings import PREFIX, Settings
 
 SHOWN = 6
 

@@ -7,21 +7,22 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cli.evaluation.asking import KEYS, Asks, parse_asks
+from cli.evaluation.configs import Config
 from cli.evaluation.labelled_set import LengthBounds
-from cli.evaluation.proposals import Recording
-from shared.domain.evaluation.baselines import (
+from cli.evaluation.measuring.baselines import (
     equal_boundaries,
     moments_within,
     random_boundaries,
     tiled_boundaries,
 )
-from shared.domain.evaluation.measures import Proposal, Reference
-from shared.domain.extractive import moments_and_topics
-from shared.domain.moments import Bounds
+from cli.evaluation.measuring.measures import Proposal, Reference
+from cli.evaluation.model_config import KEYS, Asks, parse_asks
+from cli.evaluation.proposals import Attempt, Recording
 from shared.errors import Reject
-from shared.pipeline.endpoints import is_extractive
-from shared.settings import Settings
+from shared.moments.generation_config import is_extractive
+from shared.moments.rules.bounds import Bounds
+from shared.moments.rules.extractive.method import moments_and_topics
+from shared.settings.settings import Settings
 
 Method = Callable[[Recording, Bounds], Proposal]
 
@@ -158,3 +159,6 @@ def _bounds(layers: Sequence[LengthBounds], settings: Settings) -> Bounds:
         )
     except ValueError as error:
         raise Reject("config_invalid", f"The bounds clash: {error}.") from None
+
+
+Propose = Callable[[Config, Recording, Bounds], Attempt]

@@ -14,13 +14,13 @@ from cli.evaluation.configs import BASELINES, Config, parse_config
 from cli.evaluation.generators import generators
 from cli.evaluation.labelled_set import LabelledSet, read_set
 from cli.evaluation.limits import check_names, parse_limit
-from cli.evaluation.media import recordings
+from cli.evaluation.measuring.measures import Measures, Proposal, measure, total
 from cli.evaluation.proposals import Attempt
+from cli.evaluation.recordings import recordings
 from cli.evaluation.report import Result
-from cli.home import Home
-from shared.domain.evaluation.measures import Measures, Proposal, measure, total
+from cli.local.home import Home
 from shared.errors import Reject
-from shared.settings import Settings
+from shared.settings.settings import Settings
 
 _WIDTH = 140
 

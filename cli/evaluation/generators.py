@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from cli.evaluation.configs import METHODS, Config
+from cli.evaluation.configs import METHODS, Config, Propose
 from cli.evaluation.proposals import Attempt, Recording
-from cli.home import Home
-from shared.domain.moments import Bounds
-from shared.settings import Settings
-
-Propose = Callable[[Config, Recording, Bounds], Attempt]
+from cli.local.home import Home
+from shared.moments.rules.bounds import Bounds
+from shared.settings.settings import Settings
 
 
 @contextmanager

@@ -17,10 +17,10 @@ from pydantic import (
     model_validator,
 )
 
-from shared.domain.evaluation.measures import Reference
+from cli.evaluation.measuring.measures import Reference
 from shared.domain.spans import TimeSpan
 from shared.domain.transcript import Segment, Transcript, Word
-from shared.domain.word_times import apportioned
+from shared.engines.speech.word_times import apportioned
 from shared.errors import Reject
 
 Json = dict[str, Any]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cli.evaluation.configs import BASELINES, Config
-from shared.domain.evaluation.measures import LOWER_IS_BETTER, NAMES, Measures
+from cli.evaluation.measuring.measures import LOWER_IS_BETTER, NAMES, Measures
 from shared.errors import Reject
 
 _ALIASES = {"recall@0.5": "recall_50", "recall@0.7": "recall_70", "iou": "mean_iou"}

@@ -14,29 +14,28 @@ from typing import Any
 from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import Session
 
-from cli.database import database
-from cli.evaluation.asking import Asks
-from cli.evaluation.configs import Config
-from cli.evaluation.generators import Propose
+from cli.evaluation.configs import Config, Propose
+from cli.evaluation.measuring.measures import Proposal
+from cli.evaluation.model_config import Asks
 from cli.evaluation.proposals import Attempt, Recording
 from cli.evaluation.runs import begin, result
-from cli.home import Home
-from cli.local import alone, sweeping, wire_topics
-from cli.logged import logged_to
-from cli.models import FIELDS
-from cli.requests import wait
+from cli.local.cloud import alone, sweeping, wire_topics
+from cli.local.database import database
+from cli.local.home import Home
+from cli.local.log_file import logged_to
+from cli.models.models import FIELDS
+from cli.run.requests import wait
 from functions.main import TOPOLOGY
 from functions.wiring import Models, make_context
 from shared.db.models import ModelConfig, Video
-from shared.domain.evaluation.measures import Proposal
-from shared.domain.moments import Bounds
+from shared.engines.llm.client import ModelClient
 from shared.errors import Reject
-from shared.llm.client import ModelClient
-from shared.messaging.memory import MemoryBroker
+from shared.messaging.in_process.broker import MemoryBroker
+from shared.model_calls.endpoints import endpoint_named
+from shared.moments.rules.bounds import Bounds
 from shared.pipeline.context import Context
-from shared.pipeline.endpoints import endpoint_named
 from shared.pipeline.runtime import Runtime
-from shared.settings import Settings
+from shared.settings.settings import Settings
 
 _ELSEWHERE = ("database_url", "cloud_sql_instance", "upload_url", "derived_url", "folder_root")
 

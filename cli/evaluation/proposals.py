@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.domain.evaluation.measures import Proposal, Reference
+from cli.evaluation.measuring.measures import Proposal, Reference
 from shared.domain.transcript import Transcript
 
 
@@ -24,3 +24,9 @@ class Attempt:
 
     proposal: Proposal
     error: str | None = None
+
+
+Heard = tuple[Transcript, float]
+
+
+SILENT = Transcript("und", (), ())

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from cli.evaluation.configs import Config
 from cli.evaluation.labelled_set import LabelledSet
-from shared.domain.evaluation.measures import LOWER_IS_BETTER, NAMES, Measures, Proposal
+from cli.evaluation.measuring.measures import LOWER_IS_BETTER, NAMES, Measures, Proposal
 
 Json = dict[str, Any]
 HEADINGS = {

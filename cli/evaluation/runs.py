@@ -7,21 +7,22 @@ import uuid
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from cli.evaluation.measuring.measures import Proposal
 from cli.evaluation.proposals import Attempt, Recording
-from cli.requests import START
+from cli.run.requests import START
 from functions.main import TOPOLOGY
-from shared.db.configs import ensure_config
 from shared.db.models import AiRequest, Moment, PipelineHistory, StageRun, Video
-from shared.db.transcripts import transcript_row
-from shared.domain.evaluation.measures import Proposal
-from shared.domain.moments import Bounds
 from shared.domain.names import pipeline_identifier, video_identifier
 from shared.domain.spans import TimeSpan
-from shared.messages import Options, PipelineRequested, VideoTranscribed
+from shared.messages.options import Options
+from shared.messages.transcripts import VideoTranscribed
+from shared.messages.videos import PipelineRequested
 from shared.messaging.outgoing import outgoing
-from shared.pipeline.claims import queue
+from shared.moments.generation_config import ensure_config, generator_of
+from shared.moments.rules.bounds import Bounds
 from shared.pipeline.context import Context
-from shared.pipeline.endpoints import generator_of
+from shared.pipeline.ledger.claim import queue
+from shared.transcripts.rows import transcript_row
 
 GENERATE = TOPOLOGY.stage("generate_moments")
 _SHORTEST_SECONDS = 0.001

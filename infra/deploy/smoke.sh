@@ -10,7 +10,7 @@ fi
 
 uploads=gs://$PROJECT-$NAME-uploads derived=gs://$PROJECT-$NAME-derived
 patience_seconds=${SMOKE_PATIENCE_SECONDS:-900}
-gcloud storage cp cli/sample/three-topics.mp4 "$uploads/smoke-$BUILD.mp4"
+gcloud storage cp tools/sample/three-topics.mp4 "$uploads/smoke-$BUILD.mp4"
 gcloud storage cp .deployment/spoken.m4a "$uploads/spoken-$BUILD.m4a"
 
 # The first deployment's grants take minutes to be known everywhere; until then messages wait.

@@ -4,6 +4,6 @@
 set -euo pipefail
 
 mkdir -p .deployment
-ffmpeg=$(.venv/bin/python -c 'from shared.media.runner import find_ffmpeg; print(find_ffmpeg(None))')
-"$ffmpeg" -nostdin -loglevel error -y -i cli/sample/three-topics.mp4 -map 0:a -t 45 -c copy \
+ffmpeg=$(.venv/bin/python -c 'from shared.media.sandbox.runner import find_ffmpeg; print(find_ffmpeg(None))')
+"$ffmpeg" -nostdin -loglevel error -y -i tools/sample/three-topics.mp4 -map 0:a -t 45 -c copy \
     .deployment/spoken.m4a

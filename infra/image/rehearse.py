@@ -24,21 +24,22 @@ from pathlib import Path
 from sqlalchemy import Engine, text
 
 from cli.dev.pubsub_server import PubSubServer
-from cli.postgres import EmbeddedPostgres
+from cli.local.postgres.embedded import EmbeddedPostgres
 from functions.main import TOPOLOGY
 from infra.image.build import Builder, Image, entering, run_inside, say
 from infra.image.dockerfile import Dockerfile, DockerfileError
 from infra.image.relay import Relay
 from infra.image.trial import try_function
 from shared.db.engine import make_engine
-from shared.media.inspection import not_listed
-from shared.media.runner import find_ffmpeg
-from shared.messages import AudioSliced, VideoUploaded
-from shared.messaging.memory import MemoryBroker
+from shared.media.sandbox.runner import find_ffmpeg
+from shared.media.tools import not_listed
+from shared.messages.transcripts import AudioSliced
+from shared.messages.videos import VideoUploaded
+from shared.messaging.in_process.broker import MemoryBroker
 from shared.storage.router import StorageRouter
 
 ROOT = Path(__file__).resolve().parents[2]
-SAMPLE = ROOT / "cli/sample/three-topics.mp4"
+SAMPLE = ROOT / "tools/sample/three-topics.mp4"
 NEEDED = ("debootstrap", "chroot", "unshare")
 BUCKETS = "/tmp/buckets"  # noqa: S108 - inside the image
 SLICE_SECONDS = 20.0

@@ -11,7 +11,7 @@ import time
 import psutil
 
 from infra.image.build import Image, entering, say
-from shared.messages import Message
+from shared.messages.base import Message
 
 PORT = 18_080
 START_SECONDS = 60.0

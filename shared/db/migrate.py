@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Collection
 from importlib.resources import files
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 logger = logging.getLogger(__name__)
 
@@ -70,3 +71,23 @@ def _config(connection: Connection | None = None) -> Config:
     # "%" begins an interpolation in alembic's configuration, and may be in a path.
     config.set_main_option("script_location", str(files("migrations")).replace("%", "%%"))
     return config
+
+
+def grant_use(engine: Engine, users: Collection[str]) -> None:
+    """Let `users` read and write every table, and change none.
+
+    Called by the tables' owner after each upgrade, for it reaches the tables there are. Raises
+    `sqlalchemy.exc.DBAPIError` for a user that does not exist; then nothing is granted.
+    """
+    if not users:
+        return
+    with engine.begin() as connection:
+        quote = connection.dialect.identifier_preparer.quote_identifier
+        grantees = ", ".join(quote(user) for user in users)
+        for statement in (
+            f"GRANT USAGE ON SCHEMA public TO {grantees}",
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {grantees}",
+            f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {grantees}",
+            f"REVOKE INSERT, UPDATE, DELETE ON {VERSION_TABLE} FROM {grantees}",
+        ):
+            connection.execute(text(statement.replace(":", r"\:")))

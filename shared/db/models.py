@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from shared.db.base import Base
-from shared.db.models_ai import AiRequest, ModelConfig, MomentCandidate
-from shared.db.models_deletion import Deletion
-from shared.db.models_moment import GenerationConfig, Moment, Prompt
-from shared.db.models_output import Clip, Thumbnail
-from shared.db.models_run import PipelineHistory, StageRun
-from shared.db.models_source import Transcript, Video
+from shared.db.tables.ai import AiRequest, ModelConfig, MomentCandidate
+from shared.db.tables.base import Base
+from shared.db.tables.clips import Clip, Thumbnail
+from shared.db.tables.deletions import Deletion
+from shared.db.tables.moments import GenerationConfig, Moment, Prompt
+from shared.db.tables.runs import PipelineHistory, StageRun
+from shared.db.tables.videos import Transcript, Video
 
 __all__ = [
     "AiRequest",

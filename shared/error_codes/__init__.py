@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from shared.error_codes.commands import COMMAND_CODES
-from shared.error_codes.declared import ErrorCode
 from shared.error_codes.language_models import LANGUAGE_MODEL_CODES
 from shared.error_codes.pipelines import PIPELINE_CODES
 from shared.error_codes.recordings import RECORDING_CODES
 from shared.error_codes.stores import STORE_CODES
+from shared.errors import ErrorCode
 
 __all__ = ["ERROR_CODES", "ErrorCode", "meaning_of", "remedy_of"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.error_codes.declared import ErrorCode
+from shared.errors import ErrorCode
 
 COMMAND_CODES = {
     "config_invalid": ErrorCode(

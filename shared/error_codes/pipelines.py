@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.error_codes.declared import ErrorCode
+from shared.errors import ErrorCode
 
 _RETRY = "`videomoments retry VIDEO`"
 # The same request is the same failed run: only without its rows does it begin anew.

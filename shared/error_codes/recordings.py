@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.error_codes.declared import ErrorCode
+from shared.errors import ErrorCode
 
 _NEW_FILE = "A corrected file is a new upload and a new run; there is nothing to retry here."
 

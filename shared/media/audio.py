@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from shared.domain.media_info import MediaInfo
 from shared.errors import Reject
-from shared.media.arguments import SPEECH_SAMPLE_RATE_HZ, speech_arguments
-from shared.media.runner import Limits, stream_ffmpeg
-from shared.media.source import MediaInput
+from shared.media.input import MediaInput
+from shared.media.sandbox.arguments import SPEECH_SAMPLE_RATE_HZ, speech_arguments
+from shared.media.sandbox.runner import Limits, stream_ffmpeg
 
 _BYTES_PER_SAMPLE = 2
 _READ_BYTES = 1024 * 1024

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from shared.domain.cuts import CutMode, OutputFormat, ways_to_cut
 from shared.domain.media_info import MediaInfo
 from shared.domain.spans import TimeSpan
 from shared.errors import MediaError, Reject
-from shared.media.arguments import encode_arguments
-from shared.media.runner import Limits, run_ffmpeg, run_operation
-from shared.media.source import MediaInput
+from shared.media.cut_plan import CutMode, OutputFormat, ways_to_cut
+from shared.media.input import MediaInput
+from shared.media.sandbox.arguments import encode_arguments
+from shared.media.sandbox.runner import Limits, run_ffmpeg, run_operation
 
 _NO_SOUND = "its sound is missing"
 _TOLERATED_SHORTFALL_SECONDS = 0.5

@@ -10,9 +10,9 @@ import numpy as np
 
 from shared.domain.levels import level_db
 from shared.domain.media_info import MediaInfo
-from shared.media.arguments import SPEECH_SAMPLE_RATE_HZ, speech_arguments
-from shared.media.runner import Limits, stream_ffmpeg
-from shared.media.source import MediaInput
+from shared.media.input import MediaInput
+from shared.media.sandbox.arguments import SPEECH_SAMPLE_RATE_HZ, speech_arguments
+from shared.media.sandbox.runner import Limits, stream_ffmpeg
 
 _FULL_SCALE = 32768.0
 _READ_STEPS = 64

@@ -7,8 +7,8 @@ from typing import Any
 from shared.domain.media_info import AudioStream, MediaInfo, SubtitleStream, VideoStream
 from shared.domain.spans import TimeSpan
 from shared.errors import Reject
-from shared.media.runner import Limits, run_operation
-from shared.media.source import MediaInput
+from shared.media.input import MediaInput
+from shared.media.sandbox.runner import Limits, run_operation
 
 
 def probe(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from shared.domain.media_info import MediaInfo, SubtitleStream
 from shared.errors import Reject
-from shared.media.arguments import text_arguments
-from shared.media.runner import Limits, stream_ffmpeg
-from shared.media.source import MediaInput
+from shared.media.input import MediaInput
+from shared.media.sandbox.arguments import text_arguments
+from shared.media.sandbox.runner import Limits, stream_ffmpeg
 
 _MAX_TEXT_BYTES = 32 * 1024**2
 

@@ -10,7 +10,7 @@ from typing import ClassVar, Protocol
 
 from pydantic import Field
 
-from shared.messages import DEAD_LETTER_TOPIC, Message
+from shared.messages.base import DEAD_LETTER_TOPIC, Message
 
 
 class Outcome(Enum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shared.messages import Message
+from shared.messages.base import Message
 from shared.messaging.protocol import Outgoing
 from shared.telemetry import trace
 

@@ -12,14 +12,14 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from shared.engines.llm.protocol import Endpoint, LanguageModel
+from shared.engines.speech.protocol import SpeechEngine
 from shared.errors import SettingsError
-from shared.llm.protocol import Endpoint, LanguageModel
 from shared.messaging.protocol import Publisher
 from shared.pipeline.clock import Clock
-from shared.pipeline.policy import Policy
 from shared.pipeline.topology import Topology
-from shared.settings import Settings
-from shared.speech.protocol import SpeechEngine
+from shared.settings.runtime import Policy
+from shared.settings.settings import Settings
 from shared.storage.protocol import Storage
 
 

@@ -6,9 +6,9 @@ import threading
 
 import structlog
 
-from shared.pipeline.claims import Claim
 from shared.pipeline.context import Context
-from shared.pipeline.leases import renew
+from shared.pipeline.ledger.claim import Claim
+from shared.pipeline.ledger.lease import renew
 
 _log = structlog.get_logger(__name__)
 

@@ -13,15 +13,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared.db.models import GenerationConfig, StageRun, Video
-from shared.db.transcripts import storable
+from shared.db.text import storable
 from shared.errors import LeaseLost
-from shared.messages import Options
-from shared.pipeline.claims import Claim, PipelineFacts
+from shared.messages.options import Options
 from shared.pipeline.context import Context
-from shared.pipeline.finishing import Done, Ended, begin_finish, complete
 from shared.pipeline.heartbeat import Heartbeat
+from shared.pipeline.ledger.claim import Claim, PipelineFacts
+from shared.pipeline.ledger.finish import Done, Ended, begin_finish, complete
 from shared.pipeline.stage import Stage
-from shared.settings import Settings
+from shared.settings.settings import Settings
 from shared.storage.protocol import ObjectStat, Storage
 
 

@@ -8,23 +8,22 @@ from collections.abc import Sequence
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from shared.db.transcripts import storable
+from shared.db.text import storable
 from shared.errors import LeaseLost, Reject
-from shared.messages import Message
+from shared.messages.base import Message
 from shared.messaging.delivery import Delivery, Outcome
 from shared.messaging.outgoing import STAGE_ATTRIBUTE
 from shared.messaging.protocol import Outgoing
-from shared.pipeline import claims
-from shared.pipeline.admission import admit
-from shared.pipeline.cleaning import clean_up
+from shared.moments.admission import admit
 from shared.pipeline.context import Context
-from shared.pipeline.erring import one_line, record_error
-from shared.pipeline.failing import give_up, tell_given_up
-from shared.pipeline.finishing import Ended, pending_children
+from shared.pipeline.error_handling import one_line, record_error
 from shared.pipeline.heartbeat import Heartbeat
 from shared.pipeline.job import Job
-from shared.pipeline.orphans import record_orphan
+from shared.pipeline.ledger import claim as claims
+from shared.pipeline.ledger.fail import give_up, record_orphan, tell_given_up
+from shared.pipeline.ledger.finish import Ended, pending_children
 from shared.pipeline.stage import Function, Stage, Task
+from shared.pipeline.upkeep.cleanup import clean_up
 from shared.pipeline.workdir import folder_of, made
 from shared.telemetry import measures, spans, trace
 

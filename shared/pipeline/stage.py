@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from shared.messages import Message, PipelineType
+from shared.messages.base import Message, PipelineType
 
 if TYPE_CHECKING:
     from shared.pipeline.context import Context

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from shared.errors import VideoMomentsError
-from shared.messages import DEAD_LETTER_TOPIC, Message
-from shared.pipeline.stage import Function, Stage
+from shared.messages.base import DEAD_LETTER_TOPIC, Message
+from shared.pipeline.stage import Function, Stage, Task
 
 # With waits of 10 s to a minute: some nine minutes, longer than any message may take.
 MAX_DELIVERY_ATTEMPTS = 12
@@ -130,3 +130,14 @@ class Topology:
     def dead_letter_topic(self) -> str:
         """Where undeliverable messages go."""
         return DEAD_LETTER_TOPIC
+
+
+def published_topics(topology: Topology, function: Function) -> list[str]:
+    """Every topic that the function may publish on, in the order data flows."""
+    if isinstance(function, Task) and function.republishes:
+        return _topics(message for stage in topology.stages for message in stage.consumes)
+    return _topics(function.emits)
+
+
+def _topics(messages: Iterable[type[Message]]) -> list[str]:
+    return list(dict.fromkeys(message.topic for message in messages))

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from shared.pipeline.claims import Claim
 from shared.pipeline.context import Context
+from shared.pipeline.ledger.claim import Claim
 
 
 def folder_of(context: Context, run: Claim) -> Path:

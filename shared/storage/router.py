@@ -129,7 +129,7 @@ class StorageRouter:
         return self._makers[scheme]()
 
     def _make_folder(self) -> Storage:
-        from shared.storage.folder import FolderStorage
+        from shared.storage.folder.store import FolderStorage
 
         if self._folder_root is None:
             raise SettingsError(
@@ -140,13 +140,13 @@ class StorageRouter:
 
     def _make_gcs(self) -> Storage:
         _require("google.cloud.storage", "gs", "gcp")
-        from shared.storage.gcs import GcsStorage
+        from shared.storage.gcs.store import GcsStorage
 
         return GcsStorage(endpoint=self._gcs_endpoint, project=self._gcs_project)
 
     def _make_s3(self) -> Storage:
         _require("boto3", "s3", "aws")
-        from shared.storage.s3 import S3Storage
+        from shared.storage.s3.store import S3Storage
 
         return S3Storage(endpoint=self._s3_endpoint, region=self._s3_region)
 

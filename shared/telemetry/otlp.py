@@ -26,7 +26,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 
-from shared.settings import Settings
+from shared.settings.settings import Settings
 from shared.telemetry.measures import MEASURES, Measure
 from shared.telemetry.quiet import Pause
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from shared.errors import SettingsError
-from shared.settings import PREFIX, Settings
+from shared.settings.settings import PREFIX, Settings
 from shared.telemetry import measures, spans
 from shared.telemetry.flushing import Flusher
 from shared.telemetry.quiet import hush

@@ -11,8 +11,8 @@ from opentelemetry import trace as api
 from opentelemetry.context import Context
 
 from shared.errors import Reject
-from shared.redaction import redact
 from shared.telemetry import trace
+from shared.telemetry.redaction import redact
 from shared.telemetry.spans import Kind, Span, Value
 from shared.telemetry.trace import Trace
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from shared.storage.gcs import GcsStorage
-from shared.storage.s3 import S3Storage
-from tests.contract import storage_backends as backends
-from tests.contract.storage_backends import Backend
-from tests.contract.storage_gcs_fake import FakeGcs
+from shared.storage.gcs.store import GcsStorage
+from shared.storage.s3.store import S3Storage
+from tests.support.storage import backends
+from tests.support.storage.backends import Backend
+from tests.support.storage.gcs_fake import FakeGcs
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.databases import DatabaseServer
+from tests.support.databases.server import DatabaseServer
 
 
 @pytest.fixture(scope="module")

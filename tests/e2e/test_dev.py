@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from cli.dev.emulator import HOW_TO_GET_IT, find_emulator
-from cli.running import find_running
-from tests.e2e.command import (
+from cli.local.dev_note import find_running
+from tests.support.media.factory import make_video
+from tests.support.processes.command import (
     SAMPLE,
     check_outputs,
     command,
@@ -23,9 +24,8 @@ from tests.e2e.command import (
     videomoments,
     write_cues,
 )
-from tests.e2e.dev_process import Dev, running_dev
-from tests.e2e.emulated import eventually
-from tests.media_factory import make_video
+from tests.support.processes.dev_process import Dev, running_dev
+from tests.support.processes.emulated import eventually
 
 needs_emulator = pytest.mark.skipif(find_emulator() is None, reason=HOW_TO_GET_IT)
 pytestmark = pytest.mark.xdist_group("emulator")

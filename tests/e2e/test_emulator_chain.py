@@ -10,12 +10,14 @@ import av
 import pytest
 
 from cli.dev.emulator import HOW_TO_GET_IT, find_emulator
-from shared.messages import DEAD_LETTER_TOPIC, Options, PipelineRequested, VideoUploaded
-from shared.messaging import connection
-from shared.messaging.wiring import SubscriptionSpec, ensure
+from shared.messages.base import DEAD_LETTER_TOPIC
+from shared.messages.options import Options
+from shared.messages.videos import PipelineRequested, VideoUploaded
+from shared.messaging.pubsub import connection
+from shared.messaging.pubsub.provision import SubscriptionSpec, ensure
 from shared.storage.urls import folder_url, join_url
-from tests.e2e.command import SAMPLE, Json, check_outputs, local_file
-from tests.e2e.emulated import PROJECT, Cloud, emulated_cloud, eventually
+from tests.support.processes.command import SAMPLE, Json, check_outputs, local_file
+from tests.support.processes.emulated import PROJECT, Cloud, emulated_cloud, eventually
 
 pytestmark = [
     pytest.mark.emulator,

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from cli.dev.emulator import HOW_TO_GET_IT, find_emulator
-from shared.messages import VideoUploaded
-from shared.storage.gcs import GcsStorage
+from shared.messages.videos import VideoUploaded
+from shared.storage.gcs.store import GcsStorage
 from shared.storage.protocol import ObjectStat
-from tests.contract import storage_backends as backends
-from tests.e2e.command import SAMPLE, probed
-from tests.e2e.emulated import Cloud, emulated_cloud, eventually
+from tests.support.processes.command import SAMPLE, probed
+from tests.support.processes.emulated import Cloud, emulated_cloud, eventually
+from tests.support.storage import backends
 
 pytestmark = [
     pytest.mark.emulator,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.command import SAMPLE, environment, videomoments
-from tests.llm_server import Reply, good, llm_server, user_text
+from tests.support.llm.server import Reply, good, llm_server, user_text
+from tests.support.processes.command import SAMPLE, environment, videomoments
 
 HELD_OUT = Path(__file__).parents[2] / "cli" / "evaluation" / "sets" / "held_out.json"
 Json = dict[str, Any]

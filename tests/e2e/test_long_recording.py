@@ -8,21 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cli.home import Home
-from cli.local import wire_topics
-from cli.requests import request_file, wait
-from cli.results import pipeline_json
+from cli.local.cloud import wire_topics
+from cli.local.home import Home
+from cli.report.results import pipeline_json
+from cli.run.requests import request_file, wait
 from functions.main import TOPOLOGY
 from functions.wiring import make_context
 from shared.db.engine import make_engine
 from shared.db.models import Transcript
 from shared.domain.transcript import Segment, Word
 from shared.domain.transcript import Transcript as Heard
-from shared.messages import Options
-from shared.messaging.memory import MemoryBroker
+from shared.messages.options import Options
+from shared.messaging.in_process.broker import MemoryBroker
 from shared.pipeline.runtime import Runtime
-from shared.settings import Settings
-from tests.media_factory import concat, run_ffmpeg
+from shared.settings.settings import Settings
+from tests.support.media.factory import concat, run_ffmpeg
 
 MINUTES = 101
 RATE = 16_000

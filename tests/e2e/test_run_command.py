@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import (
+from tests.support.processes.command import (
     SAMPLE,
     Json,
     check_outputs,

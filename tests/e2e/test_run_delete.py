@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import SAMPLE, check_outputs, environment, run_json, videomoments
+from tests.support.processes.command import (
+    SAMPLE,
+    check_outputs,
+    environment,
+    run_json,
+    videomoments,
+)
 
 COMMANDS = ["explain", "retry", "doctor", "delete", "gc"]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import SAMPLE, Json, environment, run_json, videomoments
-from tests.media_factory import make_video
+from tests.support.media.factory import make_video
+from tests.support.processes.command import SAMPLE, Json, environment, run_json, videomoments
 
 STAGE_KEYS = {
     "stage",

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases import DatabaseServer
-from tests.e2e.command import Json, check_outputs, environment, run_json, write_cues
-from tests.media_factory import make_audio, make_video
+from tests.support.databases.server import DatabaseServer
+from tests.support.media.factory import make_audio, make_video
+from tests.support.processes.command import Json, check_outputs, environment, run_json, write_cues
 
 SECONDS = 12.0
 LONG_NAME = "n" * 196 + ".mp4"

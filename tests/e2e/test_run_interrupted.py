@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import SAMPLE, command, environment, videomoments
+from tests.support.processes.command import SAMPLE, command, environment, videomoments
 
 # What a shell starts in the background ignores Ctrl-C, and so does all that is started by it.
 INTERRUPTIBLE = (

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.e2e.command import (
+from tests.support.processes.command import (
     SAMPLE,
     Json,
     check_outputs,
@@ -72,7 +72,7 @@ def _media_children() -> list[str]:
     return [
         " ".join(process.info["cmdline"])
         for process in psutil.process_iter(["cmdline"])
-        if "shared.media.child" in (process.info["cmdline"] or [])
+        if "shared.media.child.serve" in (process.info["cmdline"] or [])
     ]
 
 

@@ -6,8 +6,8 @@ import json
 import re
 from pathlib import Path
 
-from tests.e2e.command import SAMPLE, environment, run_json, videomoments
-from tests.llm_server import Reply, form_of, good, llm_server
+from tests.support.llm.server import Reply, form_of, good, llm_server
+from tests.support.processes.command import SAMPLE, environment, run_json, videomoments
 
 
 def test_a_model_finds_the_moments_of_the_sample(tmp_path: Path) -> None:

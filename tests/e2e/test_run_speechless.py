@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import check_outputs, environment, probed, run_json, videomoments
-from tests.media_factory import make_video
-from tests.media_scenes import make_scenes
+from tests.support.media.factory import make_video
+from tests.support.media.scenes import make_scenes
+from tests.support.processes.command import (
+    check_outputs,
+    environment,
+    probed,
+    run_json,
+    videomoments,
+)
 
 
 def test_a_silent_film_has_its_scenes(tmp_path: Path) -> None:

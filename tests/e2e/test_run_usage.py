@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import SAMPLE, environment, run_json, videomoments
+from tests.support.processes.command import SAMPLE, environment, run_json, videomoments
 
 COMMANDS = ["run", "status", "publish", "topology", "db upgrade", "db current"]
 

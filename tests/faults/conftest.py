@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.faults.invariants import Invariants
-from tests.faults.report import SEED_VARIABLE, Counts, base_seed, line_of
-from tests.faults.small_media import FixedSpeech, what_is_wrong
-from tests.faults.world import FaultWorld
+from tests.support.faults.invariants import Invariants
+from tests.support.faults.report import SEED_VARIABLE, Counts, base_seed, line_of
+from tests.support.faults.small_media import FixedSpeech, what_is_wrong
+from tests.support.faults.world import FaultWorld
 
 PROPERTY = "faults"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.google_credentials import sign_in
-from tests.infra.google_fake import GoogleFake, serving
-from tests.infra.google_world import healthy
-from tests.infra.terraform import Workspace, find_terraform, make_workspace
+from tests.support.google.credentials import sign_in
+from tests.support.google.fake import GoogleFake, serving
+from tests.support.google.world import healthy
+from tests.support.terraform.terraform import Workspace, find_terraform, make_workspace
 
 
 @pytest.fixture(scope="session")

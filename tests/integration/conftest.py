@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipelines import World
+from tests.support.pipelines.pipelines import World
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 from cli.doctor.checks import Check
 from cli.doctor.cloud.policies import Policy, account
 from cli.doctor.cloud.view import View, summed
-from shared.messages import VideoUploaded
+from shared.messages.videos import VideoUploaded
 from shared.pipeline.stage import Need
 
 Json = dict[str, Any]

@@ -10,13 +10,7 @@ from cli.doctor.checks import Check, told
 from cli.doctor.cloud.accounts import check_accounts, check_apis, check_project
 from cli.doctor.cloud.buckets import check_buckets, check_notification
 from cli.doctor.cloud.database import check_database, check_migration
-from cli.doctor.cloud.record import Deployment, NoOutputs, from_bucket, from_file, state_bucket
-from cli.doctor.cloud.running import check_messages, check_schedule, check_secrets
-from cli.doctor.cloud.services import check_services
-from cli.doctor.cloud.topics import check_subscriptions, check_topics
-from cli.doctor.cloud.view import View
-from functions.main import TOPOLOGY
-from shared.cloud.google_rest import (
+from cli.doctor.cloud.google_rest import (
     GoogleError,
     NoCredentials,
     NotInstalled,
@@ -25,8 +19,14 @@ from shared.cloud.google_rest import (
     connect,
     default_credentials,
 )
+from cli.doctor.cloud.record import Deployment, NoOutputs, from_bucket, from_file, state_bucket
+from cli.doctor.cloud.running import check_messages, check_schedule, check_secrets
+from cli.doctor.cloud.services import check_services
+from cli.doctor.cloud.topics import check_subscriptions, check_topics
+from cli.doctor.cloud.view import View
+from functions.main import TOPOLOGY
 from shared.errors import SettingsError
-from shared.settings import PREFIX
+from shared.settings.settings import PREFIX
 
 LOG_IN = "gcloud auth application-default login"
 # To see everything, who may do what, and to have a person's requests counted on the project.

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from shared.cloud.google_rest import GoogleRest
+from cli.doctor.cloud.google_rest import GoogleRest
 from shared.errors import SettingsError
 
 STATE_OBJECT = "videomoments/default.tfstate"

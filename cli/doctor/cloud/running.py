@@ -9,8 +9,8 @@ from typing import Any
 from cli.doctor.checks import Check
 from cli.doctor.cloud.policies import Policy, account
 from cli.doctor.cloud.view import View, summed
-from cli.quantities import count_words
-from shared.messages import SweepRequested
+from cli.report.quantities import count_words
+from shared.messages.upkeep import SweepRequested
 
 Json = dict[str, Any]
 SCHEDULER = "https://cloudscheduler.googleapis.com/v1"

@@ -8,9 +8,8 @@ from typing import Any
 from cli.doctor.checks import Check
 from cli.doctor.cloud.policies import Policy, account
 from cli.doctor.cloud.view import View, resource_id, summed
-from cli.topology_terraform import published_topics
-from shared.messages import VideoUploaded
-from shared.pipeline.topology import MAX_DELIVERY_ATTEMPTS, Subscription
+from shared.messages.videos import VideoUploaded
+from shared.pipeline.topology import MAX_DELIVERY_ATTEMPTS, Subscription, published_topics
 
 Json = dict[str, Any]
 PUBSUB = "https://pubsub.googleapis.com/v1"

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from cli.doctor.checks import Check
+from cli.doctor.cloud.google_rest import GoogleRest
 from cli.doctor.cloud.record import Deployment
-from shared.cloud.google_rest import GoogleRest
 from shared.pipeline.stage import Function
 from shared.pipeline.topology import Topology
 

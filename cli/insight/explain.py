@@ -1,0 +1,78 @@
+"""`videomoments explain`: one video, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.text import Text
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cli.insight.run_report import run_lines
+from cli.insight.stage_facts import stages_of
+from cli.insight.status import pipelines_of
+from cli.local.cloud import is_deserted
+from cli.local.database import database
+from cli.local.home import Home
+from cli.report.results import file_notes, pipeline_json, without_the_model
+from cli.report.tables import clock_time, location
+from shared.db.models import Deletion, Video
+from shared.settings.settings import Settings
+from shared.videos.tombstones import tombstone
+
+
+def explain_video(settings: Settings, home: Home, video: str) -> int:
+    """Print it. Raises `Reject` for a video that is not there and never was deleted."""
+    deserted = is_deserted(home, settings)
+    with database(settings, home) as engine, Session(engine) as session:
+        lines = list(_lines(session, video, deserted))
+    console = Console()
+    for line in [*lines, *home.reminder(*lines)]:
+        console.print(Text(line), soft_wrap=True)
+    return 0
+
+
+def _lines(session: Session, video: str, deserted: bool) -> Iterator[str]:
+    stone = tombstone(session, video)
+    if stone is not None:
+        yield _deleted(stone)
+        return
+    runs = pipelines_of(session, video)
+    row = session.execute(select(Video).where(Video.identifier == video)).scalar_one()
+    lasts = f", {clock_time(row.duration_seconds)} long" if row.duration_seconds else ""
+    yield f"{video}: “{row.title or video}”{lasts}"
+    yield f"Its file: {location(row.cloud_url)}"
+    noted = file_notes(session, row.id)
+    yield from noted
+    if not runs:
+        yield "It has not been run yet."
+    for identifier in runs:
+        yield ""
+        yield from run_lines(
+            pipeline_json(session, identifier),
+            stages_of(session, identifier),
+            video,
+            notes=without_the_model(session, identifier),
+            deserted=deserted,
+            noted=bool(noted),
+        )
+
+
+def _deleted(stone: Deletion) -> str:
+    if stone.completed_at is None:
+        # Functions in the cloud may not delete uploads.
+        by_itself = (
+            ""
+            if stone.with_source
+            else " by itself within a minute wherever functions run; at once"
+        )
+        return (
+            f"{stone.video} is being deleted since {stone.requested_at:%Y-%m-%d %H:%M} UTC. "
+            f"If that was interrupted, it goes on{by_itself} with: "
+            f"videomoments delete {stone.video}"
+        )
+    return (
+        f"{stone.video} was deleted on {stone.completed_at:%Y-%m-%d at %H:%M} UTC. "
+        "Upload its file again to have it anew."
+    )

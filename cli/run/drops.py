@@ -1,0 +1,74 @@
+"""Puts the user's files into the upload bucket, under names that their content decides."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+from shared.errors import ObjectChanged, ObjectExists, ObjectMissing
+from shared.pipeline.context import Context
+from shared.storage.protocol import ObjectStat
+from shared.storage.urls import join_url, split_url
+from shared.videos.subtitle_files import SUFFIXES
+
+
+class Dropped(NamedTuple):
+    """The object, and the names of the subtitles beside it that are new in the bucket."""
+
+    stat: ObjectStat
+    subtitles: list[str]
+
+
+def drop(context: Context, path: Path) -> Dropped:
+    """Upload the file, with the subtitles beside it, unless it is there already.
+
+    The same content under the same name is the same object, so its results are found again; files
+    of one name and different content do not overwrite each other.
+    """
+    folder = _digest(path)[:16]
+    new: list[str] = []
+    for suffix in SUFFIXES:
+        beside = path.with_suffix(suffix)
+        if beside.is_file() and beside != path:
+            url = _url(context, beside, folder)
+            # The folder's name tells the film's content, not that of what lies beside it.
+            if _there(context, beside, url, compare=True) is None:
+                _put(context, beside, url)
+                new.append(beside.name)
+    url = _url(context, path, folder)
+    return Dropped(_there(context, path, url, compare=False) or _put(context, path, url), new)
+
+
+def _url(context: Context, path: Path, folder: str) -> str:
+    scheme, bucket, prefix = split_url(context.upload_url + "/.")
+    return join_url(scheme, bucket, f"{prefix.removesuffix('.')}{folder}/{path.name}")
+
+
+def _put(context: Context, path: Path, url: str) -> ObjectStat:
+    try:
+        return context.storage.upload(path, url, only_if_absent=True)
+    except ObjectExists:
+        return context.storage.upload(path, url)
+
+
+def _there(context: Context, path: Path, url: str, *, compare: bool) -> ObjectStat | None:
+    """The object, if it is that file already: of its size, and to `compare`, byte by byte."""
+    try:
+        stat = context.storage.stat(url)
+        if stat.size_bytes != path.stat().st_size:
+            return None
+        return stat if not compare or _same(context, path, stat) else None
+    except (ObjectMissing, ObjectChanged):
+        return None
+
+
+def _same(context: Context, path: Path, stat: ObjectStat) -> bool:
+    with context.storage.open(stat.url, generation=stat.generation) as there:
+        kept = hashlib.file_digest(there, "sha256").hexdigest()
+    return kept == _digest(path)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

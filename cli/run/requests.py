@@ -1,0 +1,163 @@
+"""Asks for runs and waits for their end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+
+from cli.run.drops import drop
+from functions.main import TOPOLOGY
+from shared.db.models import Moment, PipelineHistory, StageRun, Transcript, Video
+from shared.domain.names import digest
+from shared.errors import Reject
+from shared.messages.base import PipelineType
+from shared.messages.options import Options
+from shared.messages.videos import PipelineRequested
+from shared.messaging.outgoing import outgoing
+from shared.moments.admission import admit
+from shared.pipeline.context import Context
+from shared.pipeline.ledger.claim import Ignored
+from shared.pipeline.upkeep.retry import retry
+from shared.storage.protocol import ObjectStat
+from shared.videos.deletion import forget_deletion
+from shared.videos.registration import identifier_of
+
+POLL_SECONDS = 0.1
+START = TOPOLOGY.stage("start_pipeline")
+DELETED = "deleted"
+"""What a pipeline is whose video was deleted, by another command, while it ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One file's run: its pipeline, or why there is none. `advice` is for who asked for it."""
+
+    path: Path
+    pipeline: str | None
+    refusal: Reject | None = None
+    advice: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageState:
+    """How far one stage of one pipeline is: how many of its runs are in each status.
+
+    `trouble`: why one of those that wait was not done at its last attempt.
+    """
+
+    stage: str
+    counts: dict[str, int]
+    trouble: str | None = None
+
+
+def request_file(
+    context: Context, path: Path, pipeline_type: PipelineType, options: Options
+) -> Run:
+    """Drop the file and ask for its run; what an earlier run has done is not done again."""
+    stat, subtitles = drop(context, path)
+    advice = _advice(context, identifier_of(stat), subtitles)
+    try:
+        forget_deletion(context, identifier_of(stat))
+    except Reject as reject:
+        return Run(path, None, reject)
+    message = PipelineRequested(
+        source_url=stat.url,
+        pipeline_type=pipeline_type,
+        options=options,
+        request_id=_moments_there(context, stat) if pipeline_type == "clips_only" else None,
+    )
+    try:
+        admitted = admit(context, START, message)
+    except Reject as reject:
+        return Run(path, None, reject)
+    if isinstance(admitted, Ignored):
+        return Run(path, None, Reject("no_video", f"It is no video: {admitted.reason}."))
+    if not isinstance(admitted, PipelineRequested) or admitted.pipeline is None:
+        raise TypeError("a request is admitted with its pipeline")
+    if not retry(context, admitted.pipeline):
+        context.publisher.publish([outgoing(admitted)])
+    return Run(path, admitted.pipeline, advice=advice)
+
+
+def _advice(context: Context, video: str, subtitles: list[str]) -> str | None:
+    """What to say of subtitles that come after the transcript; None where they are in time."""
+    if not subtitles or context.settings.subtitles == "never":
+        return None
+    with context.session() as session:
+        found = select(Transcript.id).join(Video, Video.id == Transcript.video_id)
+        if session.execute(found.where(Video.identifier == video)).first() is None:
+            return None
+    return (
+        f"{' and '.join(subtitles)}: the transcript was made before, and subtitles are read once. "
+        f"To have them read: `videomoments delete {video}`, then run it again."
+    )
+
+
+def _moments_there(context: Context, stat: ObjectStat) -> str | None:
+    """The moments whose clips are asked for, as one name: with other moments it is another run."""
+    query = (
+        select(Moment.identifier)
+        .join(Video, Video.id == Moment.video_id)
+        .where(Video.identifier == identifier_of(stat))
+        .order_by(Moment.identifier)
+    )
+    with context.session() as session:
+        moments = list(session.execute(query).scalars())
+    return digest(*moments)[:12] if moments else None
+
+
+def wait(
+    context: Context,
+    identifiers: list[str],
+    on_change: Callable[[str, str, list[StageState]], None],
+) -> None:
+    """Until every pipeline has ended, or is DELETED.
+
+    `on_change` gets a pipeline, its status and its stages.
+    """
+    waiting = list(identifiers)
+    seen: dict[str, tuple[str, list[StageState]]] = {}
+    while waiting:
+        for identifier in list(waiting):
+            now = state(context, identifier)
+            if seen.get(identifier) != now:
+                seen[identifier] = now
+                on_change(identifier, *now)
+            if now[0] != "running":
+                waiting.remove(identifier)
+        if waiting:
+            time.sleep(POLL_SECONDS)
+
+
+def state(context: Context, identifier: str) -> tuple[str, list[StageState]]:
+    """The pipeline's status or DELETED, and its stages in the order data flows through them."""
+    with context.session() as session:
+        found = session.execute(
+            select(PipelineHistory.id, PipelineHistory.status).where(
+                PipelineHistory.identifier == identifier
+            )
+        ).one_or_none()
+        if found is None:
+            return DELETED, []
+        pipeline_id, status = found
+        rows = session.execute(
+            select(StageRun.stage, StageRun.status, StageRun.error_message)
+            .where(StageRun.pipeline_id == pipeline_id)
+            .order_by(StageRun.id)
+        ).all()
+    counts: dict[str, dict[str, int]] = {}
+    troubles: dict[str, str] = {}
+    for row in rows:
+        of_stage = counts.setdefault(row.stage, {})
+        of_stage[row.status] = of_stage.get(row.status, 0) + 1
+        if row.status == "queued" and row.error_message:
+            troubles.setdefault(row.stage, row.error_message)
+    return status, [
+        StageState(stage.name, counts[stage.name], troubles.get(stage.name))
+        for stage in TOPOLOGY.stages
+        if stage.name in counts
+    ]

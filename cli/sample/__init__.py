@@ -1,1 +1,0 @@
-"""A small narrated video of the project's own making, and the script that made it."""

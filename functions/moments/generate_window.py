@@ -1,0 +1,64 @@
+"""transcript-windowed → what a model proposes from some windows; the last part in hands on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.db.models import MomentCandidate
+from shared.errors import Reject
+from shared.messages.moments import CandidatesFound, TranscriptWindowed
+from shared.model_calls.asker import Asker, at_once
+from shared.moments.candidate_rows import candidate_values, turns_json
+from shared.moments.inputs import script_of
+from shared.moments.reader import Outcome
+from shared.moments.reading_plan import READ_SECONDS, reader_of
+from shared.moments.rules.proposals import Fault
+from shared.moments.rules.windows import Window
+from shared.pipeline.job import Job
+from shared.pipeline.stage import Resources, stage
+
+
+@stage(
+    consumes=[TranscriptWindowed],
+    emits=[CandidatesFound],
+    pipeline_types=["full", "moments_only"],
+    resources=Resources(timeout_seconds=READ_SECONDS, cpu=1, memory_mib=1024),
+    needs=["models"],
+)
+def generate_window(message: TranscriptWindowed, job: Job) -> None:
+    """Ask about each window, several at a time; keep what was proposed, and why it was rejected."""
+    asker = Asker(job, message.subject)
+    windows = [Window(first, last) for first, last in message.windows]
+    reader = reader_of(job, asker, script_of(job), message.count * len(windows))
+    found = at_once(reader.read, windows, job.settings.llm_concurrency)
+    _not_all_refused(found)
+    with job.finish() as done:
+        for window, outcomes in zip(windows, found, strict=True):
+            asked = {"first": window.first, "last": window.last, "count": reader.count}
+            done.session.add_all(_row(job, asked, outcome) for outcome in outcomes)
+        if done.is_last_sibling():
+            done.emit(CandidatesFound(pipeline=job.pipeline.identifier, video=job.video.identifier))
+
+
+def _not_all_refused(found: list[list[Outcome]]) -> None:
+    """A refusal of some windows costs their moments alone; of all, it is the stage's failure."""
+    refused = [
+        outcome.result.reason
+        for outcomes in found
+        for outcome in outcomes
+        if isinstance(outcome.result, Fault) and outcome.result.code == "model_refused"
+    ]
+    if len(refused) == len(found):
+        raise Reject("model_refused", f"{refused[0]} Run it with another model or prompt.")
+
+
+def _row(job: Job, asked: dict[str, Any], outcome: Outcome) -> MomentCandidate:
+    return MomentCandidate(
+        pipeline_id=job.pipeline.id,
+        video_id=job.video.id,
+        prompt_id=job.config.prompt_id,
+        operation="generate",
+        model=job.config.model,
+        asked=asked | turns_json(outcome.turns),
+        **candidate_values(outcome.result, outcome.proposal, repaired=outcome.repaired),
+    )

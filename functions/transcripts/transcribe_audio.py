@@ -1,0 +1,79 @@
+"""audio-sliced → the slice's words; the last one in joins the transcript."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from shared.domain.transcript import Transcript
+from shared.engines.speech.joining import SliceTranscript, join
+from shared.engines.speech.loudness import with_loudness
+from shared.engines.speech.protocol import ModelUnavailable, SpeechEngine
+from shared.errors import Reject, SettingsError
+from shared.messages.transcripts import AudioSliced, VideoTranscribed
+from shared.pipeline.job import Job
+from shared.pipeline.ledger.finish import Done
+from shared.pipeline.stage import Resources, stage
+from shared.telemetry import spans
+from shared.transcripts.rows import from_json, to_json, transcript_row, write_once
+
+
+@stage(
+    consumes=[AudioSliced],
+    emits=[VideoTranscribed],
+    pipeline_types=["full", "moments_only"],
+    resources=Resources(timeout_seconds=300, cpu=4, memory_mib=4096, image="speech"),
+)
+def transcribe_audio(message: AudioSliced, job: Job) -> None:
+    """Hear one slice. Its words wait in the ledger until all slices are heard."""
+    path = job.workdir / "slice.wav"
+    stat = job.storage.download(message.slice_url, path, generation=message.slice_generation)
+    job.add_metric("bytes_read", stat.size_bytes)
+    job.add_metric("media_seconds", message.end_seconds - message.start_seconds)
+    engine = _engine(job)
+    began = time.monotonic()
+    with spans.span("transcribe", {"videomoments.engine": engine.name}):
+        heard = engine.transcribe(
+            path, language=job.settings.language, deadline_seconds=job.remaining_seconds
+        )
+    seconds = time.monotonic() - began
+    heard = with_loudness(heard, path)
+    with job.finish() as done:
+        done.result = {
+            "start_seconds": message.start_seconds,
+            "end_seconds": message.end_seconds,
+            "processing_seconds": seconds,
+            "transcript": to_json(heard),
+        }
+        if done.is_last_sibling() and done.pipeline.error_stage is None:
+            _join(job, done, service=engine.name)
+
+
+def _engine(job: Job) -> SpeechEngine:
+    """The engine of the settings. Raises `Reject` where they are wrong, which does not pass."""
+    try:
+        return job.context.speech()
+    except ModelUnavailable:
+        raise  # it may be fetched the next time
+    except SettingsError as error:
+        raise Reject("speech_not_set_up", str(error)) from error
+
+
+def _join(job: Job, done: Done, *, service: str) -> None:
+    parts = done.sibling_results()
+    whole = join([_slice(part) for part in parts])
+    seconds = sum(part["processing_seconds"] for part in parts)
+    row = transcript_row(job.video.id, whole, service=service, seconds=seconds)
+    write_once(done.session, row)
+    done.emit(
+        VideoTranscribed(
+            pipeline=job.pipeline.identifier,
+            video=job.video.identifier,
+            has_speech=bool(whole.words),
+        )
+    )
+
+
+def _slice(part: dict[str, Any]) -> SliceTranscript:
+    heard: Transcript = from_json(part["transcript"])
+    return SliceTranscript(part["start_seconds"], part["end_seconds"], heard)

@@ -1,0 +1,118 @@
+"""What ran: one row per pipeline, and the ledger of its stages."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    FetchedValue,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    String,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db.tables.base import Base, time_of_creation
+
+
+class PipelineHistory(Base):
+    """One run over one video with one config."""
+
+    __tablename__ = "pipeline_history"
+    __table_args__ = (
+        UniqueConstraint("identifier", name="idx_pipeline_history_identifier"),
+        Index("idx_pipeline_history_video_id", "video_id"),
+        Index("idx_pipeline_history_config_id", "generation_config_id"),
+        Index("idx_pipeline_history_status", "status"),
+        Index("idx_pipeline_history_started_at", "started_at"),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    identifier: Mapped[str] = mapped_column(String(100))
+    video_id: Mapped[int] = mapped_column(ForeignKey("videos.id", ondelete="CASCADE"))
+    generation_config_id: Mapped[int] = mapped_column(
+        ForeignKey("generation_configs.id", ondelete="CASCADE")
+    )
+    pipeline_type: Mapped[str] = mapped_column(String(50))
+    status: Mapped[str] = mapped_column(String(20))
+    started_at: Mapped[datetime]
+    completed_at: Mapped[datetime | None]
+    duration_seconds: Mapped[float | None]
+    total_moments_generated: Mapped[int | None]
+    total_clips_created: Mapped[int | None]
+    error_stage: Mapped[str | None] = mapped_column(String(50))
+    error_message: Mapped[str | None]
+    created_at: Mapped[datetime] = time_of_creation()
+
+
+class StageRun(Base):
+    """One unit of work: inbox, outbox, lease and log of one stage about one subject.
+
+    `pipeline_id` is NULL for what runs before or beside a pipeline. `parent_id` is the run that
+    emitted it, `available_at` when its next attempt is due, `result` what its siblings need at
+    the fan-in, `traceparent` the span it goes on from, and once it has ended its own.
+    `updated_at` is kept by trigger `stage_runs_updated_at`.
+    """
+
+    __tablename__ = "stage_runs"
+    __table_args__ = (
+        UniqueConstraint(
+            "pipeline_id",
+            "stage",
+            "subject",
+            name="uq_stage_runs_pipeline_stage_subject",
+            postgresql_nulls_not_distinct=True,
+        ),
+        CheckConstraint(
+            "status IN ('queued', 'running', 'completed', 'failed', 'skipped')", name="status"
+        ),
+        CheckConstraint("(status = 'running') = (lease_token IS NOT NULL)", name="lease"),
+        Index("idx_stage_runs_due", "available_at", postgresql_where=text("status = 'queued'")),
+        Index(
+            "idx_stage_runs_lease", "lease_expires_at", postgresql_where=text("status = 'running'")
+        ),
+        Index("idx_stage_runs_pipeline_status", "pipeline_id", "status"),
+        Index("idx_stage_runs_parent_id", "parent_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    pipeline_id: Mapped[int | None] = mapped_column(
+        Integer, ForeignKey("pipeline_history.id", ondelete="CASCADE")
+    )
+    stage: Mapped[str] = mapped_column(String(50))
+    subject: Mapped[str]
+    topic: Mapped[str] = mapped_column(String(100))
+    message: Mapped[dict[str, Any]]
+    parent_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("stage_runs.id", ondelete="SET NULL")
+    )
+    status: Mapped[str] = mapped_column(String(20))
+    attempt: Mapped[int] = mapped_column(server_default=text("0"))
+    lease_token: Mapped[UUID | None]
+    lease_owner: Mapped[str | None]
+    lease_expires_at: Mapped[datetime | None]
+    available_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    queued_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    published_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    completed_at: Mapped[datetime | None]
+    error_code: Mapped[str | None] = mapped_column(String(50))
+    error_message: Mapped[str | None]
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    metrics: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(
+        DateTime(timezone=True), server_default=func.now(), server_onupdate=FetchedValue()
+    )
+    traceparent: Mapped[str | None] = mapped_column(String(55))

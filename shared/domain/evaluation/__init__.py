@@ -1,1 +1,0 @@
-"""How good moments and topic boundaries are, held against what people marked."""

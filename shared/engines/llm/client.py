@@ -1,0 +1,175 @@
+"""Any OpenAI-compatible endpoint, and Gemini on Vertex AI, through pydantic-ai.
+
+pydantic-ai is imported at the first question, and its clients belong to one event loop: it runs
+in a thread of its own, so that stages stay plain functions and ask from as many threads as they
+like.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from shared.engines.llm.protocol import Answer, Endpoint, Question
+from shared.errors import ModelUnavailable, SettingsError
+
+if TYPE_CHECKING:
+    from pydantic_ai.models import Model, ModelRequestParameters
+    from pydantic_ai.settings import ModelSettings
+
+T = TypeVar("T")
+_GRACE_SECONDS = 5.0
+
+
+class ModelClient:
+    """A language model at an endpoint. `model` replaces what the endpoint would make."""
+
+    def __init__(self, endpoint: Endpoint, model: Model | None = None) -> None:
+        self._endpoint = endpoint
+        self._model = model
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it is, and how it is asked."""
+        return self._endpoint
+
+    def prepare(self) -> None:
+        """Import and make what the first question would, which takes seconds. Connects nowhere.
+
+        Raises `SettingsError`, and `Reject` without credentials.
+        """
+        self._ready_model()
+
+    def ask(self, question: Question, *, timeout_seconds: float) -> Answer:
+        """One call, never retried here: that is the runtime's. Raises as the protocol says."""
+        # The first import takes seconds: they are no part of the wait for an answer.
+        model = self._ready_model()
+        from pydantic_ai.exceptions import AgentRunError, ContentFilterError
+
+        from shared.engines.llm.errors import GoogleAuthError, translated, without_credentials
+
+        limit = min(timeout_seconds, self._endpoint.timeout_seconds)
+        try:
+            return self._wait(self._ask(model, question, limit), limit + _GRACE_SECONDS)
+        except ContentFilterError as error:
+            return Answer("", question.input_tokens, 0, refusal=str(error) or "content filter")
+        except AgentRunError as error:
+            raise translated(error, self._endpoint) from error
+        except GoogleAuthError as error:
+            raise without_credentials(error, self._endpoint) from error
+        except TimeoutError as error:
+            raise ModelUnavailable(
+                f"The model {self._endpoint.name} did not answer within {limit:.3g} s.",
+                may_cost=True,
+            ) from error
+
+    def close(self) -> None:
+        """Close the connections and end the thread."""
+        with self._lock:
+            loop, self._loop = self._loop, None
+        if loop is None:
+            return
+        if self._model is not None:
+            asyncio.run_coroutine_threadsafe(_close(self._model), loop).result(_GRACE_SECONDS)
+        loop.call_soon_threadsafe(loop.stop)
+
+    async def _ask(self, model: Model, question: Question, limit: float) -> Answer:
+        from pydantic_ai.direct import model_request
+
+        from shared.engines.llm.wire import to_answer, to_messages
+
+        async with asyncio.timeout(limit):
+            response = await model_request(
+                model,
+                to_messages(question),
+                model_settings=self._settings(limit),
+                model_request_parameters=self._parameters(question),
+                instrument=False,
+            )
+        return to_answer(response, question)
+
+    def _ready_model(self) -> Model:
+        try:
+            from shared.engines.llm.wire import make_model
+        except ImportError as error:
+            raise SettingsError(
+                f"The model {self._endpoint.name} needs what speaks to models. Install it with: "
+                "pip install 'videomoments[llm]'"
+            ) from error
+        with self._lock:
+            if self._model is None:
+                self._model = make_model(self._endpoint)
+            return self._model
+
+    def _settings(self, limit: float) -> ModelSettings:
+        endpoint = self._endpoint
+        settings: dict[str, Any] = {
+            "max_tokens": endpoint.answer_tokens,
+            "timeout": limit,
+            "max_retries": 0,
+        }
+        for name in ("temperature", "top_p"):
+            if (value := getattr(endpoint, name)) is not None:
+                settings[name] = value
+        if endpoint.top_k is not None:
+            # No field of OpenAI's own; vLLM, Ollama and others read it from the body.
+            openai = endpoint.provider == "openai"
+            settings |= (
+                {"extra_body": {"top_k": endpoint.top_k}} if openai else {"top_k": endpoint.top_k}
+            )
+        return settings  # type: ignore[return-value]
+
+    def _parameters(self, question: Question) -> ModelRequestParameters:
+        from pydantic_ai.models import ModelRequestParameters
+        from pydantic_ai.output import OutputObjectDefinition
+
+        if self._endpoint.output == "text":
+            return ModelRequestParameters()
+        form = OutputObjectDefinition(
+            json_schema=dict(question.schema), name=question.form, strict=True
+        )
+        mode = self._endpoint.output
+        return ModelRequestParameters(
+            output_mode="native" if mode == "schema" else "prompted",
+            output_object=form,
+            prompted_output_template=None if mode == "schema" else False,
+        )
+
+    def _wait(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
+        future: Future[T] = asyncio.run_coroutine_threadsafe(work, self._running_loop())
+        try:
+            return future.result(seconds)
+        finally:
+            future.cancel()
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(
+                    target=_run, args=(self._loop,), name="language-model", daemon=True
+                ).start()
+            return self._loop
+
+
+async def _close(model: Model) -> None:
+    client: Any = getattr(model, "client", None)
+    for name in ("close", "aclose"):
+        if (close := getattr(client, name, None)) is not None and asyncio.iscoroutinefunction(
+            close
+        ):
+            await close()
+            return
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()

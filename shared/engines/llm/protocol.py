@@ -1,0 +1,121 @@
+"""What the functions know of a language model: a question goes in, text and its price come out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from shared.domain.tokens import estimated_tokens
+
+Json = dict[str, Any]
+Provider = Literal["openai", "vertex"]
+OutputForm = Literal["schema", "json", "text"]
+Role = Literal["user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a model is, and how it is asked. `name` is what rows call it.
+
+    `output`: the answer's form is asked for by a JSON schema, as any JSON, or in words alone.
+    Prices are for a million tokens, in whatever money; None: unknown.
+    """
+
+    name: str
+    model: str
+    provider: Provider = "openai"
+    url: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    project: str | None = None
+    location: str = "us-central1"
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    output: OutputForm = "schema"
+    context_tokens: int = 32_768
+    answer_tokens: int = 4096
+    timeout_seconds: float = 120.0
+    input_price: float | None = None
+    output_price: float | None = None
+
+    def cost(self, input_tokens: int, output_tokens: int) -> float | None:
+        """What so many tokens cost; None where the prices are unknown."""
+        if self.input_price is None or self.output_price is None:
+            return None
+        return (input_tokens * self.input_price + output_tokens * self.output_price) / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of a conversation."""
+
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked. `schema` is the JSON schema of the answer, called `form`."""
+
+    operation: str
+    system: str
+    turns: tuple[Turn, ...]
+    form: str
+    schema: Mapping[str, Any]
+
+    def again(self, answer: str, complaint: str) -> Question:
+        """The same question with the answer that was of no use, and why."""
+        turns = (*self.turns, Turn("assistant", answer), Turn("user", complaint))
+        return Question(self.operation, self.system, turns, self.form, self.schema)
+
+    @property
+    def input_tokens(self) -> int:
+        """Estimated: rather too many than too few."""
+        return estimated_tokens(self.system) + sum(estimated_tokens(t.text) for t in self.turns)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. `refusal` is the reason where the model or its filter would not answer.
+
+    `truncated`: it ran into the limit on its length. Tokens are the server's own count.
+    """
+
+    text: str
+    input_tokens: int
+    output_tokens: int
+    truncated: bool = False
+    refusal: str | None = None
+
+
+class LanguageModel(Protocol):
+    """One model at one endpoint. Safe to use from many threads."""
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it is, and how it is asked."""
+        ...
+
+    def ask(self, question: Question, *, timeout_seconds: float) -> Answer:
+        """One call. Raises `ModelUnavailable` (transient) or `Reject`."""
+        ...
+
+
+def request_json(endpoint: Endpoint, question: Question) -> Json:
+    """All that decides an answer, without the key: what is recorded, and known again by."""
+    return {
+        "model": endpoint.model,
+        "provider": endpoint.provider,
+        "url": endpoint.url,
+        "temperature": endpoint.temperature,
+        "top_p": endpoint.top_p,
+        "top_k": endpoint.top_k,
+        "max_tokens": endpoint.answer_tokens,
+        "output": endpoint.output,
+        "form": question.form,
+        "messages": [
+            {"role": "system", "content": question.system},
+            *({"role": turn.role, "content": turn.text} for turn in question.turns),
+        ],
+    }

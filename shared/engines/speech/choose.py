@@ -1,0 +1,82 @@
+"""Which engine does the job on this machine."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from shared.engines.speech.models import SETTING, find_model
+from shared.engines.speech.offline import OfflineEngine
+from shared.engines.speech.protocol import ModelUnavailable, SpeechEngine
+from shared.engines.speech.whisper import WhisperEngine
+from shared.errors import SettingsError
+
+DEFAULT_MODEL = "base"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The engine, and one plain sentence for the user where it is not the one to wish for."""
+
+    engine: SpeechEngine
+    notice: str | None = None
+
+
+def choose_engine(
+    *,
+    engine: Literal["auto", "whisper", "offline"],
+    model: str | None,
+    allow_download: bool,
+    download_root: Path | None = None,
+) -> Choice:
+    """Pick the engine; nothing is loaded yet, but a missing model may be fetched.
+
+    "auto" is Whisper with `model` (or `DEFAULT_MODEL`), and the offline engine, with a notice,
+    where that model is not at hand and cannot be fetched. "whisper" never falls back. Raises
+    SettingsError for what is wrong on any machine (a path without a model, a name that is none)
+    and, for "whisper", ModelUnavailable.
+    """
+    if engine == "offline":
+        return Choice(_offline())
+    wanted = model or DEFAULT_MODEL
+    try:
+        if engine == "auto" and model is None and not _installed("faster_whisper"):
+            raise ModelUnavailable("faster-whisper is not installed (videomoments[whisper]).")
+        find_model(wanted, allow_download=allow_download, download_root=download_root)
+    except ModelUnavailable as error:
+        if engine == "whisper":
+            raise ModelUnavailable(f"{error} {_remedy()}") from error
+        if not _installed("pocketsphinx"):
+            raise SettingsError(f"No speech engine is usable: {error} {_remedy()}") from error
+        return Choice(_offline(), _notice(str(error)))
+    whisper = WhisperEngine(wanted, download_root=download_root, allow_download=allow_download)
+    return Choice(whisper)
+
+
+def _offline() -> OfflineEngine:
+    if not _installed("pocketsphinx"):
+        raise SettingsError(
+            "The offline speech engine is not installed. "
+            "Install it with: pip install 'videomoments[offline]'"
+        )
+    return OfflineEngine()
+
+
+def _installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
+def _remedy() -> str:
+    return (
+        f"Set {SETTING} to the folder of a Whisper model, or to a size such as 'base' "
+        "where it can be downloaded."
+    )
+
+
+def _notice(why: str) -> str:
+    return (
+        f"{why} The offline engine transcribes instead: English only, no punctuation, "
+        f"many words wrong. {_remedy()}"
+    )

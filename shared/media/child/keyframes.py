@@ -1,0 +1,141 @@
+"""Inside the child: where a video stream may be entered."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from shared.media.child.demux import Media, open_media
+from shared.media.child.memory import check_memory
+from shared.media.cut_plan import MAX_KEYFRAME_MOVE_SECONDS
+
+EDGE_TOLERANCE_SECONDS = 0.001
+_LATE_BEGINNING_SECONDS = 0.5
+_STEPS_BACK_SECONDS = (0.0, 2.0, 10.0, 60.0)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A keyframe and the packets from it on (every chosen stream's, in file order)."""
+
+    seconds: float
+    packets: Iterator[Any]
+
+
+def keyframes(request: dict[str, Any]) -> dict[str, Any]:
+    """The presentation times of the keyframes from `start` to the first at or after `end`."""
+    with open_media(request["location"]) as media:
+        stream = media.video
+        entry = find_entry(media, request["start"], [stream], MAX_KEYFRAME_MOVE_SECONDS)
+        if entry is None:
+            return {"times": []}
+        times: list[float] = []
+        for packet in entry.packets:
+            now = media.time(packet.pts, stream)
+            if packet.is_keyframe:
+                times.append(now)
+            if now >= request["end"] - EDGE_TOLERANCE_SECONDS and (
+                packet.is_keyframe or now > request["end"] + MAX_KEYFRAME_MOVE_SECONDS
+            ):
+                break
+    return {"times": sorted(times)}
+
+
+def frame_before(request: dict[str, Any]) -> dict[str, Any]:
+    """When the picture shown at `start` was first shown: the last at or before it."""
+    start = request["start"]
+    shown = None
+    with open_media(request["location"]) as media:
+        stream = media.video
+        entry = find_entry(media, start, [stream], math.inf)
+        for packet in entry.packets if entry is not None else ():
+            now = media.time(packet.pts, stream)
+            if now <= start + EDGE_TOLERANCE_SECONDS:
+                shown = now if shown is None else max(shown, now)
+            if packet.dts is not None and media.time(packet.dts, stream) > start:
+                break
+    return {"seconds": shown}
+
+
+def find_entry(
+    media: Media, start: float, streams: list[Any], farthest_seconds: float
+) -> Entry | None:
+    """The last keyframe of `streams[0]` presented at or before `start`, with what follows it.
+
+    A picture that begins a little after the sound counts as there from the beginning. None when
+    there is none, or when it is more than `farthest_seconds` before `start`. The search begins
+    where the container's index leads and steps back from there: an index may be of decoding times,
+    or lead to the wrong place.
+    """
+    for step in _STEPS_BACK_SECONDS:
+        at_beginning = start - step <= 0
+        if not media.seek(max(0.0, start - step), streams[0]):
+            break
+        late = _LATE_BEGINNING_SECONDS if at_beginning else 0.0
+        entry = _scan(media, start, late, streams, farthest_seconds)
+        if entry is not None:
+            return entry
+        if at_beginning:
+            break
+    check_memory()
+    return None
+
+
+def _scan(
+    media: Media, start: float, late: float, streams: list[Any], farthest_seconds: float
+) -> Entry | None:
+    packets = media.packets(*streams)
+    held: list[Any] = []
+    found: float | None = None
+    for packet in packets:
+        held.append(packet)
+        if packet.stream_index != streams[0].index:
+            continue
+        if packet.pts is None:
+            return None
+        now = media.time(packet.pts, packet.stream)
+        allowed = late if found is None else 0.0
+        if packet.is_keyframe and now <= start + allowed + EDGE_TOLERANCE_SECONDS:
+            found = now
+            held = [*_not_over(media, held[:-1], now, streams[0]), packet]
+        elif found is None and packet.is_keyframe:
+            return None
+        if packet.dts is None:
+            continue
+        decoded = media.time(packet.dts, packet.stream)
+        if found is not None and decoded - found > farthest_seconds:
+            return None
+        if decoded > start:
+            break
+    if found is None:
+        return None
+    _fill_decoding_times([p for p in held if p.stream_index == streams[0].index])
+    return Entry(found, _chained(held, packets))
+
+
+def _fill_decoding_times(pictures: list[Any]) -> None:
+    """Give the first pictures after a seek the decoding times that Matroska leaves out."""
+    following: int | None = None
+    for packet in reversed(pictures):
+        if packet.dts is None and following is not None:
+            step = packet.duration or 1
+            packet.dts = min(packet.pts, following - step)
+        following = packet.dts
+
+
+def _not_over(media: Media, packets: list[Any], now: float, video: Any) -> list[Any]:
+    """Of packets that precede a keyframe in the file, the sound that is heard from it on."""
+    return [
+        packet
+        for packet in packets
+        if packet.stream_index != video.index
+        and packet.pts is not None
+        and media.time(packet.pts, packet.stream) >= now
+    ]
+
+
+def _chained(held: list[Any], rest: Iterator[Any]) -> Iterator[Any]:
+    yield from held
+    yield from rest

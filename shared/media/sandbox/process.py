@@ -1,0 +1,148 @@
+"""One child process: limits, a group of its own, a clean environment, and a certain end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal, Self, cast
+
+_LAUNCHER = Path(__file__).parents[1] / "child" / "launch.py"
+_PROJECT_ROOT = _LAUNCHER.parents[3]
+_STDERR_KEPT_BYTES = 8192
+_BUSY_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one media child may use, and which ffmpeg it is (None: find one).
+
+    The address space is generous because codecs reserve far more than they touch: a re-encode of
+    3840x2160 with two threads needs 1.5 GiB of it, a probe less than 0.6.
+    """
+
+    address_space_bytes: int = 4 * 1024**3
+    cpu_seconds: int = 1200
+    file_size_bytes: int = 8 * 1024**3
+    max_pixels: int = 64_000_000
+    threads: int = 2
+    ffmpeg: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a child ended. `overran`: killed at its deadline; `busy`: it was computing till then."""
+
+    return_code: int
+    stderr: str
+    overran: bool
+    busy: bool
+
+
+class Child:
+    """A running child, killed with its whole group at the deadline or on leaving the block.
+
+    The thread that starts it must outlive it: the kernel ties the parent-death signal to a thread.
+    """
+
+    def __init__(
+        self,
+        kind: Literal["exec", "child"],
+        arguments: Sequence[str],
+        limits: Limits,
+        *,
+        deadline_seconds: float,
+    ) -> None:
+        self._process = subprocess.Popen(
+            _command(kind, arguments, limits),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=_environment(),
+            start_new_session=True,
+        )
+        self.stdout = cast("BinaryIO", self._process.stdout)
+        self._stderr = cast("BinaryIO", self._process.stderr)
+        self._started = time.monotonic()
+        self._overran = self._busy = False
+        self._last_words = b""
+        self._drain = threading.Thread(target=self._keep_last_words, daemon=True)
+        self._drain.start()
+        self._timer = threading.Timer(max(0.0, deadline_seconds), self._overrun)
+        self._timer.daemon = True
+        self._timer.start()
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which is also its group's."""
+        return self._process.pid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._kill()
+        self.finish()
+        self.stdout.close()
+        self._stderr.close()
+
+    def finish(self) -> Ending:
+        """Wait for its end. Its standard output must have been read to the end."""
+        code = self._process.wait()
+        self._timer.cancel()
+        self._drain.join()
+        words = self._last_words.decode("utf-8", errors="replace").strip()
+        return Ending(code, words, self._overran, self._busy)
+
+    def _keep_last_words(self) -> None:
+        while piece := os.read(self._stderr.fileno(), 65536):
+            self._last_words = (self._last_words + piece)[-_STDERR_KEPT_BYTES:]
+
+    def _overrun(self) -> None:
+        if self._process.poll() is None:
+            self._overran = True
+            elapsed = time.monotonic() - self._started
+            self._busy = _cpu_seconds(self.pid) > _BUSY_SHARE * elapsed
+            self._kill()
+
+    def _kill(self) -> None:
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+
+def _command(kind: Literal["exec", "child"], arguments: Sequence[str], limits: Limits) -> list[str]:
+    stated = json.dumps(
+        {
+            "address_space_bytes": limits.address_space_bytes,
+            "cpu_seconds": limits.cpu_seconds,
+            "file_size_bytes": limits.file_size_bytes,
+            "parent": os.getpid(),
+        }
+    )
+    # -S spares the site packages, which only the child that stays Python needs.
+    isolated = ["-I", "-S"] if kind == "exec" else ["-I"]
+    root = [str(_PROJECT_ROOT)] if kind == "child" else []
+    return [sys.executable, *isolated, str(_LAUNCHER), stated, kind, *root, *arguments]
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
+    return {"PATH": os.defpath, **kept, "LANG": "C.UTF-8"}
+
+
+def _cpu_seconds(pid: int) -> float:
+    """What the process has computed so far; 0 where the system does not say."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,147 @@
+"""Runs ffmpeg and the PyAV child, and turns the way they end into the project's errors."""
+
+from __future__ import annotations
+
+import functools
+import json
+import shutil
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from shared.errors import MediaError, Reject, SettingsError
+from shared.media.sandbox.process import Child, Ending, Limits
+from shared.telemetry import spans
+
+__all__ = ["Limits", "find_ffmpeg", "run_ffmpeg", "run_operation", "stream_ffmpeg"]
+
+_MAX_REPLY_BYTES = 16 * 1024**2
+_OURS_TO_RETRY = (
+    "Cannot allocate memory",
+    "malloc of size",
+    "Resource temporarily unavailable",
+    "No space left",
+)
+_CONSEQUENCES = ("Terminating thread", "Task finished", "Nothing was written", "Conversion failed")
+_INPUT_TO_BLAME = (
+    "Invalid data found",
+    "moov atom not found",
+    "not on whitelist",
+    "not in allowed formats",
+    "Error while decoding",
+    "does not contain any stream",
+    "matches no streams",
+)
+
+
+@functools.cache
+def find_ffmpeg(setting: str | None) -> str:
+    """The ffmpeg to run: the setting, else the one on PATH, else the imageio-ffmpeg wheel's.
+
+    Raises SettingsError when the setting names none, or when there is none at all.
+    """
+    if setting:
+        found = shutil.which(setting)
+        if found is None:
+            raise SettingsError(f"The ffmpeg setting names {setting!r}, which cannot be run.")
+        return str(Path(found).absolute())
+    on_path = shutil.which("ffmpeg")
+    if on_path:
+        return str(Path(on_path).absolute())
+    try:
+        import imageio_ffmpeg
+
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except (ImportError, RuntimeError) as error:
+        raise SettingsError(
+            "No ffmpeg was found. Install ffmpeg, or name one in the ffmpeg setting."
+        ) from error
+
+
+def run_ffmpeg(arguments: Sequence[str], *, limits: Limits, deadline_seconds: float) -> None:
+    """Run ffmpeg to its end.
+
+    Raises Reject when the input is to blame, MediaError when something else is.
+    """
+    with stream_ffmpeg(arguments, limits=limits, deadline_seconds=deadline_seconds) as stdout:
+        while stdout.read(65536):
+            pass
+
+
+@contextmanager
+def stream_ffmpeg(
+    arguments: Sequence[str], *, limits: Limits, deadline_seconds: float
+) -> Iterator[BinaryIO]:
+    """ffmpeg's standard output, to be read to its end. Raises as `run_ffmpeg` after the block.
+
+    Leaving the block early (an exception, a closed generator) kills ffmpeg.
+    """
+    command = [find_ffmpeg(limits.ffmpeg), *arguments]
+    with (
+        # Not the current one: what is read of it may be used, and given up, at any time.
+        spans.span("ffmpeg", current=False),
+        Child("exec", command, limits, deadline_seconds=deadline_seconds) as child,
+    ):
+        yield child.stdout
+        _raise_for(child.finish(), "ffmpeg")
+
+
+def run_operation(
+    operation: str, request: Mapping[str, Any], *, limits: Limits, deadline_seconds: float
+) -> dict[str, Any]:
+    """Have `shared.media.child.serve` do one operation in a process of its own; its reply.
+
+    Raises the Reject the child answered with, or as `run_ffmpeg`.
+    """
+    arguments = [operation, json.dumps({**request, "max_pixels": limits.max_pixels})]
+    with (
+        spans.span(f"media.{operation}"),
+        Child("child", arguments, limits, deadline_seconds=deadline_seconds) as child,
+    ):
+        answer = child.stdout.read(_MAX_REPLY_BYTES)
+        _raise_for(child.finish(), f"the media child ({operation})")
+    reply: dict[str, Any] = json.loads(answer)
+    if "reject" in reply:
+        raise Reject(reply["reject"], reply["message"])
+    if "failure" in reply:
+        raise MediaError(f"The media child ({operation}) failed: {reply['failure']}")
+    return reply
+
+
+def _raise_for(ending: Ending, who: str) -> None:
+    if ending.overran and not ending.busy:
+        raise MediaError(f"{who} did not end in time and was not computing: the source is slow.")
+    if ending.overran or ending.return_code == -signal.SIGXCPU:
+        raise Reject(
+            "media_too_costly",
+            "Decoding this file takes more computing than is allowed. "
+            "Re-encode it with a common codec and upload it again.",
+        )
+    if ending.return_code == -signal.SIGXFSZ:
+        raise Reject(
+            "media_too_large",
+            "What comes out of this file is larger than is allowed. Cut it into parts.",
+        )
+    if ending.return_code:
+        _raise_for_failure(ending, who)
+
+
+def _told_reason(stderr: str) -> str:
+    """The last line that says why, rather than what ended because of it."""
+    lines = [line for line in stderr.splitlines() if not any(s in line for s in _CONSEQUENCES)]
+    return lines[-1] if lines else "it said nothing"
+
+
+def _raise_for_failure(ending: Ending, who: str) -> None:
+    last = _told_reason(ending.stderr)
+    what = f"{who} ended with {ending.return_code}: {last}"
+    if ending.return_code < 0 or any(sign in ending.stderr for sign in _OURS_TO_RETRY):
+        raise MediaError(what)
+    if any(sign in ending.stderr for sign in _INPUT_TO_BLAME):
+        raise Reject(
+            "damaged_media",
+            f"The file cannot be decoded ({last}). Export it again and upload it anew.",
+        )
+    raise MediaError(what)

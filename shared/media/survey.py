@@ -1,0 +1,79 @@
+"""What can be seen and heard of a recording without understanding a word of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.domain.footage import STEP_SECONDS, Footage, Picture
+from shared.domain.media_info import MediaInfo
+from shared.errors import Reject
+from shared.media.input import MediaInput
+from shared.media.loudness import loudness
+from shared.media.sandbox.runner import Limits, run_operation
+
+_SHARE_OF_TIME = 0.4
+"""Of what time there is, for the picture and for the sound each."""
+_LEAST_BETWEEN_SECONDS = 0.5
+_MOST_PICTURES = 8000
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """`problems`: what could not be read, a sentence each; the rest of it counts all the same."""
+
+    footage: Footage
+    problems: tuple[str, ...] = ()
+
+
+def survey(
+    source: MediaInput, info: MediaInfo, *, limits: Limits, deadline_seconds: float
+) -> Survey:
+    """Glance at the keyframes and measure the sound, each once and for a bounded time.
+
+    A picture or a sound that cannot be decoded is a problem told, no error. Raises MediaError.
+    """
+    problems: list[str] = []
+    work = _SHARE_OF_TIME * deadline_seconds
+    try:
+        levels = loudness(
+            source,
+            info,
+            step_seconds=STEP_SECONDS,
+            limits=limits,
+            deadline_seconds=deadline_seconds,
+            work_seconds=work,
+        )
+    except Reject as reject:
+        levels = []
+        problems.append(f"The sound could not be measured: {reject.message}")
+    heard = len(levels) * STEP_SECONDS
+    if levels and heard < info.duration_seconds - 60:
+        problems.append(f"Only the first {heard:.0f} s of the sound could be heard in time.")
+    try:
+        pictures = _pictures(source, info, limits, deadline_seconds - work, work, problems)
+    except Reject as reject:
+        pictures = ()
+        problems.append(f"The picture could not be looked at: {reject.message}")
+    return Survey(Footage(info.duration_seconds, pictures, tuple(levels)), tuple(problems))
+
+
+def _pictures(
+    source: MediaInput,
+    info: MediaInfo,
+    limits: Limits,
+    deadline_seconds: float,
+    work_seconds: float,
+    problems: list[str],
+) -> tuple[Picture, ...]:
+    if info.video is None:
+        return ()
+    request = {
+        "location": source.location,
+        "seconds": work_seconds,
+        "step": max(_LEAST_BETWEEN_SECONDS, info.duration_seconds / _MOST_PICTURES),
+        "threads": limits.threads,
+    }
+    reply = run_operation("glances", request, limits=limits, deadline_seconds=deadline_seconds)
+    if reply["until"] is not None:
+        problems.append(f"Only the first {reply['until']:.0f} s could be looked at in time.")
+    return tuple(Picture(*one) for one in reply["pictures"] if one[0] < info.duration_seconds)

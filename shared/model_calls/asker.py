@@ -1,0 +1,232 @@
+"""Asking a model from a stage: under the budget, on record, and never twice the same."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from shared.db.models import AiRequest
+from shared.db.text import storable
+from shared.domain.names import digest_of
+from shared.engines.llm.forms import Unreadable, whole_repair
+from shared.engines.llm.protocol import Answer, Endpoint, LanguageModel, Question, request_json
+from shared.errors import ModelUnavailable, Reject
+from shared.model_calls import budget as ai_requests
+from shared.model_calls.budget import Budget, Spending
+from shared.model_calls.endpoints import endpoint_of
+from shared.pipeline.job import Job
+from shared.settings.settings import Settings
+from shared.telemetry import spans
+
+T = TypeVar("T")
+R = TypeVar("R")
+MARGIN_SECONDS = 10.0
+"""Left for what comes after the last answer."""
+
+
+class Refused(Exception):
+    """The model would not answer; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An answer, and the row that keeps it."""
+
+    answer: Answer
+    request_id: int
+
+
+def is_over_budget(reject: Reject) -> bool:
+    """Whether there was nothing left to ask with: what was answered so far still counts."""
+    return reject.code == "budget_exceeded"
+
+
+def budget_of(settings: Settings) -> Budget:
+    """What one run may spend."""
+    return Budget(settings.llm_budget_tokens, settings.llm_budget_cost)
+
+
+def spending(endpoint: Endpoint, question: Question) -> Spending:
+    """The most a question may take, by estimate."""
+    tokens = question.input_tokens
+    return Spending(tokens, endpoint.answer_tokens, endpoint.cost(tokens, endpoint.answer_tokens))
+
+
+class Asker:
+    """One stage run's way to its model. Safe to use from many threads."""
+
+    def __init__(self, job: Job, subject: str) -> None:
+        """Raises `Reject` where the run's model is not known any more."""
+        self.job = job
+        self._subject = subject
+        with job.read() as session:
+            self.endpoint: Endpoint = endpoint_of(session, job.settings, job.config)
+        self._lock = threading.Lock()
+        self._model: LanguageModel | None = None
+
+    def converse(
+        self, question: Question, read: Callable[[str], T], *, too_long: str = ""
+    ) -> tuple[T, Asked, Question]:
+        """The answer as `read` reads it, asked once more where it cannot.
+
+        Returns with it the row of the answer and the question that led to it. Raises `Refused`,
+        and `Unreadable` when the second answer is of no use either.
+        """
+        asked = self.ask(question)
+        try:
+            return self._read(asked, read), asked, question
+        except Unreadable as error:
+            said = f"It was cut off. {too_long}" if asked.answer.truncated else str(error)
+            first = error
+        second = question.again(asked.answer.text[:2000], whole_repair(said.strip()))
+        try:
+            again = self.ask(second)
+        except Reject as reject:
+            if is_over_budget(reject):
+                raise first from reject
+            raise
+        return self._read(again, read), again, second
+
+    def ask_and_read(self, question: Question, read: Callable[[str], T]) -> tuple[T, Asked]:
+        """One answer as `read` reads it. Raises as `ask`, and `Unreadable`, which is noted."""
+        asked = self.ask(question)
+        return self._read(asked, read), asked
+
+    def _read(self, asked: Asked, read: Callable[[str], T]) -> T:
+        try:
+            return read(asked.answer.text)
+        except Unreadable as error:
+            self.note(asked, {"unreadable": str(error)})
+            raise
+
+    def ask(self, question: Question) -> Asked:
+        """One answer. Raises `Refused`, `Reject`, or what is transient."""
+        request = request_json(self.endpoint, question)
+        request_hash = digest_of(request)
+        context, pipeline_id = self.job.context, self.job.pipeline.id
+        with context.session() as session:
+            before = ai_requests.answered_before(session, pipeline_id, request_hash)
+        if before is not None:
+            return Asked(
+                Answer(before.response or "", before.input_tokens, before.output_tokens), before.id
+            )
+        wanted = spending(self.endpoint, question)
+        row = AiRequest(
+            pipeline_id=pipeline_id,
+            stage=self.job.stage.name,
+            subject=self._subject,
+            operation=question.operation,
+            model=self.endpoint.name,
+            request=_storable(request),
+            request_hash=request_hash,
+            outcome="reserved",
+            input_tokens=wanted.input_tokens,
+            output_tokens=wanted.output_tokens,
+            cost=wanted.cost,
+        )
+        with context.session() as session, session.begin():
+            ai_requests.reserve(session, row, budget_of(self.job.settings))
+        return Asked(self._call(question, row.id), row.id)
+
+    def _call(self, question: Question, request_id: int) -> Answer:
+        began = time.monotonic()
+        try:
+            answer = self._answer(question)
+        except BaseException as error:
+            # What may have been paid for keeps its estimate: the budget must hold all the same.
+            may_cost = isinstance(error, ModelUnavailable) and error.may_cost
+            nothing = {"input_tokens": 0, "output_tokens": 0, "cost": None}
+            self._settle(
+                request_id,
+                outcome="failed",
+                error_message=f"{type(error).__name__}: {error}"[:1000],
+                duration_seconds=round(time.monotonic() - began, 3),
+                **({} if may_cost else nothing),
+            )
+            raise
+        cost = self.endpoint.cost(answer.input_tokens, answer.output_tokens)
+        self._settle(
+            request_id,
+            outcome="refused" if answer.refusal is not None else "answered",
+            response=answer.text,
+            error_message=answer.refusal,
+            input_tokens=answer.input_tokens,
+            output_tokens=answer.output_tokens,
+            cost=cost,
+            duration_seconds=round(time.monotonic() - began, 3),
+        )
+        with self._lock:
+            self.job.add_metric("tokens", answer.input_tokens + answer.output_tokens)
+            self.job.add_metric("input_tokens", answer.input_tokens)
+            self.job.add_metric("output_tokens", answer.output_tokens)
+            self.job.add_metric("cost", cost or 0.0)
+        if answer.refusal is not None:
+            raise Refused(answer.refusal)
+        return answer
+
+    def _answer(self, question: Question) -> Answer:
+        said: dict[str, spans.Value] = {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.request.model": self.endpoint.name,
+            "videomoments.operation": question.operation,
+        }
+        with spans.span(f"chat {self.endpoint.name}", said, kind="client") as span:
+            answer = self._language_model().ask(question, timeout_seconds=self._time_left())
+            span.set(input_tokens=answer.input_tokens, output_tokens=answer.output_tokens)
+            return answer
+
+    def note(self, asked: Asked, parse_result: dict[str, Any]) -> None:
+        """Keep what was read out of an answer."""
+        with self.job.context.session() as session, session.begin():
+            ai_requests.note_parse(session, asked.request_id, _storable(parse_result))
+
+    def _settle(self, request_id: int, **values: Any) -> None:
+        with self.job.context.session() as session, session.begin():
+            ai_requests.settle(session, request_id, **values)
+
+    def _language_model(self) -> LanguageModel:
+        with self._lock:
+            if self._model is None:
+                self._model = self.job.context.llm(self.endpoint)
+            return self._model
+
+    def _time_left(self) -> float:
+        left = self.job.remaining_seconds - MARGIN_SECONDS
+        if left < 1:
+            raise ModelUnavailable("No time was left to ask; what was answered is kept.")
+        return left
+
+
+def at_once(work: Callable[[T], R], items: Iterable[T], limit: int) -> list[R]:
+    """`work` on each item, up to `limit` at the same time; the results in order.
+
+    All are ended before anything is raised: a `Reject` before what may pass, and of that what asks
+    for the longest wait, so that nothing is tried again in vain. What was answered is on record.
+    """
+    with ThreadPoolExecutor(limit, thread_name_prefix="asking") as pool:
+        # Each thread in the span, and with the log's fields, of the stage that asks.
+        futures = [pool.submit(copy_context().run, work, item) for item in items]
+    errors = [error for future in futures if (error := future.exception()) is not None]
+    for error in sorted(errors, key=_urgency):
+        raise error
+    return [future.result() for future in futures]
+
+
+def _urgency(error: BaseException) -> tuple[bool, float]:
+    return not isinstance(error, Reject), -(getattr(error, "retry_after_seconds", None) or 0.0)
+
+
+def _storable(value: Any) -> Any:
+    """The same JSON without what PostgreSQL cannot hold."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, dict):
+        return {storable(str(key)): _storable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(inner) for inner in value]
+    return value

@@ -1,0 +1,129 @@
+"""Calls of models: reserved under the budget before they are made, settled after, purged later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, CursorResult, delete, func, select, text, update
+from sqlalchemy.orm import Session
+
+from shared.db.models import AiRequest
+from shared.db.text import storable
+from shared.errors import Reject
+
+BUDGET_LOCK = 0x4149
+"""First half of the advisory lock under which a pipeline's calls are summed; the other is
+its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What one pipeline may spend; None: as much as it takes."""
+
+    tokens: int | None = None
+    cost: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """Tokens of both directions, and what they cost; None: the prices are unknown."""
+
+    input_tokens: int
+    output_tokens: int
+    cost: float | None
+
+    @property
+    def tokens(self) -> int:
+        """Of both directions."""
+        return self.input_tokens + self.output_tokens
+
+
+def reserve(session: Session, row: AiRequest, budget: Budget) -> None:
+    """Insert the call as `reserved`, with its estimate. Raises `Reject` where it is too much."""
+    if budget.tokens is not None or budget.cost is not None:
+        session.execute(
+            text("SELECT pg_advisory_xact_lock(:key, :pipeline)"),
+            {"key": BUDGET_LOCK, "pipeline": row.pipeline_id or 0},
+        )
+        check_budget(
+            session,
+            row.pipeline_id,
+            Spending(row.input_tokens, row.output_tokens, row.cost),
+            budget,
+        )
+    session.add(row)
+    session.flush()
+
+
+def check_budget(
+    session: Session, pipeline_id: int | None, wanted: Spending, budget: Budget
+) -> None:
+    """Raises `Reject` where what was spent, is under way and is wanted is more than the budget."""
+    tokens, cost = session.execute(
+        select(
+            func.coalesce(func.sum(AiRequest.input_tokens + AiRequest.output_tokens), 0),
+            func.coalesce(func.sum(AiRequest.cost), 0.0),
+        ).where(AiRequest.pipeline_id == pipeline_id)
+    ).one()
+    if budget.tokens is not None and tokens + wanted.tokens > budget.tokens:
+        raise Reject(
+            "budget_exceeded",
+            f"This run may use {budget.tokens} tokens; {tokens} are used and {wanted.tokens} more "
+            "may be needed. Nothing more was asked. Raise VIDEOMOMENTS_LLM_BUDGET_TOKENS.",
+        )
+    if budget.cost is None:
+        return
+    if wanted.cost is None:
+        raise Reject(
+            "prices_unknown",
+            "A budget in money needs the model's prices. Set VIDEOMOMENTS_LLM_INPUT_PRICE and "
+            "VIDEOMOMENTS_LLM_OUTPUT_PRICE, or those of its row in model_configs.",
+        )
+    spent = float(cost or 0.0)
+    if spent + wanted.cost > budget.cost:
+        raise Reject(
+            "budget_exceeded",
+            f"This run may cost {budget.cost:g}; {spent:.4f} is spent and {wanted.cost:.4f} more "
+            "may be needed. Nothing more was asked. Raise VIDEOMOMENTS_LLM_BUDGET_COST.",
+        )
+
+
+def settle(session: Session, request_id: int, **values: Any) -> None:
+    """Write what came of a reserved call."""
+    for name in ("response", "error_message"):
+        if isinstance(values.get(name), str):
+            values[name] = storable(values[name])
+    session.execute(update(AiRequest).where(AiRequest.id == request_id).values(**values))
+
+
+def note_parse(session: Session, request_id: int, parse_result: dict[str, Any]) -> None:
+    """Write what was read out of an answer."""
+    session.execute(
+        update(AiRequest).where(AiRequest.id == request_id).values(parse_result=parse_result)
+    )
+
+
+def answered_before(session: Session, pipeline_id: int, request_hash: str) -> AiRequest | None:
+    """The latest answer this pipeline has to the very same question: paid for once is enough.
+
+    An answer that could not be read is no reason not to ask again.
+    """
+    return session.execute(
+        select(AiRequest)
+        .where(
+            AiRequest.pipeline_id == pipeline_id,
+            AiRequest.request_hash == request_hash,
+            AiRequest.outcome == "answered",
+            AiRequest.parse_result.is_(None) | ~AiRequest.parse_result.has_key("unreadable"),
+        )
+        .order_by(AiRequest.id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+
+
+def purge(session: Session, before: ColumnElement[datetime]) -> int:
+    """Delete calls made before then. Returns how many."""
+    result = session.execute(delete(AiRequest).where(AiRequest.created_at < before))
+    return cast("CursorResult[Any]", result).rowcount

@@ -1,0 +1,99 @@
+"""Which model a run asks, from its name: a row of `model_configs`, else the settings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shared.db.models import GenerationConfig, ModelConfig
+from shared.engines.llm.protocol import Endpoint
+from shared.errors import Reject
+from shared.model_calls.keys import key_named
+from shared.settings.settings import Settings
+
+
+def endpoint_of(session: Session, settings: Settings, config: GenerationConfig) -> Endpoint:
+    """The config's model, with the parameters the config was made with. Raises `Reject`."""
+    return replace(
+        endpoint_named(session, settings, config.model),
+        temperature=config.temperature,
+        top_p=config.top_p,
+        top_k=config.top_k,
+    )
+
+
+def endpoint_named(session: Session, settings: Settings, name: str) -> Endpoint:
+    """The endpoint of that name. Raises `Reject` where nothing says where it is."""
+    row = session.execute(select(ModelConfig).where(ModelConfig.name == name)).scalar_one_or_none()
+    base = endpoint_from_settings(settings, name)
+    if row is not None:
+        return _from_row(row, base, settings)
+    if base.provider == "openai" and base.url is None:
+        known = ", ".join(session.execute(select(ModelConfig.name).order_by("name")).scalars())
+        raise Reject(
+            "unknown_model",
+            f"No model {name!r} is known (named: {known or 'none'}), and VIDEOMOMENTS_LLM_URL "
+            "names no endpoint that may have it. Set that, or say where the model is with "
+            f"`videomoments models set {name}`.",
+        )
+    return base
+
+
+def endpoint_from_settings(settings: Settings, name: str) -> Endpoint:
+    """The deployment's own endpoint, asked for the model of that name."""
+    key = settings.llm_api_key
+    return Endpoint(
+        name=name,
+        model=name,
+        provider=settings.llm_provider,
+        url=settings.llm_url,
+        api_key=key.get_secret_value() if key is not None else None,
+        project=settings.project,
+        location=settings.llm_location,
+        temperature=settings.llm_temperature,
+        top_p=settings.llm_top_p,
+        top_k=settings.llm_top_k,
+        output=settings.llm_output,
+        context_tokens=settings.llm_context_tokens,
+        answer_tokens=settings.llm_answer_tokens,
+        timeout_seconds=settings.llm_timeout_seconds,
+        input_price=settings.llm_input_price,
+        output_price=settings.llm_output_price,
+    )
+
+
+def _from_row(row: ModelConfig, base: Endpoint, settings: Settings) -> Endpoint:
+    given = {
+        name: value
+        for name in (
+            "url",
+            "location",
+            "output",
+            "temperature",
+            "top_p",
+            "top_k",
+            "context_tokens",
+            "answer_tokens",
+            "timeout_seconds",
+        )
+        if (value := getattr(row, name)) is not None
+    }
+    provider: Literal["openai", "vertex"] = "vertex" if row.provider == "vertex" else "openai"
+    # The deployment's key is for the deployment's endpoint alone, and so are its prices.
+    own = row.url in (None, settings.llm_url) and row.provider == settings.llm_provider
+    if provider == "vertex" and row.url is None:
+        given["url"] = None
+    return replace(
+        base,
+        **given,
+        provider=provider,
+        model=row.model,
+        api_key=key_named(row.api_key_name) if row.api_key_name else base.api_key if own else None,
+        input_price=row.input_price if row.input_price is not None or not own else base.input_price,
+        output_price=row.output_price
+        if row.output_price is not None or not own
+        else base.output_price,
+    )

@@ -1,0 +1,62 @@
+"""The transcript, the bounds and the prompts of a run, as its stages need them."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from shared.db import models
+from shared.db.models import GenerationConfig
+from shared.domain.transcript import Transcript
+from shared.errors import NotThere
+from shared.moments.prompts.prompt_set import PromptSet, load_prompt_set
+from shared.moments.rules.bounds import Bounds
+from shared.moments.rules.script import Script
+from shared.pipeline.job import Job
+from shared.transcripts.rows import from_row
+
+
+def transcript_of(job: Job) -> Transcript:
+    """What was said. Raises `NotThere` before it was written, and after it was deleted."""
+    with job.read() as session:
+        row = session.execute(
+            select(models.Transcript).where(models.Transcript.video_id == job.video.id)
+        ).scalar_one_or_none()
+    if row is None:
+        raise NotThere("no_transcript", "The transcript of this video was deleted.")
+    return from_row(row)
+
+
+def script_of(job: Job) -> Script:
+    """The transcript, ready to be proposed from."""
+    return Script.of(transcript_of(job), job.video.duration_seconds or 0.0)
+
+
+def bounds_of(config: GenerationConfig, most: int) -> Bounds:
+    """The config's bounds; `most` moments where it sets no limit."""
+    return Bounds(
+        config.min_moment_length or 0.0,
+        config.max_moment_length or float("inf"),
+        config.min_moments or 0,
+        config.max_moments or max(most, config.min_moments or 0),
+    )
+
+
+def prompts_of(job: Job) -> PromptSet:
+    """The prompts for the run's kind of content. Raises `Reject`."""
+    return load_prompt_set(job.options.kind or job.settings.kind, job.settings.prompt_folder)
+
+
+def system_of(job: Job) -> str:
+    """The system prompt the run was begun with: a file edited since changes no run under way."""
+    with job.read() as session:
+        return session.execute(
+            select(models.Prompt.system_prompt).where(models.Prompt.id == job.config.prompt_id)
+        ).scalar_one()
+
+
+def wish_of(job: Job) -> str:
+    """The user's own instruction; empty where there is none."""
+    with job.read() as session:
+        return session.execute(
+            select(models.Prompt.user_prompt).where(models.Prompt.id == job.config.prompt_id)
+        ).scalar_one()

@@ -1,0 +1,68 @@
+"""How a transcript is handed to a model: windows, and messages that end within their time."""
+
+from __future__ import annotations
+
+import math
+
+from shared.domain.tokens import estimated_tokens
+from shared.engines.llm.protocol import Endpoint
+from shared.errors import Reject
+from shared.model_calls.asker import MARGIN_SECONDS, Asker
+from shared.moments.inputs import bounds_of, system_of, wish_of
+from shared.moments.reader import Reader
+from shared.moments.rules.script import Script
+from shared.moments.rules.windows import Window, plan_windows
+from shared.pipeline.job import Job
+
+READ_SECONDS = 300
+"""Time limit of a message that reads windows; one window may take two answers."""
+_LEAST_TOKENS = 150
+_AROUND_TOKENS = 300
+"""What is said in a question beside the system prompt, the wish and the window."""
+
+
+def windows_of(job: Job, endpoint: Endpoint, script: Script) -> list[Window]:
+    """Windows of the settings' size, smaller where the model could not take them.
+
+    Raises `Reject` where prompt and answer leave no room for any transcript.
+    """
+    settings = job.settings
+    around = estimated_tokens(system_of(job)) + estimated_tokens(wish_of(job))
+    # A mended answer is asked for with the first one before it.
+    room = endpoint.context_tokens - 2 * endpoint.answer_tokens - around - _AROUND_TOKENS
+    if room < _LEAST_TOKENS:
+        raise Reject(
+            "model_context_exceeded",
+            f"Prompt and answers leave {room} of {endpoint.context_tokens} tokens for the "
+            "transcript. Lower VIDEOMOMENTS_LLM_ANSWER_TOKENS, or choose a model with more room.",
+        )
+    window_tokens = min(settings.llm_window_tokens, room)
+    longest = job.config.max_moment_length or 0.0
+    return plan_windows(
+        script.sentences,
+        window_tokens=window_tokens,
+        overlap_tokens=min(settings.llm_overlap_tokens, window_tokens // 2),
+        overlap_seconds=longest,
+    )
+
+
+def parts_of(job: Job, windows: list[Window]) -> list[list[Window]]:
+    """The windows in as many messages as it takes for each to end within its time."""
+    settings = job.settings
+    waves = int((READ_SECONDS - MARGIN_SECONDS) // (2 * settings.llm_timeout_seconds))
+    size = settings.llm_concurrency * max(1, waves)
+    return [windows[i : i + size] for i in range(0, len(windows), size)]
+
+
+def reader_of(job: Job, asker: Asker, script: Script, window_count: int) -> Reader:
+    """What reads the run's windows."""
+    bounds = bounds_of(job.config, len(script.sentences))
+    wanted = math.ceil(2 * bounds.max_moments / max(1, window_count)) + 1
+    return Reader(
+        asker,
+        script,
+        bounds,
+        system_of(job),
+        wish_of(job),
+        count=min(12, max(2, wanted)),
+    )

@@ -1,0 +1,90 @@
+"""Processors that make a log record what Cloud Logging and Error Reporting understand.
+
+Fields: https://cloud.google.com/logging/docs/structured-logging and
+https://cloud.google.com/error-reporting/docs/formatting-error-messages.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from shared.telemetry import trace
+from shared.telemetry.redaction import redact, redact_text
+
+_ERROR_TYPE = "type.googleapis.com/google.devtools.clouderrorreporting.v1beta1.ReportedErrorEvent"
+_SEVERITIES = {"warn": "WARNING", "exception": "ERROR", "notset": "DEFAULT"}
+_OWN = ("_record", "_from_structlog")
+
+
+def add_severity(_: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """`severity` as Cloud Logging names it."""
+    level = str(event.pop("level", method)).lower()
+    event["severity"] = _SEVERITIES.get(level, level.upper())
+    return event
+
+
+def add_trace(project: str | None) -> Processor:
+    """The running span, in the fields by which Cloud Logging joins logs and traces."""
+
+    def processor(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        span = trace.current()
+        if span is not None:
+            name = f"projects/{project}/traces/{span.trace_id}" if project else span.trace_id
+            event["logging.googleapis.com/trace"] = name
+            event["logging.googleapis.com/spanId"] = span.span_id
+            event["logging.googleapis.com/trace_sampled"] = span.sampled
+        return event
+
+    return processor
+
+
+def name_message(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """structlog's `event` under the name Cloud Logging shows; an exception makes it an error.
+
+    Expects `exception` to be the formatted traceback already.
+    """
+    event["message"] = event.pop("event", "")
+    stack = event.pop("exception", None)
+    if stack is not None:
+        event["@type"] = _ERROR_TYPE
+        event["stack_trace"] = stack
+        event.setdefault("error_type", _error_type(str(stack)))
+    return event
+
+
+def _error_type(stack: str) -> str:
+    unindented = [line for line in stack.splitlines() if line and not line[0].isspace()]
+    return unindented[-1].partition(":")[0] if unindented else "Exception"
+
+
+def redact_event(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Every value of the record, redacted by its key and its content."""
+    clean: dict[str, Any] = {}
+    for key, value in event.items():
+        if key in _OWN or key == "exc_info":
+            clean[key] = value
+        elif key in ("event", "exception", "stack"):
+            clean[key] = redact_text(str(value))
+        else:
+            clean[redact_text(key)] = redact(value, key)
+    return clean
+
+
+class RedactArguments(logging.Filter):
+    """Redacts the arguments of a standard-library record before they become part of its text."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Always true: the record is logged, changed."""
+        if isinstance(record.args, dict):
+            record.args = redact(record.args)
+        elif record.args:
+            record.args = tuple(_argument(item) for item in record.args)
+        return True
+
+
+def _argument(item: object) -> object:
+    """Numbers stay numbers, for %d; what has parts is looked through."""
+    return item if isinstance(item, int | float) else redact(item)

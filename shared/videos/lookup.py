@@ -1,0 +1,46 @@
+"""Videos by the identifiers that people type."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from shared.db.models import Video
+from shared.domain.names import slug
+from shared.errors import Reject
+from shared.videos.tombstones import tombstone
+
+_MAX_SUGGESTIONS = 3
+
+
+def unknown_video(session: Session, asked: str) -> Reject:
+    """The refusal of an identifier that no video has; it names those that may be meant."""
+    if tombstone(session, asked) is not None:
+        return deleted_video(asked)
+    near = " or ".join(_near(session, asked))
+    if near:
+        return Reject("unknown_video", f"There is no video {asked!r}. Is {near} meant?")
+    return Reject(
+        "unknown_video",
+        f"There is no video {asked!r}. `videomoments status` lists those there are.",
+    )
+
+
+def deleted_video(video: str) -> Reject:
+    """The refusal of a video that somebody deleted."""
+    return Reject(
+        "video_deleted", f"The video {video} was deleted. Upload its file again to have it anew."
+    )
+
+
+def _near(session: Session, asked: str) -> list[str]:
+    """Of a file of that name, or cut short: the newest first."""
+    stem = slug(PurePosixPath(asked).stem)
+    alike = or_(
+        Video.identifier.startswith(f"{stem}-", autoescape=True),
+        Video.identifier.startswith(slug(asked), autoescape=True),
+    )
+    query = select(Video.identifier).where(alike).order_by(Video.id.desc())
+    return list(session.execute(query.limit(_MAX_SUGGESTIONS)).scalars())

@@ -1,0 +1,100 @@
+"""Two runs of one video come to the same row at once: the second waits, and replaces the first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from types import ModuleType
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from functions.clips import cut_clip, make_thumbnail
+from functions.main import TOPOLOGY
+from shared.db.models import PipelineHistory
+from shared.messages.videos import PipelineRequested
+from shared.messaging.delivery import Outcome
+from shared.pipeline.ledger import pipeline_state as ending
+from tests.support.faults.report import Counts
+from tests.support.faults.world import FaultWorld
+from tests.support.pipelines.concurrent_runs import a_rival
+
+
+def _run_again(world: FaultWorld, url: str) -> None:
+    """Another run from its first stage to its last, past the broker, as the ledger has it."""
+    asked = PipelineRequested(source_url=url, request_id="again")
+    assert world.deliver("start_pipeline", asked) is Outcome.DONE
+    own = world.pipelines()[-1].id
+    while waiting := [r for r in world.runs() if (r.pipeline_id, r.status) == (own, "queued")]:
+        for run in waiting:
+            message = TOPOLOGY.messages[run.topic].model_validate(run.message)
+            world.deliver(run.stage, message)
+
+
+@pytest.mark.parametrize(
+    ("module", "look", "of", "number"),
+    [
+        (cut_clip, "_clip_url", "", 1),
+        (make_thumbnail, "_url", "clip_id", 2),
+        (make_thumbnail, "_url", "video_id", 2),
+    ],
+    ids=["clip", "picture of a clip", "picture of the video"],
+)
+def test_what_the_first_writes_is_known_to_the_second(
+    module: ModuleType,
+    look: str,
+    of: str,
+    number: int,
+    make_world: Callable[..., FaultWorld],
+    monkeypatch: pytest.MonkeyPatch,
+    counts: Counts,
+) -> None:
+    """The first has looked what it replaces, and not written yet: no object is left over.
+
+    It is its look of that number that belongs to its finish.
+    """
+    world = make_world(max_moments=1)
+    url = world.drop()
+    looked: Callable[..., str | None] = getattr(module, look)
+    looks: list[Any] = []
+    others: list[Future[None]] = []
+
+    def write_late(session: Session, owner: Any) -> str | None:
+        before = looked(session, owner)
+        looks.extend([owner] if not of or of in owner else [])
+        if len(looks) == number and not rival.began:
+            others.append(rival.meet(lambda: _run_again(world, url)))
+        return before
+
+    monkeypatch.setattr(module, look, write_late)
+    with a_rival(world.engine) as rival:
+        world.settle(workers=1)
+    others[0].result()
+    world.settle(workers=1)
+    counts.faults["overtaken by another run"] = 1
+    assert [pipeline.status for pipeline in world.pipelines()] == ["completed"] * 2
+    assert len(world.objects()) == 3  # a clip, its thumbnail, and the video's
+
+
+def test_a_run_that_is_just_ending_is_not_begun_again(
+    make_world: Callable[..., FaultWorld], monkeypatch: pytest.MonkeyPatch, counts: Counts
+) -> None:
+    """Asked for after its last look for unfinished work: nothing is queued, and it is completed."""
+    world = make_world(max_moments=1)
+    url = world.drop()
+    judge = ending._final_status
+    late: list[Future[Outcome]] = []
+
+    def judge_slowly(session: Session, row: PipelineHistory) -> str:
+        asked = PipelineRequested(source_url=url)
+        late.append(rival.meet(lambda: world.deliver("start_pipeline", asked)))
+        return judge(session, row)
+
+    monkeypatch.setattr(ending, "_final_status", judge_slowly)
+    with a_rival(world.engine) as rival:
+        world.settle(workers=1)
+    counts.faults["asked for while it ends"] = 1
+    assert [one.result() for one in late] == [Outcome.IGNORED]
+    assert [pipeline.status for pipeline in world.pipelines()] == ["completed"]
+    assert world.runs("start_pipeline") == []

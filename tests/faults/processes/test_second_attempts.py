@@ -1,0 +1,43 @@
+"""What a second attempt leaves is what the first would have left, in every stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from shared.pipeline.job import Job
+from tests.faults.deliveries.test_orders import STATE
+from tests.support.faults.report import Counts
+from tests.support.faults.world import FaultWorld
+
+
+def test_a_second_attempt_makes_all_that_the_first_would_have(
+    make_world: Callable[..., FaultWorld], monkeypatch: pytest.MonkeyPatch, counts: Counts
+) -> None:
+    """Each stage fails once when its work is done: transcript, moments, clips, pictures are there.
+
+    They are those of a video that nothing happened to.
+    """
+    world = make_world()
+    world.drop()
+    world.settle(workers=1)
+    finish = Job.finish
+
+    def finish_the_second_time(job: Job, **options: Any) -> Any:
+        if job.run.attempt == 1:
+            counts.faults["failed finish"] += 1
+            raise OSError("for now")
+        return finish(job, **options)
+
+    monkeypatch.setattr(Job, "finish", finish_the_second_time)
+    world.drop()
+    world.settle(workers=1)
+    with world.engine.connect() as connection:
+        undisturbed, repeated = connection.execute(text(STATE)).scalars()
+    assert repeated == undisturbed
+    assert undisturbed["pictures"] == len(undisturbed["clips"]) + 1 > 1
+    attempts = {(run.pipeline_id, run.attempt) for run in world.runs()}
+    assert sorted(attempts) == [(p.id, n) for n, p in enumerate(world.pipelines(), 1)]

@@ -1,0 +1,49 @@
+"""`doctor --cloud`: one thing is wrong at a time, and exactly that is told, with its remedy."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import pytest
+
+from tests.infra.doctor.test_doctor_cloud import checks
+from tests.support.google.fake import GoogleFake
+from tests.support.google.faults.flow import FLOW
+from tests.support.google.faults.ground import GROUND
+from tests.support.google.faults.services import SERVICES
+from tests.support.google.gcloud import known_flags
+
+FAULTS = GROUND | FLOW | SERVICES
+
+
+@pytest.mark.parametrize("what", list(FAULTS))
+def test_a_fault_is_told_and_nothing_else(google: GoogleFake, what: str) -> None:
+    """One line that is not well: where, what is wrong, and a command that mends it.
+
+    Where gcloud is installed the command is one that it has, with these flags.
+    """
+    fault = FAULTS[what]
+    fault.plant(google.answers)
+    (told,) = [check for check in checks(google) if check.state != "ok"]
+    assert told.name == fault.name
+    assert fault.said in told.found
+    assert fault.remedy in told.remedy
+    assert told.state == fault.state
+    # Deployed again without them, the speech model would be another one.
+    assert ("gcloud builds submit" in told.remedy) == ("_WHISPER_" in told.remedy)
+    commands = re.findall(r"gcloud ([^|]+?)(?:   |$)", told.remedy)
+    assert commands
+    for command in commands if shutil.which("gcloud") else []:
+        words = command.split()
+        used = {word.partition("=")[0] for word in words if word.startswith("--")}
+        assert used <= known_flags(words), command
+
+
+def test_several_faults_are_all_told(google: GoogleFake) -> None:
+    """One does not hide another."""
+    planted = ["topic is missing", "schedule is paused", "service is public", "no backups"]
+    for what in planted:
+        FAULTS[what].plant(google.answers)
+    told = [check for check in checks(google) if check.state != "ok"]
+    assert {check.name for check in told} == {FAULTS[what].name for what in planted}

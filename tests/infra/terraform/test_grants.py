@@ -1,0 +1,174 @@
+"""Who may do what, read from everything Terraform would make: exactly this, and nothing else."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+
+import pytest
+
+from cli.doctor.cloud.record import from_outputs
+from functions.main import TOPOLOGY
+from shared.pipeline.stage import Function, Task
+from tests.support.google.deployed import Deployed, deploy
+from tests.support.terraform.terraform import Workspace
+
+DATABASE = {
+    ("roles/cloudsql.client", "the project"),
+    ("roles/cloudsql.instanceUser", "the project"),
+}
+TELEMETRY = {
+    ("roles/telemetry.tracesWriter", "the project"),
+    ("roles/telemetry.metricsWriter", "the project"),
+}
+Grants = dict[str, set[tuple[str, str]]]
+
+
+@pytest.fixture(scope="module")
+def deployed(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
+    """The production environment."""
+    # A session's processes each have a folder in the session's; one alone has just that.
+    base = tmp_path_factory.getbasetemp()
+    return deploy(workspace, "prod", base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
+
+
+@pytest.fixture(scope="module")
+def grants(deployed: Deployed) -> Grants:
+    """(role, where) by member."""
+    found: Grants = defaultdict(set)
+    for member, role, where in deployed.grants():
+        found[member].add((role, where))
+    return dict(found)
+
+
+def expected(deployed: Deployed, function: Function) -> set[tuple[str, str]]:
+    """What a function's declaration asks for."""
+    topics = {
+        name: values["id"] for name, values in deployed.of("google_pubsub_topic", "topic").items()
+    }
+    published = [message.topic for message in function.emits]
+    if isinstance(function, Task) and function.republishes:
+        published = [message.topic for stage in TOPOLOGY.stages for message in stage.consumes]
+    wanted = (
+        DATABASE | TELEMETRY | {("roles/pubsub.publisher", topics[topic]) for topic in published}
+    )
+    if "uploads" in function.needs:
+        bucket = deployed.one("google_storage_bucket", "uploads")["name"]
+        wanted |= {("roles/storage.objectViewer", bucket)}
+    if "derived" in function.needs:
+        bucket = deployed.one("google_storage_bucket", "derived")["name"]
+        wanted |= {("roles/storage.objectUser", bucket)}
+    if "models" in function.needs:
+        wanted |= {("roles/aiplatform.user", "the project")}
+    # The tests' variables give all of them one secret, and one of them another.
+    secrets = deployed.of("google_secret_manager_secret", "secret")
+    wanted |= {("roles/secretmanager.secretAccessor", secrets["AWS_ACCESS_KEY_ID"]["id"])}
+    if function.name == "start_pipeline":
+        wanted |= {("roles/secretmanager.secretAccessor", secrets["PROXY_PASSWORD"]["id"])}
+    return wanted
+
+
+@pytest.mark.parametrize("function", TOPOLOGY.functions, ids=lambda function: function.name)
+def test_a_function_may_do_what_it_declares(
+    deployed: Deployed, grants: Grants, function: Function
+) -> None:
+    """Its account holds exactly the roles that follow from its declaration."""
+    account = deployed.of("google_service_account", "function")[function.name]["member"]
+    assert grants[account] == expected(deployed, function)
+
+
+def test_the_push_account_may_call_the_functions(deployed: Deployed, grants: Grants) -> None:
+    """run.invoker on each service, and nothing on the project."""
+    services = deployed.of("google_cloud_run_v2_service", "function")
+    push = deployed.one("google_service_account", "push")["member"]
+    assert grants[push] == {("roles/run.invoker", values["name"]) for values in services.values()}
+
+
+def test_the_migrator_may_enter_the_database(deployed: Deployed, grants: Grants) -> None:
+    """Nothing but that."""
+    assert grants[deployed.one("google_service_account", "migrator")["member"]] == DATABASE
+
+
+def test_the_service_agents_may_do_their_part(deployed: Deployed, grants: Grants) -> None:
+    """Pub/Sub signs for the push account and forwards dead letters; Cloud Storage notifies."""
+    topics = deployed.of("google_pubsub_topic", "topic")
+    number = deployed.one("google_project", "this")["number"]
+    pubsub = f"serviceAccount:service-{number}@gcp-sa-pubsub.iam.gserviceaccount.com"
+    subscriptions = deployed.of("google_pubsub_subscription", "push")
+    push = deployed.one("google_service_account", "push")["name"]
+    assert grants[pubsub] == {
+        ("roles/iam.serviceAccountOpenIdTokenCreator", push),
+        ("roles/pubsub.publisher", topics[TOPOLOGY.dead_letter_topic]["id"]),
+        *(
+            ("roles/pubsub.subscriber", subscriptions[subscription.name]["id"])
+            for subscription in TOPOLOGY.subscriptions
+            if subscription.topic != TOPOLOGY.dead_letter_topic
+        ),
+    }
+    storage = deployed.one("google_storage_project_service_account", "storage")["member"]
+    assert grants[storage] == {("roles/pubsub.publisher", topics["video-uploaded"]["id"])}
+
+
+def test_nobody_else_may_do_anything(deployed: Deployed, grants: Grants) -> None:
+    """No grant to anybody but these, so none to the public; and none of a basic role."""
+    functions = deployed.of("google_service_account", "function").values()
+    number = deployed.one("google_project", "this")["number"]
+    known = {values["member"] for values in functions}
+    known |= {
+        deployed.one("google_service_account", name)["member"] for name in ("push", "migrator")
+    }
+    known |= {deployed.one("google_storage_project_service_account", "storage")["member"]}
+    known |= {f"serviceAccount:service-{number}@gcp-sa-pubsub.iam.gserviceaccount.com"}
+    assert set(grants) == known
+    assert not known & {"allUsers", "allAuthenticatedUsers"}
+    roles = {role for held in grants.values() for role, _ in held}
+    assert not roles & {"roles/owner", "roles/editor", "roles/viewer"}
+
+
+def test_database_roles_reach_one_instance(deployed: Deployed) -> None:
+    """What is granted on the project is bound to our instance by a condition."""
+    instance = deployed.one("google_sql_database_instance", "main")["name"]
+    for name in ("connects", "logs_in"):
+        for values in deployed.of("google_project_iam_member", name).values():
+            (condition,) = values["condition"]
+            assert f'/instances/{instance}"' in condition["expression"]
+
+
+def test_what_may_be_exported_is(deployed: Deployed) -> None:
+    """Each service exports to Google Cloud, says from which region, and the API is enabled."""
+    region = deployed.one("google_artifact_registry_repository", "images")["location"]
+    for values in deployed.of("google_cloud_run_v2_service", "function").values():
+        (container,) = values["template"][0]["containers"]
+        said = {entry["name"]: entry.get("value") for entry in container["env"]}
+        assert said["VIDEOMOMENTS_TELEMETRY"] == "google"
+        assert f"cloud.region={region}," in said["OTEL_RESOURCE_ATTRIBUTES"]
+    assert "telemetry.googleapis.com" in deployed.of("google_project_service", "used")
+
+
+def test_the_doctor_can_read_what_was_deployed(deployed: Deployed) -> None:
+    """The outputs tell `doctor --cloud` all it needs, of every function, and tell it the truth."""
+    found = from_outputs(deployed.outputs, "the state")
+    assert set(found.functions) == {function.name for function in TOPOLOGY.functions}
+    services = deployed.of("google_cloud_run_v2_service", "function")
+    for name, function in found.functions.items():
+        (template,) = services[name]["template"]
+        env = template["containers"][0]["env"]
+        plain = {e["name"]: e["value"] for e in env if not e.get("value_source")}
+        assert function.environment == plain
+        assert function.account == template["service_account"]
+        assert function.max_instances == template["scaling"][0]["max_instance_count"]
+    assert found.images == deployed.outputs["images"]["value"]
+    assert set(found.secrets) == set(deployed.of("google_secret_manager_secret", "secret"))
+
+
+def test_connections_fit(deployed: Deployed) -> None:
+    """All instances at once hold fewer connections than the database takes."""
+    held = 0
+    for values in deployed.of("google_cloud_run_v2_service", "function").values():
+        (template,) = values["template"]
+        (container,) = template["containers"]
+        pool = next(e for e in container["env"] if e["name"] == "VIDEOMOMENTS_DATABASE_POOL_SIZE")
+        held += template["scaling"][0]["max_instance_count"] * int(pool["value"])
+    flags = deployed.one("google_sql_database_instance", "main")["settings"][0]["database_flags"]
+    limit = next(int(flag["value"]) for flag in flags if flag["name"] == "max_connections")
+    assert held < limit

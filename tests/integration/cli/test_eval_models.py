@@ -1,0 +1,224 @@
+"""Model-backed configs of `videomoments eval`: real functions, database and HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cli.evaluation.configs import parse_config
+from cli.evaluation.measuring.matching import cut_word_count
+from cli.evaluation.measuring.measures import Reference
+from cli.evaluation.models import at_work, propose_by
+from cli.evaluation.proposals import Attempt, Recording
+from cli.local.home import Home
+from shared.db.engine import make_engine
+from shared.db.models import AiRequest, ModelConfig, Moment, MomentCandidate, PipelineHistory
+from shared.domain.transcript import Transcript
+from shared.moments.rules.bounds import Bounds
+from shared.pipeline.context import Context
+from tests.support.llm.runs import talk
+from tests.support.llm.server import Json, Recorded, Reply, Script, form_of, good, llm_server
+
+BOUNDS = Bounds(3, 60, 1, 5)
+Run = Callable[..., Attempt]
+
+
+def recording(transcript: Transcript, name: str = "A talk") -> Recording:
+    """As an item of a labelled set gives it."""
+    words = transcript.words
+    return Recording(
+        name, transcript, words[-1].end_seconds + 1 if words else 9.0, Reference((), None)
+    )
+
+
+@contextmanager
+def asked(
+    database_url: str,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    script: Script,
+    keys: str = "",
+    *,
+    retry_base_seconds: str = "0.02",
+) -> Iterator[tuple[Run, Recorded, Context]]:
+    """What proposes by a config with these keys; the server's record; the functions' context."""
+    monkeypatch.setenv("VIDEOMOMENTS_RETRY_BASE_SECONDS", retry_base_seconds)
+    engine = make_engine(database_url, pool_size=20)
+    try:
+        with llm_server(script) as server:
+            monkeypatch.setenv("VIDEOMOMENTS_LLM_URL", server.url)
+            config = parse_config(f"mine=model,model=tiny{keys}")
+            assert config.asks is not None
+            with at_work(config.asks, Home(home), engine) as context:
+                with context.session() as session, session.begin():
+                    session.add(config.asks.row("mine", None, context.settings))
+                yield (
+                    lambda transcript: propose_by(context, config, recording(transcript), BOUNDS),
+                    server,
+                    context,
+                )
+    finally:
+        engine.dispose()
+
+
+def test_a_model_is_measured_by_what_the_functions_make_of_it(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows, repairs, merging, choice: moments within the bounds, with tokens and cost."""
+    transcript = talk(120)
+    keys = ",window_tokens=600,overlap_tokens=100,input_price=1,output_price=3,prompt_set=lesson"
+    with asked(database_url, tmp_path, monkeypatch, good, keys) as (run, server, context):
+        found = run(transcript)
+        with context.session() as session:
+            calls = session.query(AiRequest).all()
+            candidates = session.query(MomentCandidate).count()
+            (pipeline,) = session.query(PipelineHistory).all()
+    assert found.error is None
+    spans = found.proposal.moments
+    assert len(spans) == 5
+    assert all(3 <= span.length_seconds <= 60 for span in spans)
+    assert cut_word_count(transcript.words, spans) == 0
+    assert len(server.of("moments")) > 2
+    assert len(server.of("ranking")) == 1
+    assert not server.of("moment")
+    assert not server.of("scoring")
+    assert "teacher" in json.dumps(server.of("moments")[0])
+    assert found.proposal.tokens == sum(c.input_tokens + c.output_tokens for c in calls) > 0
+    assert found.proposal.cost == pytest.approx(sum(c.cost or 0 for c in calls))
+    assert found.proposal.seconds > 0
+    assert candidates > 5
+    assert pipeline.status == "completed"
+
+
+def test_refined_bounds_are_measured_where_they_are_asked_for(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second look moves each beginning a sentence back: those spans are what is measured."""
+    transcript = talk(60)
+    with asked(database_url, tmp_path, monkeypatch, good, ",refine=yes") as (run, server, context):
+        refined = run(transcript).proposal.moments
+        assert len(server.of("moment")) == len(refined) > 0
+        with context.session() as session:
+            moments = session.query(Moment).all()
+    roots = {m.start_time for m in moments if not m.is_refined}
+    children = {m.start_time for m in moments if m.is_refined}
+    assert {span.start_seconds for span in refined} == children
+    assert children - roots
+
+
+def test_prices_nobody_knows_are_no_price(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without prices there are tokens and no cost."""
+    with asked(database_url, tmp_path, monkeypatch, good) as (run, _, _context):
+        found = run(talk(30))
+    assert found.proposal.cost is None
+    assert found.proposal.tokens > 0
+
+
+def test_one_items_failure_is_told_and_the_next_is_asked(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model that refuses one transcript: its reason in plain words, the others as ever."""
+
+    def script(request: Json) -> Reply:
+        if "forbidden" in json.dumps(request):
+            return Reply(None, refusal="I will not read this.")
+        return good(request)
+
+    with asked(database_url, tmp_path, monkeypatch, script) as (run, _, _context):
+        bad = run(talk(["This is forbidden to be read by anybody at all."] * 20))
+        fine = run(talk(30))
+    assert bad.proposal.moments == ()
+    assert bad.error is not None
+    assert "I will not read this" in bad.error
+    assert (fine.error, len(fine.proposal.moments) > 0) == (None, True)
+
+
+def test_the_budget_is_kept(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An item that would take more than one run may is refused before anything is asked."""
+    keys = ",budget_tokens=1000,answer_tokens=400"
+    with asked(database_url, tmp_path, monkeypatch, good, keys) as (run, server, _):
+        found = run(talk(120))
+    assert server.requests == []
+    assert found.error is not None
+    assert "1000 tokens" in found.error
+    assert found.proposal.tokens == 0
+
+
+def test_what_passes_is_tried_again(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rate limits and server errors cost time, not the item."""
+    answers = iter([429, 500])
+
+    def script(request: Json) -> Reply:
+        status = next(answers, 200) if form_of(request) == "moments" else 200
+        return good(request) if status == 200 else Reply("busy", status=status)
+
+    with asked(database_url, tmp_path, monkeypatch, script) as (run, server, _):
+        found = run(talk(30))
+    assert found.error is None
+    assert found.proposal.moments
+    assert len(server.of("moments")) == 3
+
+
+def test_a_server_that_asks_for_a_long_wait_is_waited_for(
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """When the topic has given the message up, the ledger brings it back, as in the cloud."""
+    monkeypatch.setattr("cli.local.cloud.SWEEP_SECONDS", 0.2)
+    monkeypatch.setenv("VIDEOMOMENTS_REPUBLISH_SECONDS", "1")
+    answers = iter([Reply("busy", status=429, headers={"Retry-After": "6"})])
+
+    def script(request: Json) -> Reply:
+        return next(answers, good(request))
+
+    soon = asked(database_url, tmp_path, monkeypatch, script, retry_base_seconds="0.0005")
+    with soon as (run, _, _context):
+        found = run(talk(30))
+    assert "dead letter left to the sweep" in caplog.text
+    assert found.error is None
+    assert found.proposal.moments
+
+
+def test_nobody_is_asked_about_silence(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transcript without a word has no moment and costs nothing."""
+    with asked(database_url, tmp_path, monkeypatch, good) as (run, server, _):
+        found = run(Transcript("en", (), ()))
+    assert (found.proposal.moments, found.error, server.requests) == ((), None, [])
+
+
+def test_a_row_of_the_users_own_is_what_is_asked(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Address, key's name and prices come from the row, under the config's name."""
+    engine = make_engine(database_url)
+    monkeypatch.delenv("VIDEOMOMENTS_LLM_URL", raising=False)
+    monkeypatch.setenv("VIDEOMOMENTS_LLM_API_KEY_MINE", "key-of-mine")
+    with llm_server(good) as server:
+        config = parse_config("mine=model,model=keyed")
+        assert config.asks is not None
+        row = {"model": "m-1", "provider": "openai", "url": server.url, "api_key_name": "mine"}
+        with at_work(config.asks, Home(tmp_path), engine) as context:
+            with context.session() as session, session.begin():
+                prices = {"input_price": 1.0, "output_price": 1.0}
+                session.add(config.asks.row("mine", row | prices, context.settings))
+                assert session.query(ModelConfig).count() == 1
+            found = propose_by(context, config, recording(talk(30)), BOUNDS)
+    engine.dispose()
+    assert found.error is None
+    assert found.proposal.cost == pytest.approx(found.proposal.tokens / 1e6)
+    assert {r["model"] for r in server.requests} == {"m-1"}
+    assert {h["authorization"] for h in server.headers} == {"Bearer key-of-mine"}

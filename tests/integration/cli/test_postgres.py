@@ -1,0 +1,141 @@
+"""The embedded PostgreSQL: what survives, who shares it, that it does not outlive its users."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+from sqlalchemy import text
+
+from cli.local.postgres import account as postgres_account
+from cli.local.postgres.embedded import EmbeddedPostgres
+from shared.db.engine import check_server, make_engine
+from shared.errors import SettingsError
+from tests.support.databases.users import (
+    other_user,
+    read_words,
+    said_by,
+    server_of,
+    wait_for,
+    write_word,
+)
+
+
+def test_commits_survive_a_restart(open_folder: Path) -> None:
+    """Stopped, the server is gone; started again, it has what was committed."""
+    with EmbeddedPostgres(open_folder, fsync=False) as postgres:
+        write_word(postgres, "kept")
+        assert server_of(open_folder)
+    assert not server_of(open_folder)
+    with EmbeddedPostgres(open_folder, fsync=False) as postgres:
+        assert read_words(postgres) == ["kept"]
+
+
+def test_a_full_disk_is_said_to_be_full(
+    mount: Callable[[Path, int], Path], open_folder: Path
+) -> None:
+    """Where there is no room to start in, that is the reason given; with room it starts again."""
+    folder = mount(open_folder / "disk", 200 * 1024**2) / "postgres"
+    with EmbeddedPostgres(folder, fsync=False) as postgres:
+        write_word(postgres, "kept")
+    filler = folder.parent / "filler"
+    with suppress(OSError), filler.open("wb") as file:
+        while True:
+            file.write(bytes(4096))
+            file.flush()
+    with pytest.raises(SettingsError, match="is full, so that the database cannot start"):
+        EmbeddedPostgres(folder, fsync=False).start()
+    filler.unlink()
+    with EmbeddedPostgres(folder, fsync=False) as postgres:
+        assert read_words(postgres) == ["kept"]
+
+
+def test_the_server_is_current_and_closed_to_the_network(open_folder: Path) -> None:
+    """It is new enough, listens nowhere, and only its owner may use the socket."""
+    with EmbeddedPostgres(open_folder, fsync=False) as postgres:
+        engine = make_engine(postgres.url())
+        check_server(engine)
+        with engine.connect() as connection:
+            listening = connection.execute(text("SHOW listen_addresses")).scalar_one()
+            socket = Path(connection.execute(text("SHOW unix_socket_directories")).scalar_one())
+            assert connection.execute(text("SELECT lower('ÄÉ')")).scalar_one() == "äé"
+        engine.dispose()
+        assert listening == ""
+        assert (socket / ".s.PGSQL.5432").stat().st_mode & 0o077 == 0
+
+
+def test_processes_share_one_server(open_folder: Path) -> None:
+    """Who comes second joins; who leaves first leaves it running; the last one stops it."""
+    other = other_user(open_folder)
+    with EmbeddedPostgres(open_folder, fsync=False) as postgres:
+        first = server_of(open_folder)
+        other.communicate("")
+        time.sleep(0.3)
+        write_word(postgres, "still there")
+        assert server_of(open_folder) == first
+    wait_for(lambda: not server_of(open_folder))
+
+
+def test_several_first_starts_at_once(open_folder: Path) -> None:
+    """Of several processes that find nothing, one makes the cluster and all use it."""
+    others = [other_user(open_folder, wait=False) for _ in range(3)]
+    assert [said_by(other) for other in others] == ["started"] * 3
+    for other in others:
+        other.communicate("")
+    wait_for(lambda: not server_of(open_folder))
+
+
+def test_a_killed_user_does_not_leave_the_server_running(open_folder: Path) -> None:
+    """SIGKILL of the only user stops the server too, soon and cleanly."""
+    other = other_user(open_folder)
+    assert server_of(open_folder)
+    other.kill()
+    other.communicate()
+    wait_for(lambda: not server_of(open_folder))
+    assert "database system is shut down" in (open_folder / "cluster" / "server.log").read_text()
+
+
+def test_everything_killed_loses_no_commit(open_folder: Path) -> None:
+    """User, keeper and server killed at once: the next start recovers what was committed."""
+    other = other_user(open_folder)
+    with EmbeddedPostgres(open_folder, fsync=False) as postgres:
+        write_word(postgres, "committed")
+        for process in psutil.process_iter(["cmdline"]):
+            if (
+                "cli.local.postgres.keeper" in (process.info["cmdline"] or [])
+                and str(open_folder) in (process.info["cmdline"])
+            ):
+                process.kill()
+        os.kill(server_of(open_folder), signal.SIGKILL)
+        other.kill()
+        other.communicate()
+    with EmbeddedPostgres(open_folder, fsync=False) as postgres:
+        assert read_words(postgres) == ["committed"]
+    assert not server_of(open_folder)
+
+
+def test_a_dead_servers_number_given_to_another_process(open_folder: Path) -> None:
+    """A stale postmaster.pid that now names some other process is seen through."""
+    with EmbeddedPostgres(open_folder, fsync=False):
+        lines = (open_folder / "cluster" / "pgdata" / "postmaster.pid").read_text().splitlines()
+    stale = "\n".join([str(os.getpid()), *lines[1:], ""])
+    (open_folder / "cluster" / "pgdata" / "postmaster.pid").write_text(stale)
+    with EmbeddedPostgres(open_folder, fsync=False) as postgres:
+        write_word(postgres, "started")
+
+
+def test_a_half_made_cluster_is_made_again(open_folder: Path) -> None:
+    """Killed while the cluster was being made: the next start begins anew."""
+    half = open_folder / "cluster" / "pgdata.new"
+    account = postgres_account.server_account()
+    postgres_account.place_cluster(open_folder / "cluster", account)
+    half.mkdir()
+    (half / "PG_VERSION").write_text("18\n")
+    with EmbeddedPostgres(open_folder, fsync=False) as postgres:
+        write_word(postgres, "made")

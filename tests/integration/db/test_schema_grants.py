@@ -1,0 +1,88 @@
+"""What a database user may do who does not own the tables, as the functions do not."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine, make_url, text
+from sqlalchemy.exc import DBAPIError
+
+from shared.db.engine import make_engine
+from shared.db.migrate import grant_use
+
+PASSWORD = "for this test only"
+
+
+@pytest.fixture
+def user(engine: Engine) -> Iterator[str]:
+    """A user named as an IAM account is, without any right."""
+    name = f"vm-{uuid.uuid4().hex[:8]}@my-project.iam"
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE ROLE \"{name}\" LOGIN PASSWORD '{PASSWORD}'"))
+    yield name
+    with engine.begin() as connection:
+        connection.execute(text(f'DROP OWNED BY "{name}"'))
+        connection.execute(text(f'DROP ROLE "{name}"'))
+
+
+@pytest.fixture
+def as_user(user: str, database_url: str) -> Iterator[Engine]:
+    """Connections of that user."""
+    url = make_url(database_url).set(username=user, password=PASSWORD)
+    other = make_engine(url.render_as_string(hide_password=False), pool_size=1)
+    yield other
+    other.dispose()
+
+
+def refused(engine: Engine, statement: str) -> bool:
+    """Whether the server says that the user may not."""
+    try:
+        with engine.begin() as connection:
+            connection.execute(text(statement))
+    except DBAPIError as error:
+        return "permission denied" in str(error) or "must be owner" in str(error)
+    return False
+
+
+def test_a_user_may_do_nothing_at_first(as_user: Engine) -> None:
+    """An account that may log in may not yet read a row."""
+    assert refused(as_user, "SELECT count(*) FROM videos")
+
+
+def test_a_granted_user_reads_and_writes(engine: Engine, user: str, as_user: Engine) -> None:
+    """It can do all that a function does: insert with a new id, lock, change, delete."""
+    grant_use(engine, [user])
+    with as_user.begin() as connection:
+        connection.execute(text("INSERT INTO videos (identifier, cloud_url) VALUES ('v', 'u')"))
+        connection.execute(text("SELECT id FROM videos FOR UPDATE"))
+        connection.execute(text("UPDATE videos SET title = 't'"))
+        connection.execute(text("DELETE FROM videos"))
+
+
+def test_a_granted_user_changes_no_table(engine: Engine, user: str, as_user: Engine) -> None:
+    """It can neither make, alter, empty nor drop a table, nor say which revision they are at."""
+    grant_use(engine, [user])
+    for statement in (
+        "CREATE TABLE mine (id integer)",
+        "ALTER TABLE videos ADD COLUMN mine integer",
+        "TRUNCATE videos CASCADE",
+        "DROP TABLE videos",
+        "UPDATE alembic_version SET version_num = 'mine'",
+    ):
+        assert refused(as_user, statement), statement
+
+
+def test_granting_twice_changes_nothing(engine: Engine, user: str, as_user: Engine) -> None:
+    """Every deployment grants anew."""
+    grant_use(engine, [user])
+    grant_use(engine, [user])
+    assert not refused(as_user, "SELECT count(*) FROM stage_runs")
+
+
+def test_an_unknown_user_is_an_error(engine: Engine, user: str, as_user: Engine) -> None:
+    """One wrong name: nobody is granted anything."""
+    with pytest.raises(DBAPIError, match="does not exist"):
+        grant_use(engine, [user, "nobody@my-project.iam"])
+    assert refused(as_user, "SELECT count(*) FROM videos")

@@ -1,0 +1,174 @@
+"""Upgrading and downgrading: from empty, twice, back, and by several at once."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from shared.db import migrate
+from shared.db.engine import make_engine
+from tests.support.databases.live_schema import live_columns, live_indexes
+
+PROJECT = Path(__file__).resolve().parents[3]
+UPGRADE_IN_ANOTHER_PROCESS = """
+import sys
+from shared.db import migrate
+from shared.db.engine import make_engine
+engine = make_engine(sys.argv[1], pool_size=1)
+migrate.upgrade(engine)
+print(migrate.current(engine))
+engine.dispose()
+"""
+
+UPGRADE_KILLED = """
+import os, signal, sys
+from sqlalchemy import event
+from shared.db import migrate
+from shared.db.engine import make_engine
+engine = make_engine(sys.argv[1], pool_size=1)
+left = int(sys.argv[2])
+
+def count(*facts):
+    global left
+    left -= 1
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+event.listen(engine, "after_cursor_execute", count)
+migrate.upgrade(engine)
+"""
+
+
+def test_upgrade_from_empty_reaches_head(empty_database_engine: Engine) -> None:
+    """An empty database is at no revision; upgraded, it is at the newest."""
+    assert migrate.current(empty_database_engine) is None
+    migrate.upgrade(empty_database_engine)
+    assert migrate.current(empty_database_engine) == migrate.head()
+
+
+def test_upgrade_twice_changes_nothing(engine: Engine) -> None:
+    """Upgrading an upgraded database keeps its rows and its schema."""
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO videos (identifier, cloud_url) VALUES ('v', 'u')"))
+        before = live_columns(connection)
+    migrate.upgrade(engine)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM videos")).scalar_one() == 1
+        assert live_columns(connection) == before
+
+
+def test_downgrade_to_base_and_up_again(engine: Engine) -> None:
+    """Downgraded, nothing of ours is left; upgraded again, all of it is back."""
+    with engine.connect() as connection:
+        before = live_columns(connection), live_indexes(connection)
+    migrate.downgrade(engine, "base")
+    with engine.connect() as connection:
+        assert live_columns(connection) == {}
+        left = connection.execute(
+            text("SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace")
+        ).all()
+        assert left == []
+    migrate.upgrade(engine)
+    with engine.connect() as connection:
+        assert (live_columns(connection), live_indexes(connection)) == before
+
+
+def test_every_step_can_be_taken_alone(empty_database_engine: Engine) -> None:
+    """One revision up at a time, and one down at a time, works as all at once does."""
+    migrate.upgrade(empty_database_engine, "+1")
+    first = migrate.current(empty_database_engine)
+    while migrate.current(empty_database_engine) != migrate.head():
+        migrate.upgrade(empty_database_engine, "+1")
+    while migrate.current(empty_database_engine) != first:
+        migrate.downgrade(empty_database_engine, "-1")
+    migrate.downgrade(empty_database_engine, "-1")
+    assert migrate.current(empty_database_engine) is None
+
+
+def test_threads_upgrading_at_once_all_succeed(empty_database_url: str) -> None:
+    """Of several upgrades at once one does the work, and the others find it done."""
+    engines = [make_engine(empty_database_url, pool_size=1) for _ in range(4)]
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(migrate.upgrade, engines))
+        assert migrate.current(engines[0]) == migrate.head()
+    finally:
+        for engine in engines:
+            engine.dispose()
+
+
+def test_processes_upgrading_at_once_all_succeed(empty_database_url: str) -> None:
+    """The same between processes."""
+    command = [sys.executable, "-c", UPGRADE_IN_ANOTHER_PROCESS, empty_database_url]
+    running = [
+        subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) for _ in range(4)
+    ]
+    said = [process.communicate(timeout=60)[0].strip() for process in running]
+    assert said == [migrate.head()] * 4
+
+
+def test_a_failing_migration_leaves_nothing_behind(empty_database_engine: Engine) -> None:
+    """Half a migration does not exist: the tables made before the failing statement are gone."""
+    with empty_database_engine.begin() as connection:
+        connection.execute(text("CREATE TABLE stage_runs (id integer)"))
+    with pytest.raises(DBAPIError):
+        migrate.upgrade(empty_database_engine)
+    with empty_database_engine.connect() as connection:
+        assert set(live_columns(connection)) == {"stage_runs"}
+    assert migrate.current(empty_database_engine) is None
+
+
+@pytest.mark.parametrize("nth", [1, 3, 10, 30, 60, 61])
+def test_a_killed_migration_goes_on(engine: Engine, empty_database_url: str, nth: int) -> None:
+    """SIGKILL after any statement: the next upgrade makes what one that was let alone does."""
+    command = [sys.executable, "-c", UPGRADE_KILLED, empty_database_url, str(nth)]
+    assert subprocess.run(command, cwd=PROJECT, check=False).returncode == -signal.SIGKILL
+    survivor = make_engine(empty_database_url, pool_size=1)
+    migrate.upgrade(survivor)
+    assert migrate.current(survivor) == migrate.head()
+    with survivor.connect() as connection, engine.connect() as other:
+        assert live_columns(connection) == live_columns(other)
+        assert live_indexes(connection) == live_indexes(other)
+    survivor.dispose()
+
+
+def test_a_migration_does_not_wait_long_for_a_lock(engine: Engine) -> None:
+    """A table in use ends the migration after seconds, before readers queue up behind it."""
+    with engine.connect() as reader:
+        reader.execute(text("SELECT count(*) FROM stage_runs")).all()
+        with pytest.raises(DBAPIError, match="lock timeout"):
+            migrate.downgrade(engine, "base")
+    assert migrate.current(engine) == migrate.head()
+
+
+def test_a_newer_database_is_left_as_it_is(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Old code runs on the newer schema: an unknown revision is no error, but is mentioned."""
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with caplog.at_level(logging.WARNING):
+        migrate.upgrade(engine)
+    assert migrate.current(engine) == "9999"
+    assert "9999" in caplog.text
+
+
+def test_an_upgrade_leaves_no_lock(engine: Engine) -> None:
+    """The advisory lock ends with the transaction of the upgrade."""
+    migrate.upgrade(engine)
+    with engine.connect() as connection:
+        held = connection.execute(
+            text(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = "
+                "(SELECT oid FROM pg_database WHERE datname = current_database())"
+            )
+        ).scalar_one()
+    assert held == 0

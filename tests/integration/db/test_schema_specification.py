@@ -1,0 +1,144 @@
+"""The live database is what the owner specified, and what the models say."""
+
+from __future__ import annotations
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, MetaData, text
+
+from shared.db.models import Base
+from tests.support.databases.live_schema import (
+    live_columns,
+    live_indexes,
+    specified_columns,
+    specified_indexes,
+)
+
+OURS = {"stage_runs", "deletions", "model_configs", "ai_requests", "moment_candidates"}
+SPECIFIED = specified_columns()
+INDEXES = specified_indexes()
+
+
+def test_tables_are_the_specified_ones_and_ours(engine: Engine) -> None:
+    """No table is missing, and none is there that nobody asked for."""
+    with engine.connect() as connection:
+        assert set(live_columns(connection)) == set(SPECIFIED) | OURS
+
+
+@pytest.mark.parametrize("table", sorted(SPECIFIED))
+def test_columns_are_as_specified(engine: Engine, table: str) -> None:
+    """Each column's order, type, NULL, default, keys, ON DELETE and CHECK are as specified."""
+    with engine.connect() as connection:
+        live = live_columns(connection)[table]
+    assert list(live) == list(SPECIFIED[table])
+    assert live == SPECIFIED[table]
+
+
+def test_indexes_are_as_specified(engine: Engine) -> None:
+    """Each specified index is there by name and definition; beside them only one per UNIQUE."""
+    with engine.connect() as connection:
+        live = live_indexes(connection)
+    assert {name: _expected_definition(name, said) for name, said in INDEXES.items()} == {
+        name: live[name] for name in INDEXES if name in live
+    }
+    more = {
+        name for name in live.keys() - INDEXES.keys() if not any(table in name for table in OURS)
+    }
+    # transcripts.video_id is UNIQUE while its named index is specified as a plain one.
+    assert more == {"uq_transcripts_video_id"}
+
+
+def test_stage_runs_have_their_indexes(engine: Engine) -> None:
+    """The ledger's indexes: one NULL pipeline is like another, and the partial ones are partial."""
+    with engine.connect() as connection:
+        live = live_indexes(connection)
+    assert {name: live[name] for name in live if "stage_runs" in name} == {
+        "uq_stage_runs_pipeline_stage_subject": "CREATE UNIQUE INDEX "
+        "uq_stage_runs_pipeline_stage_subject ON public.stage_runs USING btree "
+        "(pipeline_id, stage, subject) NULLS NOT DISTINCT",
+        "idx_stage_runs_due": "CREATE INDEX idx_stage_runs_due ON public.stage_runs USING btree "
+        "(available_at) WHERE ((status)::text = 'queued'::text)",
+        "idx_stage_runs_lease": "CREATE INDEX idx_stage_runs_lease ON public.stage_runs "
+        "USING btree (lease_expires_at) WHERE ((status)::text = 'running'::text)",
+        "idx_stage_runs_pipeline_status": "CREATE INDEX idx_stage_runs_pipeline_status "
+        "ON public.stage_runs USING btree (pipeline_id, status)",
+        "idx_stage_runs_parent_id": "CREATE INDEX idx_stage_runs_parent_id ON public.stage_runs "
+        "USING btree (parent_id)",
+    }
+
+
+def test_tables_of_language_models_have_their_indexes(engine: Engine) -> None:
+    """What is looked up, summed or purged has an index, and so has every foreign key."""
+    with engine.connect() as connection:
+        live = live_indexes(connection)
+    tables = ("model_configs", "ai_requests", "moment_candidates")
+    assert {
+        name: definition.partition(" USING ")[2]
+        for name, definition in live.items()
+        if any(table in name for table in tables)
+    } == {
+        "uq_model_configs_name": "btree (name)",
+        "idx_ai_requests_pipeline_hash": "btree (pipeline_id, request_hash)",
+        "idx_ai_requests_created_at": "btree (created_at)",
+        "idx_moment_candidates_pipeline_id": "btree (pipeline_id)",
+        "idx_moment_candidates_video_id": "btree (video_id)",
+        "idx_moment_candidates_moment_id": "btree (moment_id)",
+        "idx_moment_candidates_prompt_id": "btree (prompt_id)",
+    }
+
+
+def test_models_make_the_same_schema_as_migrations(
+    engine: Engine, empty_database_engine: Engine
+) -> None:
+    """Tables made from the models equal those made by the migrations, column by column."""
+    Base.metadata.create_all(empty_database_engine)
+    with engine.connect() as migrated, empty_database_engine.connect() as modelled:
+        assert live_columns(migrated) == live_columns(modelled)
+        assert live_indexes(migrated) == live_indexes(modelled)
+
+
+def test_alembic_finds_nothing_to_migrate(engine: Engine) -> None:
+    """Autogenerate, types and defaults included, sees no difference; of a changed model it does."""
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, Base.metadata) == []
+        changed = MetaData()
+        for table in Base.metadata.sorted_tables:
+            table.to_metadata(changed)
+        changed.tables["moments"].c.title.nullable = True
+        assert len(compare_metadata(context, changed)) == 1
+
+
+def test_every_constraint_is_validated(engine: Engine) -> None:
+    """No constraint is NOT VALID, and the named triggers are enabled."""
+    with engine.connect() as connection:
+        unvalidated = connection.execute(
+            text("SELECT conname FROM pg_constraint WHERE NOT convalidated")
+        ).all()
+        triggers = connection.execute(
+            text("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled = 'O'")
+        ).scalars()
+        assert unvalidated == []
+        assert set(triggers) == {
+            "moments_updated_at",
+            "moments_refined_has_parent",
+            "stage_runs_updated_at",
+            "model_configs_updated_at",
+        }
+
+
+def _expected_definition(name: str, said: str) -> str:
+    """The words of indexes.csv as PostgreSQL would print the index."""
+    table, _, rest = said.partition(" ")
+    unique = "UNIQUE " if rest.startswith("UNIQUE ") else ""
+    rest = rest.removeprefix("UNIQUE ")
+    if rest.startswith("GIN index on "):
+        assert rest == "GIN index on to_tsvector('english', full_text) for full-text search"
+        target = "gin (to_tsvector('english'::regconfig, full_text))"
+    else:
+        columns, _, condition = rest.removeprefix("on ").partition(" WHERE ")
+        target = f"btree ({columns.strip('()')})" + (f" WHERE ({condition})" if condition else "")
+    return f"CREATE {unique}INDEX {name} ON public.{table} USING {target}"

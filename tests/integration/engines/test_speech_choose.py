@@ -1,0 +1,175 @@
+"""Which engine does the job, with a model hub on this machine that works, is mute, or refuses."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from shared.engines.speech import models
+from shared.engines.speech.choose import choose_engine
+from shared.engines.speech.models import find_model
+from shared.engines.speech.offline import OfflineEngine
+from shared.engines.speech.protocol import ModelUnavailable
+from shared.engines.speech.whisper import WhisperEngine
+from shared.errors import SettingsError
+
+pytest.importorskip("faster_whisper", reason="the whisper extra is not installed")
+pytest.importorskip("pocketsphinx", reason="the offline extra is not installed")
+
+FILES = ("model.bin", "config.json", "tokenizer.json", "vocabulary.json")
+
+
+class MuteHub:
+    """Takes connections and never answers."""
+
+    def __init__(self, server: socket.socket) -> None:
+        self._server = server
+        self._server.setblocking(False)
+        self._held: list[socket.socket] = []
+
+    def new_callers(self) -> int:
+        """How many have connected since it was last asked."""
+        before = len(self._held)
+        with suppress(BlockingIOError):
+            while True:
+                self._held.append(self._server.accept()[0])
+        return len(self._held) - before
+
+    def close(self) -> None:
+        """Hang up."""
+        for connection in self._held:
+            connection.close()
+
+
+@pytest.fixture
+def mute_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[MuteHub]:
+    """A hub that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server, closing(MuteHub(server)) as hub:
+        port = server.getsockname()[1]
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{port}")
+        monkeypatch.setattr(models, "REACH_SECONDS", 0.5)
+        yield hub
+
+
+class _Refusing(BaseHTTPRequestHandler):
+    asked: list[str]
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        self.send_error(404)
+
+    do_HEAD = do_GET  # noqa: N815 - the name http.server looks for
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def refusing_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """A hub that answers and has no model at all; gives the paths it was asked for."""
+    asked: list[str] = []
+    handler = type("Handler", (_Refusing,), {"asked": asked})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    endpoint = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", endpoint)
+    monkeypatch.setenv("HF_ENDPOINT", endpoint)
+    yield asked
+    server.shutdown()
+    server.server_close()
+
+
+def cache_model(root: Path, *, files: tuple[str, ...] = FILES) -> Path:
+    """A cache as huggingface_hub leaves it, holding "tiny"."""
+    repository = root / "models--Systran--faster-whisper-tiny"
+    snapshot = repository / "snapshots" / ("0" * 40)
+    snapshot.mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("0" * 40)
+    for name in files:
+        (snapshot / name).write_bytes(b"{}")
+    return snapshot
+
+
+def test_a_cached_model_is_used_without_asking_the_hub(mute_hub: MuteHub, tmp_path: Path) -> None:
+    """A whole model in the cache is Whisper, without notice and without a wait."""
+    snapshot = cache_model(tmp_path)
+    choice = choose_engine(engine="auto", model="tiny", allow_download=True, download_root=tmp_path)
+    assert isinstance(choice.engine, WhisperEngine)
+    assert (choice.engine.name, choice.notice) == ("faster-whisper:tiny", None)
+    assert find_model("tiny", allow_download=False, download_root=tmp_path) == snapshot
+    assert mute_hub.new_callers() == 0
+
+
+def test_half_a_cached_model_is_none(tmp_path: Path) -> None:
+    """A download that broke off does not count as a model."""
+    cache_model(tmp_path, files=("config.json",))
+    with pytest.raises(ModelUnavailable, match="not in the local cache"):
+        find_model("tiny", allow_download=False, download_root=tmp_path)
+
+
+@pytest.mark.parametrize("model", [None, "tiny"])
+def test_a_mute_hub_costs_little_and_only_once(
+    mute_hub: MuteHub, tmp_path: Path, model: str | None
+) -> None:
+    """The offline engine steps in, says so, and the hub is not asked again."""
+    choice = choose_engine(engine="auto", model=model, allow_download=True, download_root=tmp_path)
+    assert mute_hub.new_callers() > 0
+    choose_engine(engine="auto", model=model, allow_download=True, download_root=tmp_path)
+    assert mute_hub.new_callers() == 0
+    assert isinstance(choice.engine, OfflineEngine)
+    assert choice.notice is not None
+    for part in (model or "base", "offline engine", "English only", "VIDEOMOMENTS_WHISPER_MODEL"):
+        assert part in choice.notice
+
+
+def test_a_hub_without_the_model_is_told(refusing_hub: list[str], tmp_path: Path) -> None:
+    """The download really asks the hub, and its refusal becomes the reason."""
+    with pytest.raises(ModelUnavailable, match=r"'tiny' could not be fetched: .+"):
+        find_model("tiny", allow_download=True, download_root=tmp_path)
+    assert any("Systran/faster-whisper-tiny" in path for path in refusing_hub)
+
+
+def test_whisper_by_name_never_falls_back(mute_hub: MuteHub, tmp_path: Path) -> None:
+    """Who asked for Whisper gets an error that names the remedy."""
+    with pytest.raises(ModelUnavailable, match="VIDEOMOMENTS_WHISPER_MODEL"):
+        choose_engine(engine="whisper", model=None, allow_download=True, download_root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [("/no/such/folder", "no folder"), ("smal", "no Whisper model"), (".", "no Whisper model")],
+)
+def test_what_is_wrong_everywhere_is_never_papered_over(model: str, why: str) -> None:
+    """A path without a model and a misspelt name raise in "auto" too."""
+    with pytest.raises(SettingsError, match=why) as raised:
+        choose_engine(engine="auto", model=model, allow_download=True)
+    assert not isinstance(raised.value, ModelUnavailable)
+
+
+def test_a_folder_without_a_model_names_what_is_missing(tmp_path: Path) -> None:
+    """The message lists the missing files."""
+    (tmp_path / "model.bin").write_bytes(b"x")
+    with pytest.raises(SettingsError, match=r"config\.json, tokenizer\.json missing"):
+        choose_engine(engine="auto", model=str(tmp_path), allow_download=True)
+
+
+def test_a_broken_model_is_a_settings_error(tmp_path: Path) -> None:
+    """Files that no loader takes are reported as such, not as a crash."""
+    for name in FILES:
+        (tmp_path / name).write_bytes(b"{}")
+    with pytest.raises(SettingsError, match="cannot be loaded"):
+        WhisperEngine(str(tmp_path)).load()
+
+
+def test_the_offline_engine_can_be_asked_for() -> None:
+    """Then nothing is looked up, and there is nothing to say."""
+    choice = choose_engine(engine="offline", model=None, allow_download=True)
+    assert isinstance(choice.engine, OfflineEngine)
+    assert choice.notice is None

@@ -1,0 +1,158 @@
+"""What is seen and heard of real files without a word: scenes, loudness, what cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import psutil
+import pytest
+
+from shared.domain.footage import Footage
+from shared.media.input import LocalInput, open_input
+from shared.media.loudness import loudness
+from shared.media.probe import probe
+from shared.media.sandbox.runner import Limits
+from shared.media.survey import Survey, survey
+from shared.moments.rules.activity import signals_of
+from shared.moments.rules.bounds import Bounds
+from shared.moments.rules.scene_moments import find_scene_moments
+from tests.support.media.factory import make_audio, make_video, run_ffmpeg
+from tests.support.media.scenes import SIZE, make_scenes
+from tests.support.media.storage import FarStore
+
+LIMITS = Limits()
+USUAL = Bounds(4, 60, 1, 10)
+BURSTS = "if(between(t,8,13)+between(t,22,27),0.5*sin(2*PI*600*t),0.002*sin(2*PI*90*t))"
+
+
+def looked(path: Path) -> Survey:
+    """The survey of a file."""
+    source = LocalInput(path)
+    info = probe(source, limits=LIMITS, deadline_seconds=60)
+    return survey(source, info, limits=LIMITS, deadline_seconds=60)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "avi"])
+def test_scenes_are_found_where_they_begin(suffix: str, tmp_path: Path) -> None:
+    """A silent film of four scenes: the cuts to the frame, a moment of each scene."""
+    seen = looked(make_scenes(tmp_path / f"scenes.{suffix}"))
+    assert seen.problems == ()
+    assert seen.footage.loudness_db == ()
+    scenes = signals_of(seen.footage).scenes.tolist()
+    assert [t for t in (12.0, 20.0, 35.0) if min(abs(t - s) for s in scenes) < 0.05] == [12, 20, 35]
+    starts = [m.span.start_seconds for m in find_scene_moments(seen.footage, USUAL)]
+    assert starts == pytest.approx([0, 12, 20, 35], abs=0.05)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_from_afar_the_same_is_seen(suffix: str, tmp_path: Path) -> None:
+    """Of a served object nothing else is seen or heard than of the file."""
+    path = make_scenes(tmp_path / f"scenes.{suffix}", sound=BURSTS)
+    store = FarStore()
+    with open_input(store, store.put(path), generation="1", workdir=tmp_path) as source:
+        info = probe(source, limits=LIMITS, deadline_seconds=60)
+        seen = survey(source, info, limits=LIMITS, deadline_seconds=60)
+        assert source.bytes_read == store.bytes_read > 0
+    assert seen == looked(path)
+
+
+def test_tone_bursts_are_found_where_they_sound(tmp_path: Path) -> None:
+    """One still picture and two bursts: two moments, around the bursts and little wider."""
+    path = tmp_path / "bursts.mkv"
+    picture = ["-f", "lavfi", "-i", f"color=c=gray:{SIZE}:d=40"]
+    sound = ["-f", "lavfi", "-i", f"aevalsrc=exprs='{BURSTS}':s=44100:d=40"]
+    run_ffmpeg(*picture, *sound, "-c:v", "libx264", "-c:a", "aac", f"file:{path}")
+    seen = looked(path)
+    levels = seen.footage.loudness_db
+    assert len(levels) == pytest.approx(80, abs=1)
+    assert levels[20] == pytest.approx(-9.0, abs=1.5)
+    assert levels[4] < -50
+    found = find_scene_moments(seen.footage, USUAL)
+    assert len(found) == 2
+    for moment, (first, last) in zip(found, [(8, 13), (22, 27)], strict=True):
+        assert first - 3 <= moment.span.start_seconds <= first + 0.01
+        assert last - 0.01 <= moment.span.end_seconds <= last + 3
+
+
+def test_music_alone_has_moments(tmp_path: Path) -> None:
+    """A sound file that swells twice, without any picture."""
+    path = tmp_path / "music.mp3"
+    swell = "0.5*(0.15+pow(sin(t/9),2))*sin(2*PI*(220+30*floor(mod(t*2,5)))*t)"
+    run_ffmpeg("-f", "lavfi", "-i", f"aevalsrc=exprs='{swell}':s=44100:d=56", f"file:{path}")
+    seen = looked(path)
+    assert seen.footage.pictures == ()
+    found = find_scene_moments(seen.footage, USUAL)
+    peaks = [14.1, 42.4]
+    assert [any(m.span.start_seconds < p < m.span.end_seconds for m in found) for p in peaks] == [
+        True,
+        True,
+    ]
+
+
+Maker = Callable[[Path], Path]
+DULL: dict[str, Maker] = {
+    "black and silent": lambda p: make_video(p / "a.mp4", plain="black", silent=True, seconds=12),
+    "one colour, no sound": lambda p: make_video(p / "a.mp4", plain="teal", audio=None, seconds=12),
+    "silence alone": lambda p: make_audio(p / "a.flac", silent=True, seconds=12),
+    "a steady tone": lambda p: make_audio(p / "a.wav", tone_rise=0, seconds=12),
+}
+
+
+@pytest.mark.parametrize("make", DULL.values(), ids=DULL.keys())
+def test_where_nothing_happens_there_is_no_moment(make: Maker, tmp_path: Path) -> None:
+    """Black, one colour, silence, a steady tone: nothing to go by."""
+    assert find_scene_moments(looked(make(tmp_path)).footage, USUAL) == []
+
+
+def test_grain_is_no_movement(tmp_path: Path) -> None:
+    """A camera's noise over a still scene changes nothing."""
+    path = tmp_path / "grain.mp4"
+    noisy = f"color=c=gray:{SIZE}:d=12,noise=alls=25:allf=t"
+    run_ffmpeg("-f", "lavfi", "-i", noisy, "-c:v", "libx264", "-g", "25", f"file:{path}")
+    seen = looked(path)
+    assert len(seen.footage.pictures) >= 10
+    assert find_scene_moments(seen.footage, USUAL) == []
+
+
+def test_pictures_are_rare_where_every_one_is_a_keyframe(tmp_path: Path) -> None:
+    """Of a codec of keyframes alone two a second are decoded, whatever its rate."""
+    seen = looked(make_video(tmp_path / "a.mov", codec="prores", audio=None, seconds=6))
+    times = [p.seconds for p in seen.footage.pictures]
+    assert 10 <= len(times) <= 13
+    assert all(b - a >= 0.5 for a, b in pairwise(times))
+
+
+def test_times_begin_where_the_recording_does(tmp_path: Path) -> None:
+    """A file whose clock begins at 100 s has its pictures from 0 s on."""
+    path = make_video(tmp_path / "late.ts", start_offset_seconds=100, seconds=6)
+    times = [p.seconds for p in looked(path).footage.pictures]
+    assert times[0] == pytest.approx(0, abs=0.1)
+    assert times[-1] < 6
+
+
+def test_work_is_bounded(tmp_path: Path) -> None:
+    """When the time for it is over, what was heard till then counts, and ffmpeg is gone."""
+    path = make_audio(tmp_path / "long.flac", seconds=900, tone_rise=0)
+    source = LocalInput(path)
+    info = probe(source, limits=LIMITS, deadline_seconds=60)
+    heard = loudness(
+        source, info, step_seconds=0.5, limits=LIMITS, deadline_seconds=60, work_seconds=0
+    )
+    assert 0 < len(heard) < 1800
+    commands = [child.cmdline() for child in psutil.Process().children(recursive=True)]
+    assert not [command for command in commands if str(path) in " ".join(command)]
+
+
+def test_what_cannot_be_decoded_is_told(tmp_path: Path) -> None:
+    """A picture that is refused costs the picture alone: the sound still has its moments."""
+    path = make_scenes(tmp_path / "scenes.mp4", sound=BURSTS)
+    source = LocalInput(path)
+    info = probe(source, limits=LIMITS, deadline_seconds=60)
+    small = Limits(max_pixels=100 * 100)
+    seen = survey(source, info, limits=small, deadline_seconds=60)
+    assert seen.footage.pictures == ()
+    assert any("picture" in problem for problem in seen.problems)
+    sound = Footage(seen.footage.duration_seconds, (), seen.footage.loudness_db)
+    assert len(find_scene_moments(sound, USUAL)) == 2

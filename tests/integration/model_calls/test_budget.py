@@ -1,0 +1,218 @@
+"""Budgets, what is kept of a call and for how long, and scoring again with another model."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from shared.db.models import (
+    AiRequest,
+    GenerationConfig,
+    ModelConfig,
+    Moment,
+    PipelineHistory,
+    StageRun,
+)
+from shared.errors import Reject
+from shared.model_calls.budget import Budget, reserve
+from shared.pipeline.upkeep.sweep import sweep
+from tests.support.databases.rows import add_config, add_whole_video, new_ai_request
+from tests.support.llm.runs import llm_runs, talk
+from tests.support.llm.server import Json, Reply, form_of, good, items_of, llm_server, marks_of
+from tests.support.pipelines.pipelines import in_threads
+
+TALK = talk(60, seed=1)
+PRICES = {"llm_input_price": 10.0, "llm_output_price": 20.0}
+
+
+@pytest.mark.parametrize(
+    ("budget", "code"),
+    [
+        ({"llm_budget_tokens": 3000}, "budget_exceeded"),
+        ({"llm_budget_cost": 0.05, **PRICES}, "budget_exceeded"),
+        ({"llm_budget_cost": 0.05}, "prices_unknown"),
+    ],
+    ids=["tokens", "money", "no prices"],
+)
+def test_too_little_is_refused_before_anything_is_asked(
+    database_url: str, tmp_path: Path, budget: dict[str, Any], code: str
+) -> None:
+    """The whole transcript is reckoned first: not one call is made, and the message says why."""
+    with (
+        llm_server(good) as server,
+        llm_runs(database_url, tmp_path, server.url, **budget) as runs,
+    ):
+        pipeline = runs.run(TALK)
+        assert (pipeline.status, pipeline.error_stage) == ("failed", "generate_moments")
+        (run,) = [r for r in runs.rows(StageRun) if r.stage == "generate_moments"]
+        assert run.error_code == code
+        assert not server.requests
+
+
+def test_what_goes_on_stops_at_the_budget(database_url: str, tmp_path: Path) -> None:
+    """Reading fits, the second looks do not: they are refused, and what there is stays."""
+    with (
+        llm_server(good) as server,
+        llm_runs(database_url, tmp_path, server.url, llm_budget_tokens=9000) as runs,
+    ):
+        pipeline = runs.run(TALK)
+        assert pipeline.status == "partial"
+        assert runs.moments()
+        refused = {r.stage for r in runs.rows(StageRun) if r.error_code == "budget_exceeded"}
+        assert refused <= {"refine_moments", "score_moments"}
+        assert refused
+        calls = runs.rows(AiRequest)
+        assert sum(call.input_tokens + call.output_tokens for call in calls) <= 9000
+
+
+def test_a_spent_budget_leaves_what_was_answered(database_url: str, tmp_path: Path) -> None:
+    """No room for a repair or an order: the sound moments are chosen by their own marks."""
+
+    def script(request: Json) -> Reply:
+        answer = json.loads(good(request).content or "{}")
+        if form_of(request) == "moments":
+            answer["moments"].append({"start_id": "none"})
+        return Reply(json.dumps(answer))
+
+    with (
+        llm_server(script) as server,
+        llm_runs(
+            database_url,
+            tmp_path,
+            server.url,
+            llm_refine=False,
+            llm_score=False,
+            llm_answer_tokens=3000,
+            llm_budget_tokens=5500,
+        ) as runs,
+    ):
+        pipeline = runs.run(TALK)
+        assert (pipeline.status, pipeline.error_message) == ("completed", None)
+        assert len(server.requests) == 1
+        assert len(runs.moments()) > 1
+
+
+def test_calls_under_way_count(database_url: str, tmp_path: Path) -> None:
+    """Ten workers at the same time cannot together spend what none of them may."""
+    with llm_runs(database_url, tmp_path, "http://127.0.0.1:9/v1") as runs:
+        with runs.context.session() as session:
+            pipeline = _a_pipeline(session)
+
+        def attempt() -> bool:
+            with (
+                suppress(Reject),
+                runs.context.session() as session,
+                session.begin(),
+            ):
+                reserve(session, new_ai_request(pipeline), Budget(tokens=40))
+                return True
+            return False
+
+        assert sum(in_threads(*[attempt] * 10)) == 2  # each takes 15 of 40
+
+
+def _a_pipeline(session: Session) -> int:
+    video = add_whole_video(session, add_config(session))
+    session.execute(delete(AiRequest))
+    session.commit()
+    return session.execute(
+        select(PipelineHistory.id).where(PipelineHistory.video_id == video.id)
+    ).scalar_one()
+
+
+def test_calls_are_kept_for_so_long_and_no_longer(database_url: str, tmp_path: Path) -> None:
+    """The sweep deletes old calls and leaves the young, and everything made of them."""
+    with (
+        llm_server(good) as server,
+        llm_runs(database_url, tmp_path, server.url, llm_keep_days=30) as runs,
+    ):
+        assert runs.run(TALK).status == "completed"
+        calls, moments = len(runs.rows(AiRequest)), len(runs.rows(Moment))
+        assert calls
+        runs.context.clock.offset += timedelta(days=29)
+        assert sweep(runs.context).purged == 0
+        runs.context.clock.offset += timedelta(days=2)
+        assert sweep(runs.context).purged == calls
+        assert not runs.rows(AiRequest)
+        assert len(runs.rows(Moment)) == moments
+
+
+def test_another_model_scores_again(database_url: str, tmp_path: Path) -> None:
+    """Only scores change: of every moment, the refined as their parents, with who and when."""
+
+    def script(request: Json) -> Reply:
+        if form_of(request) != "scoring" or request["model"] != "judge-7b":
+            return good(request)
+        keys = items_of(request)
+        listed = [{"id": key, "scores": marks_of(10 if key == keys[-1] else 0)} for key in keys]
+        return Reply(json.dumps({"moments": listed, "order": keys[::-1]}))
+
+    with llm_server(script) as server, llm_runs(database_url, tmp_path, server.url) as runs:
+        with runs.context.session() as session, session.begin():
+            session.add(ModelConfig(name="judge", model="judge-7b"))
+        assert runs.run(TALK).status == "completed"
+        before = runs.rows(Moment)
+        video = runs.rows(StageRun)[0].message["video"]
+        again = runs.begin(None, video=video, pipeline_type="scores_only", model="judge")
+        assert runs.wait(again).status == "completed"
+        after = runs.rows(Moment)
+        assert {m.scoring_model for m in before} == {"scripted"}
+        assert {m.scoring_model for m in after} == {"judge"}
+        assert {m.generation_model for m in after} == {"scripted"}
+        spans = [
+            [(m.identifier, m.start_time, m.end_time, m.title) for m in x] for x in (before, after)
+        ]
+        assert spans[0] == spans[1]
+        roots = runs.moments()
+        assert (roots[-1].score, {m.score for m in roots[:-1]} <= {0, 1, 2, 3}) == (10, True)
+        of_parent: dict[int | None, int | None] = {m.id: m.score for m in roots}
+        assert all(m.score == of_parent[m.parent_id] for m in runs.moments(refined=True))
+        assert all(
+            b.scored_at and a.scored_at and a.scored_at > b.scored_at
+            for b, a in zip(before, after, strict=True)
+        )
+        assert {c.operation_type for c in runs.rows(GenerationConfig)} == {"generation", "scoring"}
+
+
+def test_a_row_says_where_a_model_is(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own name, key, parameters and prices; the deployment's key goes to no other endpoint."""
+    monkeypatch.setenv("VIDEOMOMENTS_LLM_API_KEY_MINE", "key-of-mine")
+    with (
+        llm_server(good) as server,
+        llm_server(good) as other,
+        llm_runs(database_url, tmp_path, other.url, llm_refine=False) as runs,
+    ):
+        with runs.context.session() as session, session.begin():
+            row = {"url": server.url, "temperature": 0.7, "top_k": 40, "input_price": 3.0}
+            keyed = ModelConfig(name="keyed", model="m-1", api_key_name="mine", **row)
+            session.add_all([keyed, ModelConfig(name="keyless", model="m-2", **row)])
+        assert runs.run(TALK, model="keyed").status == "completed"
+        assert {h["authorization"] for h in server.headers} == {"Bearer key-of-mine"}
+        assert {r["model"] for r in server.requests} == {"m-1"}
+        assert {(r["temperature"], r["top_k"]) for r in server.requests} == {(0.7, 40)}
+        server.headers.clear()
+        assert runs.run(TALK, model="keyless").status == "completed"
+        assert not [h for h in server.headers if "secret-key-1" in h["authorization"]]
+        assert not other.requests
+        configs = {c.model: c for c in runs.rows(GenerationConfig)}
+        assert (configs["keyed"].temperature, configs["keyed"].top_k) == (0.7, 40)
+        assert {m.generation_model for m in runs.moments()} == {"keyed", "keyless"}
+
+
+def test_a_model_nobody_knows_is_refused(database_url: str, tmp_path: Path) -> None:
+    """Without a row and without an address there is nothing to ask."""
+    with (
+        llm_runs(database_url, tmp_path, None) as runs,
+        pytest.raises(Reject, match="VIDEOMOMENTS_LLM_URL") as caught,
+    ):
+        runs.begin(TALK, model="nobody")
+    assert caught.value.code == "unknown_model"

@@ -1,0 +1,176 @@
+"""The whole chain with a language model: real PostgreSQL, real topics, a real HTTP server."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from shared.db.models import AiRequest, GenerationConfig, MomentCandidate, Prompt
+from shared.domain.transcript import Transcript
+from shared.moments.rules.script import Script
+from tests.support.llm.runs import LlmRuns, llm_runs, talk
+from tests.support.llm.server import Json, Reply, form_of, good, items_of, llm_server
+
+LONG = talk(240, seed=3)
+
+
+def check_moments(runs: LlmRuns, transcript: Transcript, *, refined: bool = False) -> None:
+    """Every moment keeps the bounds and cuts no word; roots do not overlap."""
+    script = Script.of(transcript, transcript.words[-1].end_seconds + 1)
+    moments = runs.moments(refined=refined)
+    for moment in moments:
+        length = moment.end_time - moment.start_time
+        low = runs.settings.min_moment_length_seconds
+        assert low - 1e-6 <= length <= runs.settings.max_moment_length_seconds + 1e-6
+        assert 0 <= moment.start_time < moment.end_time <= script.duration_seconds
+        for word in script.words:
+            for cut in (moment.start_time, moment.end_time):
+                assert not word.start_seconds + 1e-6 < cut < word.end_seconds - 1e-6
+    if not refined:
+        assert len(moments) <= runs.settings.max_moments
+        for one, next_one in pairwise(moments):
+            assert one.end_time <= next_one.start_time
+
+
+def test_a_long_talk_goes_through_every_stage(database_url: str, tmp_path: Path) -> None:
+    """Windows, several messages, merging, ranking, refinement and scoring: all on record."""
+    with (
+        llm_server(good) as server,
+        llm_runs(
+            database_url,
+            tmp_path,
+            server.url,
+            llm_window_tokens=800,
+            llm_overlap_tokens=100,
+            llm_concurrency=2,
+            llm_input_price=1.0,
+            llm_output_price=2.0,
+        ) as runs,
+    ):
+        pipeline = runs.run(LONG, prompt="Moments about the harbour")
+        assert (pipeline.status, pipeline.error_message) == ("completed", None)
+        assert pipeline.total_moments_generated == 5
+        check_moments(runs, LONG)
+        check_moments(runs, LONG, refined=True)
+        roots, children = runs.moments(), runs.moments(refined=True)
+        assert {child.parent_id for child in children} == {root.id for root in roots}
+        assert all(child.title == "A refined title" for child in children)
+        assert all(
+            (m.generation_model, m.scoring_model) == ("scripted", "scripted")
+            and m.score is not None
+            and m.scored_at is not None
+            for m in roots + children
+        )
+        # The marks were all the same: only the place keeps the scores apart.
+        assert len({root.score for root in roots}) >= 3
+        _check_record(runs, server.requests)
+        assert {len(server.of(form)) for form in ("ranking", "scoring")} == {1}
+        assert len(server.of("moment")) == len(roots)
+        assert server.most_at_once <= 8
+        assert all(h["authorization"] == "Bearer secret-key-1" for h in server.headers)
+
+
+def _check_record(runs: LlmRuns, requests: list[Json]) -> None:
+    calls = runs.rows(AiRequest)
+    assert len(calls) == len(requests)
+    assert {call.outcome for call in calls} == {"answered"}
+    assert all(call.response and call.parse_result and call.cost for call in calls)
+    assert all(call.duration_seconds is not None and call.input_tokens > 0 for call in calls)
+    assert "secret-key-1" not in str([call.request for call in calls])
+    candidates = runs.rows(MomentCandidate)
+    assert {c.status for c in candidates} >= {"chosen", "merged", "not_chosen"}
+    chosen = [c for c in candidates if c.status == "chosen" and c.operation == "generate"]
+    assert {c.moment_id for c in chosen} == {m.id for m in runs.moments()}
+    assert len({c.asked["first"] for c in candidates if c.operation == "generate"}) > 3
+    (config,) = runs.rows(GenerationConfig)
+    assert (config.model, config.operation_type) == ("scripted", "generation")
+    prompts = {row.id: row for row in runs.rows(Prompt)}
+    assert prompts[config.prompt_id].user_prompt == "Moments about the harbour"
+
+
+def _same_marks(found: re.Match[str]) -> str:
+    """5 where a mark stands, sentence numbers as they are."""
+    before = found.string[: found.start()]
+    return found[0] if before.endswith(("start_id", "end_id")) else '": 5'
+
+
+def test_moments_lie_all_over_a_long_talk(database_url: str, tmp_path: Path) -> None:
+    """Windows late in the recording count as much as the first: nothing is lost or shifted."""
+    transcript = talk(600, seed=5)
+
+    def undecided(request: Json) -> Reply:
+        """All the same marks, and the order in which they came."""
+        if form_of(request) == "ranking":
+            return Reply(json.dumps({"order": items_of(request)}))
+        return Reply(re.sub(r'": \d+(?=[,}])', _same_marks, good(request).content or ""))
+
+    with (
+        llm_server(undecided) as server,
+        llm_runs(
+            database_url,
+            tmp_path,
+            server.url,
+            llm_window_tokens=1500,
+            llm_overlap_tokens=200,
+            llm_refine=False,
+            llm_score=False,
+            max_moments=20,
+        ) as runs,
+    ):
+        assert runs.run(transcript).status == "completed"
+        check_moments(runs, transcript)
+        thirds = {int(3 * m.start_time / transcript.words[-1].end_seconds) for m in runs.moments()}
+        assert thirds == {0, 1, 2}
+        for row in runs.rows(MomentCandidate):
+            spoken = [w.text for w in transcript.words if w.start_seconds >= (row.start_time or 0)]
+            assert " ".join(spoken).startswith(row.proposal["quote"].split(".")[0])
+
+
+def test_prompts_and_configs_are_shared_between_videos(database_url: str, tmp_path: Path) -> None:
+    """Two videos with the same wish have one prompt and one config; another wish has its own."""
+    with (
+        llm_server(good) as server,
+        llm_runs(database_url, tmp_path, server.url, llm_refine=False) as runs,
+    ):
+        for seed, wish in ((1, "jokes"), (2, "jokes"), (3, "figures")):
+            assert runs.run(talk(30, seed=seed), prompt=wish).status == "completed"
+        assert len(runs.rows(GenerationConfig)) == 2
+        assert sorted(row.user_prompt for row in runs.rows(Prompt)) == ["figures", "jokes"]
+
+
+def test_without_a_model_nothing_is_asked(database_url: str, tmp_path: Path) -> None:
+    """`extractive` goes as before: one stage, no call, no candidate."""
+    with (
+        llm_server(good) as server,
+        llm_runs(database_url, tmp_path, server.url, min_moment_length_seconds=5) as runs,
+    ):
+        assert runs.run(talk(60), model="extractive").status == "completed"
+        assert runs.moments()
+        assert not server.requests
+        assert not runs.rows(AiRequest)
+        assert not runs.rows(MomentCandidate)
+
+
+@pytest.mark.parametrize("asked_for", [0, 3])
+def test_what_the_model_leaves_out_is_found_without_it(
+    database_url: str, tmp_path: Path, asked_for: int
+) -> None:
+    """The fewest moments asked for are a bound: a model that finds none does not break it."""
+    with (
+        llm_server(lambda request: Reply('{"moments": []}')) as server,
+        llm_runs(
+            database_url,
+            tmp_path,
+            server.url,
+            min_moments=asked_for,
+            llm_refine=False,
+            llm_score=False,
+        ) as runs,
+    ):
+        assert runs.run(talk(60)).status == "completed"
+        assert len(runs.moments()) == asked_for
+        assert {m.generation_model for m in runs.moments()} <= {"extractive-1"}

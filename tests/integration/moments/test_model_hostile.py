@@ -1,0 +1,163 @@
+"""What no answer and no transcript can do: make a row of what is not sound, or give an order."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+from shared.db.models import Moment, MomentCandidate, StageRun
+from shared.domain.transcript import Transcript
+from shared.moments.rules.proposals import occurs
+from shared.moments.rules.script import Script
+from tests.integration.moments.test_model_chain import check_moments
+from tests.support.llm.hostile_server import INJECTIONS, MAKERS, hostile, hostile_of, obedient
+from tests.support.llm.runs import LlmRuns, llm_runs, talk
+from tests.support.llm.server import Json, Reply, form_of, good, lines_of, llm_server
+
+OUTPUTS = 200
+
+
+def test_two_hundred_hostile_outputs_make_no_wrong_row(database_url: str, tmp_path: Path) -> None:
+    """Every window of a long talk is answered with another hostile output, and so is its repair.
+
+    The run ends, each moment is sound, and what was rejected is on record with its reason.
+    """
+    transcript = talk(OUTPUTS * 8, seed=11)
+    seeds: dict[int, int] = {}
+
+    def script(request: Json) -> Reply:
+        if form_of(request) != "moments":
+            return good(request)
+        seed = seeds.setdefault(lines_of(request)[0][0], len(seeds))
+        return hostile(seed + (1000 if len(request["messages"]) > 2 else 0), request)
+
+    with (
+        llm_server(script) as server,
+        llm_runs(
+            database_url,
+            tmp_path,
+            server.url,
+            llm_window_tokens=230,
+            llm_overlap_tokens=0,
+            max_moment_length_seconds=20,
+            llm_concurrency=16,
+            llm_timeout_seconds=20,
+            llm_refine=False,
+            llm_score=False,
+            max_moments=40,
+        ) as runs,
+    ):
+        pipeline = runs.run(transcript)
+        assert pipeline.status == "completed", pipeline.error_message
+        assert len(seeds) >= OUTPUTS
+        assert {seed % len(MAKERS) for seed in seeds.values()} == set(range(len(MAKERS)))
+        check_moments(runs, transcript)
+        _check_candidates(runs, transcript)
+        assert len({c.rejection_code for c in runs.rows(MomentCandidate)}) >= 6
+        assert not any("\x1b" in m.title or "\n" in m.title for m in runs.moments())
+
+
+def test_no_later_answer_makes_a_wrong_row_either(database_url: str, tmp_path: Path) -> None:
+    """Orders, second looks and scores are hostile, too: the moments stay, sound and scored."""
+    numbers = iter(range(10_000))
+    lock = threading.Lock()
+
+    def script(request: Json) -> Reply:
+        form = form_of(request)
+        if form == "moments":
+            return good(request)
+        with lock:
+            number = next(numbers)
+        return hostile_of(form, number, request)
+
+    with (
+        llm_server(script) as server,
+        llm_runs(database_url, tmp_path, server.url, llm_timeout_seconds=20) as runs,
+    ):
+        transcripts = [talk(40, seed=seed) for seed in range(30)]
+        begun = [runs.begin(transcript) for transcript in transcripts]
+        ended = [runs.wait(identifier) for identifier in begun]
+        assert {pipeline.status for pipeline in ended} <= {"completed", "partial"}
+        assert {p.error_stage for p in ended} <= {None, "score_moments", "refine_moments"}
+        assert len(server.requests) - len(server.of("moments")) >= OUTPUTS
+        moments = runs.rows(Moment)
+        assert {m.video_id for m in moments if not m.is_refined} == {p.video_id for p in ended}
+        assert all(m.score is not None and 0 <= m.score <= 10 for m in moments)
+        scripts = dict(zip([p.video_id for p in ended], transcripts, strict=True))
+        for moment in moments:
+            words = scripts[moment.video_id].words
+            for cut in (moment.start_time, moment.end_time):
+                assert not any(w.start_seconds + 1e-3 < cut < w.end_seconds - 1e-3 for w in words)
+            assert 3 <= moment.end_time - moment.start_time <= 60
+        for row in runs.rows(MomentCandidate):
+            assert (row.status == "rejected") == bool(row.rejection_code and row.reason)
+
+
+def _check_candidates(runs: LlmRuns, transcript: Transcript) -> None:
+    script = Script.of(transcript, transcript.words[-1].end_seconds + 1)
+    chosen = set()
+    for row in runs.rows(MomentCandidate):
+        if row.status == "rejected":
+            assert row.reason
+            assert row.moment_id is None
+            continue
+        said = script.text(row.proposal["start_id"], row.proposal["end_id"])
+        assert occurs(row.proposal["quote"], said)
+        chosen |= {row.moment_id} if row.status == "chosen" else set()
+    assert chosen == {m.id for m in runs.rows(Moment)}
+
+
+def test_no_transcript_gives_an_order(database_url: str, tmp_path: Path) -> None:
+    """Fifty transcripts that address the model, and a model that obeys: nothing comes of it.
+
+    The words reach it as data alone, in their own block; no tool is offered; and what an obedient
+    model answers is checked like any answer.
+    """
+
+    def script(request: Json) -> Reply:
+        return obedient(request) if form_of(request) == "moments" else good(request)
+
+    assert len(INJECTIONS) == 50
+    with (
+        llm_server(script) as server,
+        llm_runs(database_url, tmp_path, server.url, llm_refine=False, llm_score=False) as runs,
+    ):
+        runs_of = {
+            runs.begin(_with(injection, number), min_moments=0): injection
+            for number, injection in enumerate(INJECTIONS)
+        }
+        ended = [runs.wait(identifier) for identifier in runs_of]
+        assert {pipeline.status for pipeline in ended} <= {"completed", "failed"}
+        failures = {p.error_message.split(" ")[0] for p in ended if p.error_message}
+        assert failures <= {"Nothing"}
+        assert {run.error_code for run in runs.rows(StageRun) if run.status == "failed"} == {
+            "no_usable_answer"
+        }
+        assert "EVIL" not in " ".join(m.title for m in runs.moments())
+        systems = {request["messages"][0]["content"] for request in server.of("moments")}
+        assert len(systems) == 1
+        for request in server.of("moments"):
+            _check_request(request)
+
+
+def _with(injection: str, number: int) -> Transcript:
+    """A short talk in which somebody says that."""
+    plain = [segment.text for segment in talk(14, seed=number).segments]
+    return talk([*plain[:5], injection, *plain[5:]])
+
+
+def _check_request(request: Json) -> None:
+    assert not {"tools", "tool_choice", "functions"} & set(request)
+    first = request["messages"][1]["content"]
+    assert [m["role"] for m in request["messages"][:2]] == ["system", "user"]
+    assert (first.count("<transcript>"), first.count("</transcript>")) == (1, 1)
+    before, _, rest = first.partition("<transcript>\n")
+    block, _, after = rest.partition("\n</transcript>")
+    assert after == ""
+    assert "viewer asks" not in before
+    numbers = [int(line.split(" | ")[0]) for line in block.split("\n")]
+    assert numbers == list(range(len(numbers)))
+    assert all(line.count("|") == 2 for line in block.split("\n"))
+    assert request["response_format"]["json_schema"]["strict"] is True
+    assert json.dumps(request).count("scripted") == 1

@@ -1,0 +1,83 @@
+"""The last two of many siblings finish at once, a thousand times."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+
+from shared.messages.transcripts import VideoTranscribed
+from shared.pipeline.heartbeat import Heartbeat
+from shared.pipeline.job import Job
+from shared.pipeline.ledger.claim import Claim, PipelineFacts
+from tests.support.pipelines.pipelines import World, in_threads
+
+ROUNDS = 1000
+SIBLINGS = 3
+
+# Every pipeline: one sibling done, two at work under leases of ours.
+SET_UP = f"""
+WITH a AS (INSERT INTO prompts (user_prompt, system_prompt, prompt_hash) VALUES ('', '', 'a')
+           RETURNING id),
+b AS (INSERT INTO generation_configs (prompt_id, model, operation_type, config_hash)
+      SELECT id, 'm', 'generation', 'b' FROM a RETURNING id),
+c AS (INSERT INTO videos (identifier, cloud_url)
+      SELECT 'video-' || n, 'file:///' || n FROM generate_series(1, {ROUNDS}) AS n
+      RETURNING id, identifier),
+d AS (INSERT INTO pipeline_history
+          (identifier, video_id, generation_config_id, pipeline_type, status, started_at)
+      SELECT 'pipeline:' || c.identifier, c.id, b.id, 'full', 'running', now() FROM b, c
+      RETURNING id, identifier, video_id, generation_config_id),
+e AS (INSERT INTO stage_runs (pipeline_id, stage, subject, topic, message, status, attempt,
+                              lease_token, lease_expires_at, result)
+      SELECT d.id, 'hear', d.identifier || n, 'audio-sliced', '{{}}',
+             CASE WHEN n = 0 THEN 'completed' ELSE 'running' END, 1,
+             CASE WHEN n > 0 THEN gen_random_uuid() END, now() + interval '1 hour', '{{"n": 0}}'
+      FROM d, generate_series(0, {SIBLINGS - 1}) AS n RETURNING id, pipeline_id, lease_token)
+SELECT e.id AS run, e.lease_token AS token, d.* FROM e JOIN d ON d.id = e.pipeline_id
+WHERE e.lease_token IS NOT NULL ORDER BY d.id, e.id
+"""
+
+
+def _job(world: World, row: Any) -> Job:
+    facts = PipelineFacts(row.id, row.identifier, "full", row.video_id, row.generation_config_id)
+    run = Claim(row.run, row.token, 1, facts)
+    stage = world.context.topology.stage("hear")
+    return Job(world.context, stage, run, Heartbeat(world.context, run), Path())
+
+
+def test_exactly_one_of_the_last_two_siblings_is_the_last(world: World) -> None:
+    """Of two finishes released at once one joins, with every result: none is lost, none doubled."""
+    with world.engine.begin() as connection:
+        rows = connection.execute(text(SET_UP)).all()
+    assert len(rows) == 2 * ROUNDS
+    together = threading.Barrier(2)
+
+    def finish_all(which: int) -> list[int]:
+        """The rounds in which this thread's sibling was the last one."""
+        joined = []
+        for number in range(ROUNDS):
+            job = _job(world, rows[2 * number + which])
+            together.wait(timeout=60)
+            with job.finish() as done:
+                done.result = {"n": which}
+                if done.is_last_sibling():
+                    assert len(done.sibling_results()) == SIBLINGS
+                    name = job.pipeline.identifier
+                    done.emit(VideoTranscribed(pipeline=name, video="v", has_speech=True))
+                    joined.append(number)
+        return joined
+
+    first, second = in_threads(lambda: finish_all(0), lambda: finish_all(1))
+    lost = set(range(ROUNDS)) - set(first) - set(second)
+    doubled = set(first) & set(second)
+    assert (len(lost), len(doubled)) == (0, 0)
+    # Each of the two was the last one now and then: they did meet.
+    assert min(len(first), len(second)) > ROUNDS // 50
+    with world.engine.connect() as connection:
+        queued = connection.execute(
+            text("SELECT count(*) FROM stage_runs WHERE stage = 'choose' AND status = 'queued'")
+        ).scalar_one()
+    assert queued == ROUNDS

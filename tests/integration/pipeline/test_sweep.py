@@ -1,0 +1,218 @@
+"""Whatever was forgotten, the sweep brings on its way again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, update
+
+from shared.db.models import PipelineHistory, StageRun
+from shared.errors import PublishFailed, Reject
+from shared.messaging.delivery import Outcome
+from shared.pipeline.upkeep import sweep as sweeping
+from shared.pipeline.upkeep.cleanup import not_cleaned_up
+from shared.pipeline.upkeep.sweep import Swept, sweep
+from tests.support.pipelines.pipelines import World, in_threads
+from tests.support.pipelines.plan import raising
+from tests.support.pipelines.stages import probed
+
+NOTHING = Swept(0, 0, 0, 0, 0)
+
+
+def test_an_expired_lease_is_freed_and_sent_again(world: World) -> None:
+    """A worker not heard of any more loses its run to the next sweep, and not before."""
+    pipeline = world.begin()
+    run = world.take_lease("split", probed(pipeline))
+    assert sweep(world.context) == NOTHING
+    world.advance(world.context.policy.lease_seconds + 1)
+    assert sweep(world.context) == Swept(freed=1, given_up=0, published=1, ended=0, cleaned_up=0)
+    (row,) = world.runs(pipeline)
+    assert (row.id, row.status, row.attempt) == (run.run_id, "queued", 1)
+    assert row.error_code == "lease_expired"
+    assert sweep(world.context) == NOTHING
+    world.drain()
+    assert world.history(pipeline).status == "completed"
+
+
+def test_only_what_waits_long_is_sent_again(world: World) -> None:
+    """What is young waits, what is old is sent once per interval, and `at_once` sends all."""
+    old = world.begin()
+    world.advance(world.context.policy.republish_seconds + 1)
+    young = world.begin()
+    assert sweep(world.context).published == 1
+    (sent,) = world.publisher.take()
+    assert old.encode() in sent.body
+    assert sent.attributes["stage"] == "split"
+    assert sweep(world.context) == NOTHING
+    assert sweep(world.context, at_once=True).published == 2
+    assert any(young.encode() in sent.body for sent in world.publisher.take())
+    world.advance(world.context.policy.republish_seconds + 1)
+    assert sweep(world.context).published == 2
+
+
+def test_all_that_waits_is_sent_in_one_sweep(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many batches it takes, each is sent, and none twice."""
+    monkeypatch.setattr(sweeping, "BATCH", 2)
+    pipelines = [world.begin() for _ in range(5)]
+    assert sweep(world.context, at_once=True).published == 5
+    assert len({sent.body for sent in world.publisher.take()}) == 5
+    assert all(run.published_at for name in pipelines for run in world.runs(name))
+
+
+def test_what_could_not_be_published_is_due_at_the_next_sweep(world: World) -> None:
+    """A broker that is away costs one sweep, no more."""
+    world.begin()
+    world.advance(world.context.policy.republish_seconds + 1)
+    world.publisher.refusing = 1
+    with pytest.raises(Exception, match="away"):
+        sweep(world.context)
+    assert sweep(world.context).published == 1
+
+
+def test_a_broker_that_is_away_holds_up_nothing_else(world: World) -> None:
+    """What is to be ended and cleaned up is, by the sweep that could not publish."""
+    done, _ = world.begin(), world.begin()
+    world.run(done)
+    with world.context.session() as session, session.begin():
+        running = update(PipelineHistory).values(status="running", completed_at=None)
+        session.execute(running.where(PipelineHistory.identifier == done))
+    world.advance(world.context.policy.republish_seconds + 1)
+    world.publisher.refusing = 1
+    with pytest.raises(PublishFailed):
+        sweep(world.context)
+    assert world.history(done).status == "completed"
+
+
+def test_what_cannot_be_cleaned_up_holds_up_nothing_else(world: World) -> None:
+    """However few are looked at in one sweep, each has its turn."""
+    for _ in range(3):
+        pipeline = world.begin()
+        world.run(pipeline)
+    with world.context.session() as session, session.begin():
+        session.execute(update(StageRun).values(result={"left": True}))
+    found = {identifier for _ in range(100) for identifier in not_cleaned_up(world.context, 1)}
+    assert len(found) == 3
+
+
+def test_a_backoff_is_kept(world: World) -> None:
+    """What waits for its next attempt is counted from when that is due."""
+    world.plan.hooks["split"] = raising(OSError("for now"))
+    pipeline = world.begin()
+    world.deliver("split", probed(pipeline))
+    wait, republish = (
+        world.context.policy.backoff_seconds(1),
+        world.context.policy.republish_seconds,
+    )
+    world.advance(republish + wait - 2)
+    assert sweep(world.context) == NOTHING
+    world.advance(4)
+    assert sweep(world.context).published == 1
+
+
+def test_the_leases_of_dead_processes_are_free_at_once(world: World) -> None:
+    """Their attempts are given back; those of the living are left alone."""
+    dead, living = world.begin(), world.begin()
+    world.take_lease("split", probed(dead), owner="dead")
+    world.take_lease("split", probed(living), owner="living")
+    assert sweep(world.context, dead_owners=["dead"]).freed == 1
+    assert [(run.status, run.attempt) for run in world.runs(dead)] == [("queued", 0)]
+    assert [(run.status, run.attempt) for run in world.runs(living)] == [("running", 1)]
+
+
+def test_a_run_whose_workers_all_died_fails(world: World) -> None:
+    """At the limit of attempts the sweep says so, and the pipeline ends."""
+    pipeline = world.begin()
+    for _ in range(world.context.policy.max_attempts):
+        world.take_lease("split", probed(pipeline))
+        world.advance(world.context.policy.lease_seconds + 1)
+    assert sweep(world.context) == Swept(freed=1, given_up=1, published=0, ended=0, cleaned_up=0)
+    history = world.history(pipeline)
+    assert (history.status, history.error_stage) == ("failed", "split")
+    assert (history.error_message or "").startswith("Gave up after 5 attempts.")
+
+
+def test_a_run_without_attempts_fails_at_its_delivery_too(world: World) -> None:
+    """The message of such a run is acknowledged, whoever comes first."""
+    pipeline = world.begin()
+    for _ in range(world.context.policy.max_attempts):
+        world.take_lease("split", probed(pipeline))
+        world.advance(world.context.policy.lease_seconds + 1)
+    assert world.deliver("split", probed(pipeline)) is Outcome.REJECTED
+    assert world.history(pipeline).status == "failed"
+    assert sweep(world.context) == NOTHING
+
+
+def test_a_doomed_run_whose_worker_died_is_left_out(world: World) -> None:
+    """It is not begun again for a pipeline that has failed already; a retry brings it back."""
+    pipeline = world.begin()
+    world.deliver("split", probed(pipeline))
+    world.plan.hooks["hear"] = raising(Reject("noise", "It is only noise."), subject="1")
+    first, second = world.publisher.take()
+    message = world.context.topology.messages[first.topic].model_validate_json(first.body)
+    world.take_lease("hear", message)
+    world.receive(second)
+    world.advance(world.context.policy.lease_seconds + 1)
+    assert sweep(world.context) == Swept(freed=1, given_up=1, published=0, ended=0, cleaned_up=0)
+    assert world.statuses(pipeline, "hear") == ["skipped", "failed"]
+    assert world.history(pipeline).status == "failed"
+    assert world.retry(pipeline) == 2
+
+
+def test_a_clean_up_that_failed_is_made_up_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Temporary objects that could not be deleted at the end are deleted by the sweep."""
+    pipeline = world.begin()
+    with monkeypatch.context() as patch:
+        patch.setattr(type(world.storage), "delete", _unavailable)
+        world.run(pipeline)
+    assert world.history(pipeline).status == "completed"
+    assert len(world.objects()) == 2 + 2
+    assert sweep(world.context).cleaned_up == 1
+    assert len(world.objects()) == 2
+    assert sweep(world.context) == NOTHING
+
+
+def _unavailable(storage: Any, url: str) -> bool:
+    raise OSError("the store is away")
+
+
+def test_a_pipeline_nobody_ended_is_ended(world: World) -> None:
+    """A running pipeline without anything left to do gets the status its runs give it."""
+    pipeline = world.begin()
+    world.run(pipeline)
+    with world.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE pipeline_history SET status = 'running'")
+        connection.execute(delete(StageRun).where(StageRun.stage == "picture"))
+    assert sweep(world.context).ended == 1
+    assert world.history(pipeline).status == "completed"
+
+
+@pytest.mark.parametrize(
+    "values", [{"stage": "of_yore"}, {"topic": "of-yore"}, {"message": {"no": "fields"}}]
+)
+def test_what_another_version_left_stops_no_sweep(world: World, values: dict[str, Any]) -> None:
+    """A row this version cannot read is passed over with a warning; all others are served."""
+    pipeline, other = world.begin(), world.begin()
+    odd = world.runs(pipeline)[0].id
+    with world.engine.begin() as connection:
+        connection.execute(update(StageRun).where(StageRun.id == odd).values(attempt=9, **values))
+    sweep(world.context, at_once=True)
+    world.drain()
+    assert world.history(other).status == "completed"
+
+
+def test_sweeps_at_once_do_no_harm(world: World) -> None:
+    """Of four sweeps at the same time each lease is freed by one, and everything completes."""
+    pipelines = [world.begin() for _ in range(8)]
+    for pipeline in pipelines:
+        world.take_lease("split", probed(pipeline))
+    world.advance(world.context.policy.lease_seconds + 1)
+    work: Callable[[], Swept] = lambda: sweep(world.context)  # noqa: E731
+    swept = in_threads(work, work, work, work)
+    assert sum(one.freed for one in swept) == len(pipelines)
+    world.drain()
+    assert {world.history(pipeline).status for pipeline in pipelines} == {"completed"}
+    assert all(run.attempt <= 2 for pipeline in pipelines for run in world.runs(pipeline))

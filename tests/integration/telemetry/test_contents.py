@@ -1,0 +1,128 @@
+"""Nothing private is exported; without the setting nothing at all, and nothing is imported."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from shared.errors import Reject
+from tests.support.llm.runs import llm_runs, talk
+from tests.support.llm.server import good, llm_server
+from tests.support.pipelines.pipelines import World
+from tests.support.pipelines.plan import raising
+from tests.support.pipelines.traced import Topics
+from tests.support.telemetry.otlp import Collector, exporting
+
+ROOT = Path(__file__).resolve().parents[3]
+CANARY = "CANARY7f3a"
+
+
+def test_no_error_says_anything(world: World, tmp_path: Path, collector: Collector) -> None:
+    """Of an error its type, code and places are exported, never what it says."""
+    signed = f"https://storage.googleapis.com/b/o?X-Goog-Signature={CANARY}"
+    topics = Topics(world, tmp_path)
+    with exporting(collector.url):
+        topics.begin(tmp_path)
+        topics.step()
+        (sent,) = world.publisher.take()
+        for error in (OSError(signed), ValueError(f"so {CANARY} then"), KeyError(CANARY)):
+            world.plan.hooks["split"] = raising(error)
+            topics.deliver(sent)
+        world.plan.hooks["split"] = raising(Reject("noise", f"They said: {CANARY}"))
+        topics.deliver(sent)
+    assert [span.status for span in collector.named("split")] == [*["transient"] * 3, "noise"]
+    assert collector.bodies
+    assert CANARY.encode() not in b"".join(collector.bodies)
+
+
+def test_nothing_said_or_asked_is_exported(
+    database_url: str, tmp_path: Path, collector: Collector
+) -> None:
+    """Neither transcript nor prompt nor key is in anything that is sent, with a model at work."""
+    sentences = [f"The {CANARY} tide number {n} turns twice a day here." for n in range(60)]
+    with (
+        exporting(collector.url),
+        llm_server(good) as server,
+        llm_runs(database_url, tmp_path, server.url, llm_api_key=f"key-{CANARY}") as runs,
+    ):
+        pipeline = runs.run(talk(sentences), prompt=f"Moments about {CANARY}")
+        assert pipeline.status == "completed"
+    sent = b"".join(collector.bodies)
+    assert b"generate_moments" in sent
+    assert b"score_moments" in sent
+    assert CANARY.encode() not in sent
+    assert b"tide" not in sent
+    assert database_url.encode() not in sent
+
+
+_A_RUN = """
+import sys, threading
+from pathlib import Path
+from tests.pipelines import World
+from tests.traced_pipelines import Topics
+import functions.main
+from shared.telemetry import process
+
+folder = Path(sys.argv[2])
+world = World(sys.argv[1], folder)
+process.start(world.context.settings, "off")
+topics = Topics(world, folder)
+topics.begin(folder)
+topics.drain()
+assert {run.status for run in world.runs_of_all()} == {"completed"}
+print([thread.name for thread in threading.enumerate() if thread.name == "telemetry"])
+assert process.flush()
+process.stop()
+world.close()
+print(sorted(name for name in sys.modules if name.startswith("opentelemetry")))
+"""
+
+
+def test_off_imports_nothing(database_url: str, tmp_path: Path) -> None:
+    """A whole run without the setting: no module of OpenTelemetry, no thread, not a word."""
+    done = subprocess.run(
+        [sys.executable, "-c", _A_RUN, database_url, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=without_settings(),
+    )
+    assert done.stdout.splitlines()[-2:] == ["[]", "[]"], done.stderr
+    assert "telemetry" not in done.stderr
+
+
+_WITHOUT_EXTRA = """
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "opentelemetry":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Missing())
+from cli.main import main
+sys.exit(main())
+"""
+
+
+def test_without_the_extra_a_command_says_what_to_install(tmp_path: Path) -> None:
+    """Before anything is begun, in one sentence."""
+    video = tmp_path / "talk.mp4"
+    video.write_bytes(b"a video")
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_EXTRA, "run", "--data", str(tmp_path / "data"), str(video)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=without_settings() | {"VIDEOMOMENTS_TELEMETRY": "otlp"},
+    )
+    assert done.returncode != 0
+    assert "pip install 'videomoments[telemetry]'" in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def without_settings() -> dict[str, str]:
+    """This process's environment without settings."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("VIDEOMOMENTS_", "OTEL_"))}

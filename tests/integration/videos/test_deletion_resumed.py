@@ -1,0 +1,147 @@
+"""A deletion that was interrupted is in flight like all else: the sweep brings it to its end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from cli.local.home import Home
+from cli.repair.gc import collect_garbage
+from shared.messages.videos import VideoUploaded
+from shared.messaging.delivery import Outcome
+from shared.pipeline.upkeep.sweep import sweep
+from shared.videos import deletion as deleting
+from shared.videos.deletion import delete_video, forget_deletion
+from shared.videos.tombstones import only_deletion, unfinished
+from tests.integration.videos.test_deletion import drop, rows, stone, uploads
+from tests.support.pipelines.pipelines import World
+
+
+class Died(BaseException):
+    """What a killed process feels: nothing more."""
+
+
+def interrupted(
+    world: World, video: str, step: str, patch: pytest.MonkeyPatch, *, with_source: bool = True
+) -> None:
+    """Begin its deletion, and die before that step of it."""
+
+    def die(*arguments: object) -> None:
+        raise Died
+
+    with patch.context() as here:
+        owner: object = world.storage if step == "delete" else deleting
+        here.setattr(owner, step, die)
+        with pytest.raises(Died):
+            delete_video(world.context, video, with_source=with_source)
+
+
+@pytest.mark.parametrize("step", ["_delete_rows", "delete", "_delete_source", "_end"])
+def test_the_sweep_goes_on_with_it(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Wherever it was interrupted: rows, objects and the upload that was to go are gone."""
+    video = drop(world, tmp_path)
+    interrupted(world, video, step, monkeypatch)
+    assert sweep(world.context).deleted == 1
+    assert (rows(world), world.objects(), uploads(world)) == ({}, set(), [])
+    ended = stone(world, video)
+    assert ended is not None
+    assert ended.completed_at is not None
+    assert sweep(world.context).deleted == 0
+
+
+def test_one_under_way_is_left_to_its_process(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While somebody is at it the sweep keeps out of the way."""
+    video = drop(world, tmp_path)
+    interrupted(world, video, "_delete_rows", monkeypatch)
+    before = rows(world)
+    with only_deletion(world.engine, video):
+        assert sweep(world.context).deleted == 0
+    assert rows(world) == before
+    assert sweep(world.context).deleted == 1
+
+
+def test_what_cannot_be_deleted_holds_up_nothing_else(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One video's objects are refused: it is logged, the other's go, the next sweep ends it."""
+    stuck, other = drop(world, tmp_path, "stuck"), drop(world, tmp_path, "other")
+    for video in (stuck, other):
+        interrupted(world, video, "delete", monkeypatch)
+    delete = world.storage.delete
+
+    def refuse(url: str, **options: Any) -> bool:
+        if f"/{stuck}/" in url:
+            raise PermissionError("not yours")
+        return delete(url, **options)
+
+    with monkeypatch.context() as here:
+        here.setattr(world.storage, "delete", refuse)
+        assert sweep(world.context).deleted == 1
+    assert f"video='{stuck}'" in caplog.text
+    assert world.objects()
+    assert sweep(world.context).deleted == 1
+    assert (world.objects(), uploads(world)) == (set(), [])
+
+
+def test_a_video_asked_for_anew_meanwhile_is_not_deleted_again(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the sweep's look and its turn the deletion was finished, and the video run anew."""
+    video = drop(world, tmp_path)
+    (url,) = uploads(world)
+    interrupted(world, video, "_delete_rows", monkeypatch, with_source=False)
+    look: Callable[..., object] = unfinished
+
+    def look_too_early(session: object) -> object:
+        found = look(session)
+        delete_video(world.context, video)
+        assert forget_deletion(world.context, video)
+        assert world.deliver("begin", VideoUploaded(source_url=url)) is Outcome.DONE
+        world.drain()
+        return found
+
+    monkeypatch.setattr(deleting, "unfinished", look_too_early)
+    assert sweep(world.context).deleted == 0
+    assert rows(world)["videos"] == 1
+    assert len(world.objects()) == 2
+    assert stone(world, video) is None
+
+
+def test_gc_says_what_it_could_not_finish(
+    world: World,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Exit code 1, a line for each deletion that is left, and both kinds in the JSON."""
+    stuck, other = drop(world, tmp_path, "stuck"), drop(world, tmp_path, "other")
+    for video in (stuck, other):
+        interrupted(world, video, "delete", monkeypatch)
+    settings = world.context.settings.model_copy(
+        update={"database_url": SecretStr(world.engine.url.render_as_string(hide_password=False))}
+    )
+
+    def gc(*, as_json: bool, dry_run: bool = False) -> tuple[int, str]:
+        home = Home(tmp_path)
+        code = collect_garbage(settings, home, grace_hours=24, dry_run=dry_run, as_json=as_json)
+        return code, capsys.readouterr().out
+
+    code, said = gc(as_json=False, dry_run=True)
+    assert (code, said.count("is not finished")) == (0, 2)
+    with only_deletion(world.engine, stuck):
+        code, said = gc(as_json=True)
+        told = json.loads(said)
+        assert (code, told["deletions"], told["unfinished_deletions"]) == (1, [other], [stuck])
+        code, said = gc(as_json=False)
+        assert (code, f"videomoments delete {stuck}" in said) == (1, True)
+    code, said = gc(as_json=False)
+    assert (code, f"The deletion of {stuck} is now finished." in said) == (0, True)

@@ -1,0 +1,37 @@
+"""What the tests of a failing environment share: who carries deliveries, and its traces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from shared.messaging.delivery import Outcome
+from tests.support.faults.chaos import Endpoint
+from tests.support.faults.world import FaultWorld
+
+
+def carry_by(world: FaultWorld, carry: Callable[[str, Endpoint], Endpoint]) -> None:
+    """Deliver to what `carry` makes of each function's name and its endpoint."""
+    endpoints = {
+        spec.name.rpartition(".")[2]: endpoint for spec, endpoint in world.broker.subscriptions()
+    }
+    world.broker.reroute(lambda function: carry(function, endpoints[function]))
+
+
+def before_each(world: FaultWorld, then: Callable[[str], None]) -> None:
+    """Call `then(function)` before each delivery."""
+
+    def carry(function: str, endpoint: Endpoint) -> Endpoint:
+        def deliver(headers: Mapping[str, str], body: bytes) -> Outcome:
+            then(function)
+            return endpoint(headers, body)
+
+        return deliver
+
+    carry_by(world, carry)
+
+
+def failed_and_recovered(world: FaultWorld) -> set[str]:
+    """The stages of which an attempt failed; asserts that everything is completed by now."""
+    assert {pipeline.status for pipeline in world.pipelines()} == {"completed"}
+    assert {run.status for run in world.runs()} == {"completed"}
+    return {run.stage for run in world.runs() if run.attempt > 1}

@@ -1,0 +1,96 @@
+"""How to plant a fault in the answers of a healthy deployment, and what must be told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.support.google.place import PUBSUB, RUN, member
+
+Json = dict[str, Any]
+Answers = dict[str, Json]
+BUILD = "gcloud builds submit"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`name`, `said` and `remedy` are of the one line that must be told."""
+
+    plant: Callable[[Answers], object]
+    name: str
+    said: str
+    remedy: str = BUILD
+    state: str = "problem"
+
+
+def gone(address: str) -> Callable[[Answers], object]:
+    """Nothing is at that address."""
+    return lambda answers: answers.pop(address)
+
+
+def item(answers: Answers, address: str, field: str, name: str) -> Json:
+    """The list's item whose name ends so."""
+    items: list[Json] = answers[address][field]
+    return next(item for item in items if item["name"].endswith(name))
+
+
+def without(address: str, field: str, name: str) -> Callable[[Answers], object]:
+    """That item is not in the list."""
+    return lambda a: a[address][field].remove(item(a, address, field, name))
+
+
+def subscription(name: str, **values: Any) -> Callable[[Answers], object]:
+    """The subscription has these values."""
+    address = f"{PUBSUB}/subscriptions"
+    return lambda a: item(a, address, "subscriptions", name).update(values)
+
+
+def service(function: str, change: Callable[[Json], object]) -> Callable[[Answers], object]:
+    """The service is changed so."""
+    return lambda a: change(item(a, f"{RUN}/services", "services", f"/{function}"))
+
+
+def container(service: Json) -> Json:
+    """Its only one."""
+    found: Json = service["template"]["containers"][0]
+    return found
+
+
+def variable(service: Json, name: str) -> Json:
+    """One of its environment."""
+    found: Json = next(e for e in container(service)["env"] if e["name"] == name)
+    return found
+
+
+def ungrant(address: str, role: str, who: str) -> Callable[[Answers], object]:
+    """It is not granted to that member."""
+
+    def plant(answers: Answers) -> None:
+        for binding in answers[address]["bindings"]:
+            if binding["role"] == role:
+                binding["members"].remove(who)
+
+    return plant
+
+
+def grant(address: str, role: str, who: str) -> Callable[[Answers], object]:
+    """It is granted to that member, too."""
+    return lambda a: a[address].setdefault("bindings", []).append({"role": role, "members": [who]})
+
+
+def push(a: Answers, name: str) -> Json:
+    """Where and as whom a subscription pushes."""
+    found: Json = item(a, f"{PUBSUB}/subscriptions", "subscriptions", name)["pushConfig"]
+    return found
+
+
+def execution(a: Answers, name: str) -> Json:
+    """One of the migration job."""
+    return item(a, f"{RUN}/jobs/vm-migrate/executions", "executions", name)
+
+
+CLIP = "moment-found.cut_clip"
+OTHER = "https://elsewhere.example"
+CUT = member("vm-cut-clip")
+PROBE = member("vm-probe-video")

@@ -1,0 +1,234 @@
+"""Sample media made at test time by ffmpeg's synthetic sources; nothing is stored in the project.
+
+Every picture carries its frame number as a strip of 16 black and white blocks (see
+`tests.support.media.readings`), and the sound is a tone whose pitch rises with time, so that a
+test can tell from any clip which part of the recording it shows.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+STRIP_BITS = 16
+TONE_BASE_HZ = 300.0
+TONE_RISE_HZ_PER_SECOND = 500.0
+
+_VIDEO_ENCODERS = {
+    "h264": ["libx264"],
+    "hevc": ["libx265", "-preset", "ultrafast", "-x265-params", "log-level=none"],
+    "vp9": ["libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "300k"],
+    "vp8": ["libvpx", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "300k"],
+    "av1": ["libsvtav1", "-preset", "12", "-svtav1-params", "lookahead=0"],
+    "prores": ["prores_ks"],
+}
+_AUDIO_ENCODERS = {"opus": "libopus", "mp3": "libmp3lame", "vorbis": "libvorbis"}
+_AUDIO_BY_SUFFIX = {
+    ".mp3": "mp3",
+    ".m4a": "aac",
+    ".aac": "aac",
+    ".wav": "pcm_s16le",
+    ".flac": "flac",
+    ".ogg": "vorbis",
+    ".opus": "opus",
+    ".webm": "opus",
+}
+
+
+@functools.cache
+def ffmpeg() -> str:
+    """The ffmpeg of the imageio-ffmpeg wheel."""
+    import imageio_ffmpeg
+
+    return str(imageio_ffmpeg.get_ffmpeg_exe())
+
+
+@functools.cache
+def _cache() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="videomoments-media-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def run_ffmpeg(*arguments: str, cwd: Path | None = None) -> None:
+    """Run ffmpeg to its end. Raises AssertionError with what it said."""
+    command = [ffmpeg(), "-nostdin", "-hide_banner", "-loglevel", "error", "-y", *arguments]
+    done = subprocess.run(command, capture_output=True, check=False, cwd=cwd)
+    assert done.returncode == 0, f"{command}\n{done.stderr.decode(errors='replace')}"
+
+
+def made(path: Path, arguments: Sequence[str]) -> Path:
+    """Put the file these arguments make at `path`; made once per process."""
+    key = sha256("\0".join([*arguments, path.suffix]).encode()).hexdigest()[:20]
+    kept = _cache() / f"{key}{path.suffix}"
+    if not kept.exists():
+        half = _cache() / f"half-{key}{path.suffix}"
+        run_ffmpeg(*arguments, f"file:{half}")
+        half.rename(kept)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(kept, path)
+    return path
+
+
+def tone(seconds: float, *, rise: float = TONE_RISE_HZ_PER_SECOND, silent: bool = False) -> str:
+    """A lavfi source: at t seconds its pitch is TONE_BASE_HZ + rise * t."""
+    if silent:
+        return f"anullsrc=r=44100:cl=mono:d={seconds}"
+    wave = f"0.4*sin(2*PI*({TONE_BASE_HZ}*t+{rise / 2}*t*t))"
+    return f"aevalsrc=exprs='{wave}':s=44100:d={seconds}"
+
+
+def picture(seconds: float, *, size: tuple[int, int], rate: float, plain: str | None = None) -> str:
+    """A lavfi graph: moving test card above, the frame number's bits in a strip below."""
+    width, height = size
+    if plain:
+        return f"color=c={plain}:s={width}x{height}:r={rate}:d={seconds}"
+    strip = height // 4 // 2 * 2
+    bits = "lum='255*mod(floor(N/pow(2,X)),2)':cb=128:cr=128"
+    return (
+        f"testsrc2=s={width}x{height - strip}:r={rate}:d={seconds}[card];"
+        f"nullsrc=s={STRIP_BITS}x2:r={rate}:d={seconds},format=yuv444p,geq={bits},"
+        f"scale={width}:{strip}:flags=neighbor,format=yuv420p[bits];"
+        "[card]format=yuv420p[c];[c][bits]vstack"
+    )
+
+
+@dataclass(frozen=True)
+class VideoSpec:
+    """What `make_video` can vary. The container follows the path's suffix."""
+
+    seconds: float = 6.0
+    codec: str | None = "h264"
+    audio: str | None = "aac"
+    size: tuple[int, int] = (320, 180)
+    rate: float = 25.0
+    gop_frames: int = 25
+    bframes: int = 2
+    open_gop: bool = False
+    pixel_format: str = "yuv420p"
+    plain: str | None = None
+    silent: bool = False
+    rotate: int = 0
+    vfr: bool = False
+    fragmented: bool = False
+    faststart: bool = False
+    audio_delay_seconds: float = 0.0
+    audio_seconds: float | None = None
+    start_offset_seconds: float = 0.0
+    audio_tracks: int = 1
+    audio_languages: tuple[str, ...] = ()
+    tone_rise: float = TONE_RISE_HZ_PER_SECOND
+    subtitles: str | None = None
+    extra: tuple[str, ...] = field(default=())
+
+
+def make_video(path: Path, **changes: object) -> Path:
+    """Make a video at `path`; keyword arguments are the fields of `VideoSpec`.
+
+    Two audio tracks: the second carries a constant 2 kHz tone and is not the default one.
+    """
+    spec = VideoSpec(**changes)  # type: ignore[arg-type]
+    plain_path = path if not spec.rotate else _cache() / f"upright-{path.stem[:20]}{path.suffix}"
+    made(plain_path, [*_inputs(spec), *_outputs(spec, path.suffix)])
+    if spec.rotate:
+        turn = ["-display_rotation", str(spec.rotate), "-i", f"file:{plain_path}"]
+        run_ffmpeg(*turn, "-map", "0", "-c", "copy", f"file:{path}")
+    return path
+
+
+def _inputs(spec: VideoSpec) -> list[str]:
+    arguments: list[str] = []
+    if spec.codec:
+        graph = picture(spec.seconds, size=spec.size, rate=spec.rate, plain=spec.plain)
+        arguments += ["-f", "lavfi", "-i", graph]
+    length = spec.audio_seconds or spec.seconds - spec.audio_delay_seconds
+    for track in range(spec.audio_tracks if spec.audio else 0):
+        source = tone(length, rise=spec.tone_rise, silent=spec.silent)
+        if track:
+            source = f"sine=frequency=2000:sample_rate=44100:duration={length}"
+        if spec.audio_delay_seconds:
+            arguments += ["-itsoffset", str(spec.audio_delay_seconds)]
+        arguments += ["-f", "lavfi", "-i", source]
+    if spec.subtitles is not None:
+        text = _cache() / f"{sha256(spec.subtitles.encode()).hexdigest()[:20]}.srt"
+        text.write_text(spec.subtitles, encoding="utf-8")
+        arguments += ["-i", str(text)]
+    return arguments
+
+
+def _outputs(spec: VideoSpec, suffix: str) -> list[str]:
+    count = bool(spec.codec) + (spec.audio_tracks if spec.audio else 0)
+    count += spec.subtitles is not None
+    arguments = [part for index in range(count) for part in ("-map", str(index))]
+    if spec.codec:
+        arguments += _video_options(spec)
+    if spec.audio:
+        arguments += ["-c:a", _AUDIO_ENCODERS.get(spec.audio, spec.audio)]
+    for track, language in enumerate(spec.audio_languages):
+        arguments += [f"-metadata:s:a:{track}", f"language={language}"]
+    if spec.subtitles is not None:
+        text_codec = {".mp4": "mov_text", ".mov": "mov_text", ".webm": "webvtt"}
+        arguments += ["-c:s", text_codec.get(suffix, "srt")]
+    if spec.fragmented:
+        arguments += ["-movflags", "frag_keyframe+empty_moov+default_base_moof"]
+    elif spec.faststart:
+        arguments += ["-movflags", "+faststart"]
+    if spec.start_offset_seconds:
+        arguments += ["-output_ts_offset", str(spec.start_offset_seconds)]
+    return [*arguments, *spec.extra]
+
+
+def _video_options(spec: VideoSpec) -> list[str]:
+    codec = spec.codec or ""
+    options = ["-c:v", *_VIDEO_ENCODERS.get(codec, [codec]), "-g", str(spec.gop_frames)]
+    options += ["-pix_fmt", "yuv422p10le" if codec == "prores" else spec.pixel_format]
+    if codec == "h264":
+        # The fastest preset makes no open GOPs.
+        options += ["-preset", "veryfast" if spec.open_gop else "ultrafast"]
+        options += ["-bf", str(spec.bframes), "-sc_threshold", "0"]
+        options += ["-x264-params", f"open-gop={int(spec.open_gop)}:keyint={spec.gop_frames}"]
+    if spec.vfr:
+        # Frames 0, 3, 4, 7, 8 … stay: steps of 3 and 1 frames in turn.
+        keep = r"select='eq(mod(n\,4)\,0)+eq(mod(n\,4)\,3)'"
+        options += ["-vf", keep, "-fps_mode", "vfr", "-enc_time_base", "1:90000"]
+    return options
+
+
+def make_audio(
+    path: Path,
+    *,
+    seconds: float = 6.0,
+    codec: str | None = None,
+    silent: bool = False,
+    cover_art: bool = False,
+    tone_rise: float = TONE_RISE_HZ_PER_SECOND,
+    extra: Sequence[str] = (),
+) -> Path:
+    """Make an audio file at `path`, its codec by the suffix unless given."""
+    codec = codec or _AUDIO_BY_SUFFIX[path.suffix]
+    arguments = ["-f", "lavfi", "-i", tone(seconds, rise=tone_rise, silent=silent)]
+    if cover_art:
+        card = made(
+            _cache() / "cover.png",
+            ["-f", "lavfi", "-i", picture(1, size=(320, 320), rate=1), "-frames:v", "1"],
+        )
+        arguments += ["-i", str(card), "-map", "0", "-map", "1"]
+        arguments += ["-c:v", "mjpeg", "-disposition:v", "attached_pic"]
+    arguments += ["-c:a", _AUDIO_ENCODERS.get(codec, codec)]
+    return made(path, [*arguments, *extra])
+
+
+def concat(parts: Sequence[Path], path: Path) -> Path:
+    """Join files of the same kind end to end without re-encoding."""
+    listing = _cache() / f"{sha256(str((path, parts)).encode()).hexdigest()[:20]}.txt"
+    quoted = [str(part.resolve()).replace("'", "'\\''") for part in parts]
+    listing.write_text("".join(f"file '{part}'\n" for part in quoted), encoding="utf-8")
+    run_ffmpeg("-f", "concat", "-safe", "0", "-i", str(listing), "-c", "copy", f"file:{path}")
+    return path

@@ -1,0 +1,184 @@
+"""The stages of the small pipeline in `pipelines`: real rows and files, little work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.db.models import Clip, Moment, Transcript
+from shared.domain.names import clip_url, slice_url
+from shared.messages.clips import ClipCut
+from shared.messages.moments import MomentFound
+from shared.messages.transcripts import AudioSliced, VideoTranscribed
+from shared.messages.videos import VideoProbed, VideoUploaded
+from shared.pipeline.job import Job
+from shared.pipeline.stage import Stage, stage
+from tests.support.pipelines.plan import Plan
+
+
+def make_stages(plan: Plan) -> list[Stage]:
+    """The stages, in the order data flows through them, working to that plan."""
+    return [*_stages_of_sound(plan), *_stages_of_clips(plan)]
+
+
+def _stages_of_sound(plan: Plan) -> list[Stage]:
+
+    @stage(consumes=[VideoUploaded], emits=[VideoProbed], entry=True)
+    def begin(message: VideoUploaded, job: Job) -> None:
+        plan.reach("begin", message, job)
+        with job.finish() as done:
+            done.emit(probed(job.pipeline.identifier))
+
+    @stage(consumes=[VideoProbed], emits=[AudioSliced, VideoTranscribed])
+    def split(message: VideoProbed, job: Job) -> None:
+        plan.reach("split", message, job)
+        slices = [_slice(job, index, plan.slices) for index in range(plan.slices)]
+        with job.finish(skipped=None if slices else "There is nothing to hear.") as done:
+            done.result = {"slices": len(slices)} if slices else None
+            for piece in slices * (2 if plan.emits_twice else 1):
+                done.emit(piece)
+            if not slices:
+                done.emit(_transcribed(job, has_speech=False))
+            plan.reach("split.finish", message, job)
+        plan.reach("split.after", message, job)
+
+    @stage(consumes=[AudioSliced], emits=[VideoTranscribed])
+    def hear(message: AudioSliced, job: Job) -> None:
+        job.storage.stat(message.slice_url)
+        plan.reach("hear", message, job)
+        with job.finish() as done:
+            done.result = {"word": message.index}
+            plan.reach("hear.finish", message, job)
+            if done.is_last_sibling():
+                done.add(_transcript(job, done.sibling_results()))
+                done.emit(_transcribed(job, has_speech=True))
+
+    return [begin, split, hear]
+
+
+def _stages_of_clips(plan: Plan) -> list[Stage]:
+    @stage(
+        consumes=[VideoTranscribed],
+        emits=[MomentFound],
+        pipeline_types=["full", "moments_only"],
+    )
+    def choose(message: VideoTranscribed, job: Job) -> None:
+        plan.reach("choose", message, job)
+        with job.finish() as done:
+            for index in range(plan.moments):
+                name = f"{job.pipeline.video_id}-{index}"
+                row = _moment(job, name, index)
+                done.session.execute(insert(Moment).values(row).on_conflict_do_nothing())
+                done.emit(found(job.pipeline.identifier, name))
+            done.pipeline.total_moments_generated = plan.moments
+
+    @stage(
+        consumes=[MomentFound],
+        emits=[ClipCut],
+        required=False,
+        pipeline_types=["full", "clips_only"],
+    )
+    def cut(message: MomentFound, job: Job) -> None:
+        plan.reach("cut", message, job)
+        path = job.workdir / "clip.mp4"
+        path.write_bytes(b"clip")
+        name = job.attempt_name
+        url = clip_url(job.context.derived_url, job.video.identifier, message.moment, name, "mp4")
+        job.store(path, url, content_type="video/mp4")
+        plan.reach("cut.stored", message, job)
+        with job.finish() as done:
+            done.add(_clip(job, message.moment, url))
+            done.pipeline.total_clips_created = (done.pipeline.total_clips_created or 0) + 1
+            plan.reach("cut.finish", message, job)
+            done.emit(
+                ClipCut(
+                    pipeline=message.pipeline,
+                    video=message.video,
+                    moment=message.moment,
+                    clip_url=url,
+                    clip_generation="1",
+                )
+            )
+        plan.reach("cut.after", message, job)
+
+    @stage(consumes=[ClipCut], required=False)
+    def picture(message: ClipCut, job: Job) -> None:
+        plan.reach("picture", message, job)
+        with job.finish():
+            pass
+
+    return [choose, cut, picture]
+
+
+def probed(pipeline: str) -> VideoProbed:
+    """What begins the small pipeline."""
+    return VideoProbed(pipeline=pipeline, video=pipeline.partition(":")[2], generation="1")
+
+
+def sliced(pipeline: str, index: int, count: int = 2, url: str = "file:///none") -> AudioSliced:
+    """One slice of it."""
+    return AudioSliced(
+        pipeline=pipeline,
+        video=pipeline.partition(":")[2],
+        slice_url=url,
+        slice_generation="1",
+        index=index,
+        count=count,
+        start_seconds=index,
+        end_seconds=index + 1,
+    )
+
+
+def found(pipeline: str, moment: str) -> MomentFound:
+    """One moment of it."""
+    return MomentFound(pipeline=pipeline, video=pipeline.partition(":")[2], moment=moment)
+
+
+def _transcribed(job: Job, *, has_speech: bool) -> VideoTranscribed:
+    return VideoTranscribed(
+        pipeline=job.pipeline.identifier, video=job.video.identifier, has_speech=has_speech
+    )
+
+
+def _slice(job: Job, index: int, count: int) -> AudioSliced:
+    name = job.pipeline.identifier
+    url = slice_url(job.context.derived_url, name, job.attempt_name, index)
+    path = job.workdir / f"{index}.wav"
+    path.write_bytes(b"sound")
+    return sliced(name, index, count, job.store(path, url, content_type="audio/wav").url)
+
+
+def _transcript(job: Job, results: list[dict[str, Any]]) -> Transcript:
+    words = sorted(result["word"] for result in results)
+    return Transcript(
+        video_id=job.pipeline.video_id,
+        full_text=" ".join(map(str, words)),
+        word_timestamps=[],
+        segment_timestamps=[],
+    )
+
+
+def _moment(job: Job, name: str, index: int) -> dict[str, Any]:
+    return {
+        "identifier": name,
+        "video_id": job.video.id,
+        "start_time": index,
+        "end_time": index + 1,
+        "title": "A moment",
+    }
+
+
+def _clip(job: Job, moment: str, url: str) -> Clip:
+    with job.read() as session:
+        moment_id = session.execute(select(Moment.id).where(Moment.identifier == moment)).scalar()
+    return Clip(
+        moment_id=moment_id,
+        video_id=job.pipeline.video_id,
+        cloud_url=url,
+        start_time=0,
+        end_time=1,
+        padding_left=0,
+        padding_right=0,
+    )

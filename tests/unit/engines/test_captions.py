@@ -1,0 +1,187 @@
+"""Reading SRT and WebVTT."""
+
+from __future__ import annotations
+
+import codecs
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.engines.speech.captions import Captions, parse_captions
+
+
+def parse(text: str) -> Captions:
+    """The captions of a UTF-8 file."""
+    return parse_captions(text.encode(), language="en")
+
+
+def texts(captions: Captions) -> list[str]:
+    """What each segment says."""
+    return [s.text for s in captions.transcript.segments]
+
+
+SRT = """1
+00:00:01,000 --> 00:00:02,500
+Hello there.
+
+2
+00:01:03,250 --> 00:01:05,000
+Two
+lines.
+"""
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        SRT.encode(),
+        codecs.BOM_UTF8 + SRT.replace("\n", "\r\n").encode(),
+        SRT.replace("\n", "\r").encode(),
+        SRT.encode("utf-16"),
+        SRT.replace("1\n00", "00").replace("\n\n2", "").encode(),
+        ("WEBVTT - title\n\n" + SRT.replace(",", ".").replace("00:0", "0")).encode(),
+    ],
+    ids=["plain", "mark and crlf", "cr", "utf-16", "no numbers or blank lines", "vtt"],
+)
+def test_forms_of_one_file_read_alike(data: bytes) -> None:
+    """Line ends, marks, missing numbers and missing hours change nothing."""
+    captions = parse_captions(data, language="en")
+    assert texts(captions) == ["Hello there.", "Two lines."]
+    assert [(s.start_seconds, s.end_seconds) for s in captions.transcript.segments] == [
+        (1.0, 2.5),
+        (63.25, 65.0),
+    ]
+    assert captions.skipped_cues == 0
+
+
+def test_words_get_times_by_their_letters() -> None:
+    """A longer word takes a longer part of its cue, and together they fill it."""
+    words = parse("00:00:10,000 --> 00:00:12,000\nI understand\n").transcript.words
+    assert [w.text for w in words] == ["I", "understand"]
+    assert (words[0].start_seconds, words[1].end_seconds) == (10, 12)
+    assert words[0].end_seconds == words[1].start_seconds == pytest.approx(10.308, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("line", "spoken"),
+    [
+        ("<i>So</i> <font color='#fff'>it</font> is", "So it is"),
+        ("{\\an8}Up here", "Up here"),
+        ("<v Roger Bingham>We are in New York", "We are in New York"),
+        ("one<00:00:01.500><c> two</c>", "one two"),
+        ("Fish &amp; chips &lt;now&gt;&nbsp;!", "Fish & chips <now> !"),
+        (">> ANNA: Good morning", "Good morning"),
+        ("- No.", "No."),
+        ("[applause] Thank you", "Thank you"),
+        ("\u266a La la \u266a", "La la"),
+        ("if 3 < 4 and 5 > 4", "if 3 < 4 and 5 > 4"),
+        ("NOTE this well", "NOTE this well"),
+    ],
+)
+def test_only_what_is_said_remains(line: str, spoken: str) -> None:
+    """Styling, entities, speaker labels and sounds are not words; everything else is."""
+    assert texts(parse(f"00:00:01,000 --> 00:00:03,000\n{line}\n")) == [spoken]
+
+
+def test_sounds_are_counted_and_give_no_words() -> None:
+    """A cue of a sound alone is no segment."""
+    captions = parse("00:01.000 --> 00:02.000\n[Music]\n\n00:02.000 --> 00:03.000\n(door slams)\n")
+    assert (captions.transcript.words, captions.sound_cues) == ((), 2)
+
+
+def test_malformed_cues_are_skipped_and_counted() -> None:
+    """Bad timings cost their own cue only."""
+    captions = parse(
+        "1\n00:00:01,000 --> 00:00:xx\nlost\n\n2\n00:00:05,000 --> 00:00:04,000\nbackwards\n\n"
+        "3\n00:00:06,000 --> 00:00:07,000\nkept\n"
+    )
+    assert (texts(captions), captions.skipped_cues) == (["kept"], 2)
+
+
+def test_notes_styles_and_regions_are_no_text() -> None:
+    """WebVTT's other blocks say nothing."""
+    captions = parse(
+        "WEBVTT\nKind: captions\n\nSTYLE\n::cue { color: red }\n\nNOTE\nnot said\n\n"
+        "intro\n00:01.000 --> 00:02.000 align:start position:0%\nsaid\n\nNOTE more\n"
+    )
+    assert (texts(captions), captions.skipped_cues) == (["said"], 0)
+
+
+def test_a_blank_line_inside_an_srt_cue_does_not_end_it() -> None:
+    """Text after the blank line still belongs to the cue."""
+    captions = parse(
+        "1\n00:00:01,000 --> 00:00:04,000\none\n\ntwo\n\n2\n00:00:05,000 --> 00:00:06,000\nthree\n"
+    )
+    assert texts(captions) == ["one two", "three"]
+
+
+def test_rolling_captions_are_unrolled() -> None:
+    """Each line comes once, though every cue shows the last one again."""
+    lines = ["so today", "we will look", "at the moon", "and at mars", "and home"]
+    cues = ["00:00:00.000 --> 00:00:02.000\nso today\n"]
+    for i in range(1, len(lines)):
+        at = i * 2
+        cues.append(f"00:00:{at - 1:02}.990 --> 00:00:{at:02}.000\n{lines[i - 1]}\n")
+        cues.append(f"00:00:{at:02}.000 --> 00:00:{at + 2:02}.000\n{lines[i - 1]}\n{lines[i]}\n")
+    captions = parse("WEBVTT\n\n" + "\n".join(cues))
+    assert texts(captions) == lines
+
+
+def test_words_said_twice_stay_twice() -> None:
+    """Two equal cues in a row are no rolling captions."""
+    captions = parse(
+        "00:01.000 --> 00:02.000\nNo.\n\n00:02.000 --> 00:03.000\nNo.\n\n"
+        "00:03.000 --> 00:04.000\nYes.\n"
+    )
+    assert texts(captions) == ["No.", "No.", "Yes."]
+
+
+def test_two_speakers_at_once_become_one_segment() -> None:
+    """Cues shown together keep the words of both."""
+    captions = parse("00:01.000 --> 00:03.000\n- Go!\n\n00:01.000 --> 00:02.000\n- No!\n")
+    assert texts(captions) == ["Go! No!"]
+
+
+def test_old_encodings_are_read() -> None:
+    """What is not UTF-8 is Windows-1252."""
+    data = "00:00:01,000 --> 00:00:02,000\nCafé — naïve\n".encode("cp1252")
+    assert [s.text for s in parse_captions(data, language="fr").transcript.segments] == [
+        "Café — naïve"
+    ]
+
+
+def stamp(milliseconds: int) -> str:
+    """As SRT writes it."""
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02},{rest:03}"
+
+
+cue = st.tuples(st.integers(0, 8_000_000), st.integers(1, 20_000), st.integers(1, 12))
+
+
+@given(st.lists(cue, max_size=20))
+def test_no_word_is_lost_or_doubled(cues: list[tuple[int, int, int]]) -> None:
+    """However cues overlap, each word comes once, in order of time, with some length."""
+    blocks, expected = [], []
+    for number, (start, length, count) in enumerate(cues):
+        said = [f"w{number}x{i}" for i in range(count)]
+        expected += said
+        blocks.append(f"{number}\n{stamp(start)} --> {stamp(start + length)}\n{' '.join(said)}\n")
+    transcript = parse("\n".join(blocks)).transcript
+    assert sorted(w.text for w in transcript.words) == sorted(expected)
+    assert transcript.full_text == " ".join(w.text for w in transcript.words)
+    at = 0.0
+    for word in transcript.words:
+        assert at <= word.start_seconds < word.end_seconds
+        at = word.end_seconds
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=300), st.text("0123:,.-> \n<[(&;{\\N", max_size=200).map(str.encode)
+    )
+)
+def test_nothing_raises(data: bytes) -> None:
+    """Garbage gives a transcript, however empty."""
+    parse_captions(data, language="en")

@@ -1,0 +1,177 @@
+"""The client on pydantic-ai's own test models: what it sends, and how it takes what comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from pydantic_ai.exceptions import ContentFilterError
+from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ThinkingPart, ToolCallPart
+from pydantic_ai.models.function import AgentInfo, FunctionModel
+from pydantic_ai.models.test import TestModel
+from pydantic_ai.profiles import ModelProfile
+
+from shared.engines.llm.client import ModelClient
+from shared.engines.llm.forms import schema_of
+from shared.engines.llm.protocol import Endpoint, Question, Turn, request_json
+from shared.engines.llm.wire import make_model
+from shared.errors import ModelUnavailable, Reject, SettingsError
+from shared.moments.prompts.answers import Ranking
+
+ENDPOINT = Endpoint("test", "test-model", temperature=0.1, top_p=0.9, timeout_seconds=1.0)
+QUESTION = Question("rank", "Be brief.", (Turn("user", "Which?"),), "ranking", schema_of(Ranking))
+PROFILE = ModelProfile(supports_json_schema_output=True, supports_json_object_output=True)
+Function = Callable[[list[ModelMessage], AgentInfo], ModelResponse | Awaitable[ModelResponse]]
+Clients = Callable[..., ModelClient]
+
+
+@pytest.fixture
+def client() -> Iterator[Clients]:
+    """Makes clients that are closed at the end."""
+    made: list[ModelClient] = []
+
+    def make(function: Function, endpoint: Endpoint = ENDPOINT) -> ModelClient:
+        made.append(ModelClient(endpoint, FunctionModel(function, profile=PROFILE)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def test_what_is_asked_reaches_the_model(client: Clients) -> None:
+    """The system prompt, the question, the schema and the parameters; and not one tool."""
+    seen: list[tuple[list[ModelMessage], AgentInfo]] = []
+
+    def answer(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        seen.append((messages, info))
+        return ModelResponse(parts=[TextPart('{"order": [1]}')])
+
+    found = client(answer).ask(QUESTION.again("what?", "Again."), timeout_seconds=30)
+    assert found.text == '{"order": [1]}'
+    ((messages, info),) = seen
+    contents = [part.content for message in messages for part in message.parts]  # type: ignore[union-attr]
+    assert contents == ["Be brief.", "Which?", "what?", "Again."]
+    assert (info.function_tools, info.output_tools) == ([], [])
+    output = info.model_request_parameters.output_object
+    assert output is not None
+    assert output.json_schema == dict(schema_of(Ranking))
+    settings = dict(info.model_settings or {})
+    assert settings["temperature"] == 0.1
+    assert settings["top_p"] == 0.9
+    assert settings["max_tokens"] == 4096
+    assert settings["max_retries"] == 0
+
+
+def test_only_text_is_an_answer(client: Clients) -> None:
+    """A call of a tool that nobody offered is nothing, and thoughts are no answer."""
+    response = ModelResponse(
+        parts=[ThinkingPart("hm"), TextPart("{}"), ToolCallPart("delete_video", {"sure": True})]
+    )
+    found = client(lambda *_: response).ask(QUESTION, timeout_seconds=5)
+    assert found.text == "{}"
+
+
+def test_pydantic_ais_test_model_is_read_as_any() -> None:
+    """Its made-up text comes through, with tokens counted."""
+    client = ModelClient(Endpoint("test", "test", output="text"), TestModel())
+    try:
+        found = client.ask(QUESTION, timeout_seconds=5)
+        assert found.text
+        assert found.input_tokens > 0
+        assert found.output_tokens > 0
+    finally:
+        client.close()
+
+
+@pytest.mark.parametrize(
+    ("reason", "truncated", "refused"),
+    [("stop", False, False), ("length", True, False), ("content_filter", False, True)],
+)
+def test_how_it_ended_is_told(client: Clients, reason: str, truncated: bool, refused: bool) -> None:
+    """Cut off, held back, or whole."""
+    response = ModelResponse(parts=[TextPart("{}")], finish_reason=reason)  # type: ignore[arg-type]
+    found = client(lambda *_: response).ask(QUESTION, timeout_seconds=5)
+    assert (found.truncated, found.refusal is not None) == (truncated, refused)
+
+
+def test_a_filter_that_raises_is_a_refusal(client: Clients) -> None:
+    """Some providers answer so."""
+
+    def blocked(*_: object) -> ModelResponse:
+        raise ContentFilterError("blocked by policy")
+
+    assert client(blocked).ask(QUESTION, timeout_seconds=5).refusal == "blocked by policy"
+
+
+def test_nobody_waits_longer_than_allowed() -> None:
+    """The endpoint's limit or the caller's, whichever is shorter; the model is told to stop."""
+
+    async def never(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        await asyncio.sleep(60)
+        raise AssertionError("not stopped")
+
+    client = ModelClient(ENDPOINT, FunctionModel(never, profile=PROFILE))
+    try:
+        with pytest.raises(ModelUnavailable, match=r"within 0\.2 s"):
+            client.ask(QUESTION, timeout_seconds=0.2)
+    finally:
+        client.close()
+
+
+def test_many_threads_ask_at_once(client: Clients) -> None:
+    """One client serves all of them, at the same time."""
+    together = threading.Barrier(4, timeout=10)
+
+    async def answer(*_: object) -> ModelResponse:
+        await asyncio.to_thread(together.wait)
+        return ModelResponse(parts=[TextPart("{}")])
+
+    asked = client(answer, Endpoint("t", "t"))
+    with ThreadPoolExecutor(4) as pool:
+        futures = [pool.submit(asked.ask, QUESTION, timeout_seconds=10) for _ in range(4)]
+        assert [future.result().text for future in futures] == ["{}"] * 4
+
+
+def test_no_key_is_shown_or_recorded() -> None:
+    """Neither when an endpoint is printed nor in what is kept of a request."""
+    endpoint = Endpoint("n", "m", url="http://127.0.0.1:1/v1", api_key="hush")
+    assert "hush" not in repr(endpoint)
+    assert "hush" not in str(request_json(endpoint, QUESTION))
+
+
+def test_an_endpoint_needs_an_address() -> None:
+    """What is missing is named with its setting."""
+    with pytest.raises(SettingsError, match="VIDEOMOMENTS_LLM_URL"):
+        make_model(Endpoint("n", "m"))
+
+
+def test_nothing_at_the_address_is_transient() -> None:
+    """A server that is not up yet may be later."""
+    client = ModelClient(Endpoint("n", "m", url="http://127.0.0.1:9/v1"))
+    try:
+        with pytest.raises(ModelUnavailable):
+            client.ask(QUESTION, timeout_seconds=5)
+    except Reject:
+        pytest.fail("a server that is away is no reason to give up")
+    finally:
+        client.close()
+
+
+def test_gemini_is_asked_with_the_accounts_own_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vertex AI gets project and location, and no API key even where one is in the environment."""
+    import google.auth
+    from google.auth.credentials import AnonymousCredentials
+
+    anonymous = AnonymousCredentials()  # type: ignore[no-untyped-call]
+    monkeypatch.setattr(google.auth, "default", lambda *a, **k: (anonymous, "p"))
+    monkeypatch.setenv("GOOGLE_API_KEY", "not-this")
+    endpoint = Endpoint("g", "gemini-x", provider="vertex", project="p", location="europe-west4")
+    model = make_model(endpoint)
+    inner = model.client._api_client  # type: ignore[attr-defined]
+    assert (inner.vertexai, inner.project, inner.location) == (True, "p", "europe-west4")
+    assert inner.api_key is None
+    assert model.model_name == "gemini-x"

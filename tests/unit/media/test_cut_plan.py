@@ -1,0 +1,154 @@
+"""Planning a clip, without any file."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.media_info import AudioStream, MediaInfo, VideoStream
+from shared.domain.spans import TimeSpan
+from shared.media.cut_plan import (
+    MAX_KEYFRAME_MOVE_SECONDS,
+    choose_output,
+    is_acceptable_move,
+    keyframe_span,
+    max_head_move_seconds,
+    max_tail_move_seconds,
+    padded_window,
+    ways_to_cut,
+)
+
+
+def info(video: str | None, audio: str | None, pixel_format: str = "yuv420p") -> MediaInfo:
+    """A minute of these codecs."""
+    return MediaInfo(
+        container="mp4",
+        duration_seconds=60.0,
+        video=VideoStream(0, video, 640, 360, 25.0, pixel_format) if video else None,
+        audio=AudioStream(1, audio, 48_000, 2) if audio else None,
+    )
+
+
+def test_padding_is_clamped_to_the_recording() -> None:
+    """Padding reaches neither before 0 nor past the end."""
+    window = padded_window(
+        TimeSpan(1.0, 58.0), left_seconds=5.0, right_seconds=5.0, duration_seconds=60.0
+    )
+    assert window == TimeSpan(0.0, 60.0)
+
+
+def test_a_moment_past_the_end_has_no_window() -> None:
+    """A span wholly outside the recording is refused."""
+    with pytest.raises(ValueError, match="not a time span"):
+        padded_window(
+            TimeSpan(61.0, 70.0), left_seconds=0.5, right_seconds=0.0, duration_seconds=60.0
+        )
+
+
+@pytest.mark.parametrize(
+    ("video", "audio", "format_", "encode", "treatment"),
+    [
+        ("h264", "aac", "mp4", False, "copy"),
+        ("h264", "mp3", "mp4", False, "copy"),
+        ("h264", "opus", "mp4", False, "aac"),
+        ("h264", "pcm_s16le", "mp4", False, "aac"),
+        ("h264", None, "mp4", False, None),
+        ("av1", "aac", "mp4", False, "copy"),
+        ("av1", "opus", "webm", False, "copy"),
+        ("av1", None, "mp4", False, None),
+        ("vp9", "opus", "webm", False, "copy"),
+        ("vp8", "vorbis", "webm", False, "copy"),
+        ("vp9", "aac", "webm", False, "opus"),
+        ("hevc", "aac", "mp4", True, "copy"),
+        ("mpeg4", "ac3", "mp4", True, "aac"),
+        ("prores", "pcm_s16le", "mp4", True, "aac"),
+        (None, "aac", "m4a", False, "copy"),
+        (None, "mp3", "mp3", False, "copy"),
+        (None, "opus", "webm", False, "copy"),
+        (None, "flac", "m4a", False, "aac"),
+        (None, "pcm_s16le", "m4a", False, "aac"),
+    ],
+)
+def test_copy_mode_re_encodes_only_what_browsers_cannot_play(
+    video: str | None, audio: str | None, format_: str, encode: bool, treatment: str | None
+) -> None:
+    """The container follows the codecs, and a stream that plays is left as it is."""
+    output = choose_output(info(video, audio), "copy")
+    assert (output.name, output.encode_video, output.audio) == (format_, encode, treatment)
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixel_format"),
+    [("h264", "yuv420p10le"), ("h264", "yuv444p"), ("vp9", "yuv420p10le"), ("av1", "yuv444p")],
+)
+def test_pixels_that_browsers_cannot_show_are_re_encoded(codec: str, pixel_format: str) -> None:
+    """A playable codec at an unplayable depth or chroma is re-encoded to H.264 mp4."""
+    output = choose_output(info(codec, "aac", pixel_format), "copy")
+    assert (output.encode_video, output.name) == (True, "mp4")
+
+
+def test_exact_mode_re_encodes_the_picture() -> None:
+    """Exact clips are H.264 in mp4 whatever they come from."""
+    output = choose_output(info("vp9", "opus"), "exact")
+    assert (output.name, output.encode_video, output.audio) == ("mp4", True, "aac")
+
+
+def test_the_second_way_re_encodes_everything() -> None:
+    """After the least comes the most; where they are the same, there is one way."""
+    ways = ways_to_cut(info("h264", "mp3"), "copy")
+    assert [(way.encode_video, way.audio) for way in ways] == [(False, "copy"), (True, "aac")]
+    assert [way.name for way in ways_to_cut(info(None, "mp3"), "copy")] == ["mp3", "m4a"]
+    assert len(ways_to_cut(info("hevc", "ac3"), "copy")) == 1
+    assert len(ways_to_cut(info(None, "flac"), "copy")) == 1
+
+
+def test_nothing_cannot_be_cut() -> None:
+    """Neither picture nor sound: refused."""
+    with pytest.raises(ValueError, match="neither picture nor sound"):
+        choose_output(info(None, None), "copy")
+
+
+def test_whole_gops_around_the_window() -> None:
+    """From the last keyframe at or before the start to the first at or after the end."""
+    keyframes = [0.0, 2.0, 4.0, 6.0, 8.0]
+    assert keyframe_span(keyframes, TimeSpan(2.5, 5.0), 10.0) == TimeSpan(2.0, 6.0)
+    assert keyframe_span(keyframes, TimeSpan(2.0, 6.0), 10.0) == TimeSpan(2.0, 6.0)
+    assert keyframe_span(keyframes, TimeSpan(7.0, 9.0), 10.0) == TimeSpan(6.0, 10.0)
+    assert keyframe_span([3.0], TimeSpan(2.0, 9.0), 10.0) is None
+
+
+spans = st.tuples(st.floats(0, 1000, allow_nan=False), st.floats(0.5, 300, allow_nan=False)).map(
+    lambda pair: TimeSpan(pair[0], pair[0] + pair[1])
+)
+
+
+@given(spans, st.lists(st.floats(0, 1400, allow_nan=False), min_size=1))
+def test_whole_gops_always_hold_the_window(window: TimeSpan, keyframes: list[float]) -> None:
+    """Whatever the keyframes, what is copied holds all of what was wanted."""
+    used = keyframe_span(sorted(keyframes), window, 1400.0)
+    if used is not None:
+        assert used.start_seconds <= window.start_seconds + 0.001
+        assert used.end_seconds >= window.end_seconds - 0.001
+
+
+@given(spans, st.floats(0, 40), st.floats(0, 40))
+def test_an_acceptable_move_never_more_than_doubles_a_clip(
+    window: TimeSpan, head: float, tail: float
+) -> None:
+    """Both bounds hold of every accepted move, and small moves of long clips are accepted."""
+    start = max(0.0, window.start_seconds - head)
+    used = TimeSpan(start, window.end_seconds + tail)
+    if is_acceptable_move(window, used):
+        assert used.length_seconds <= 2 * window.length_seconds + 1e-6
+        assert window.start_seconds - used.start_seconds <= MAX_KEYFRAME_MOVE_SECONDS
+        assert used.end_seconds - window.end_seconds <= MAX_KEYFRAME_MOVE_SECONDS + 1e-6
+    elif window.length_seconds > 2 * MAX_KEYFRAME_MOVE_SECONDS:
+        assert max(head, tail) > MAX_KEYFRAME_MOVE_SECONDS - 1e-6
+
+
+def test_the_tail_may_use_what_the_head_left() -> None:
+    """A 4 s clip begun 3 s early may end at most 1 s late."""
+    window = TimeSpan(10.0, 14.0)
+    assert max_head_move_seconds(window) == 4.0
+    assert max_tail_move_seconds(window, 7.0) == pytest.approx(1.0)

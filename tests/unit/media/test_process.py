@@ -1,0 +1,204 @@
+"""Children: limited, isolated, and surely gone. Real processes, no media."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import shared.media.sandbox.process as process
+from shared.errors import MediaError, Reject, SettingsError
+from shared.media.sandbox.process import Child, Limits
+from shared.media.sandbox.runner import find_ffmpeg, run_ffmpeg, run_operation
+
+PYTHON = sys.executable
+
+
+def script(tmp_path: Path, body: str) -> str:
+    """A program of this body, to be run in ffmpeg's place with any arguments."""
+    path = tmp_path / "program"
+    path.write_text(f"#!{PYTHON} -IS\n{body}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def is_alive(pid: int) -> bool:
+    """True while the process exists and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_for(condition: object, seconds: float = 10.0) -> bool:
+    """Whether `condition` came true in time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():  # type: ignore[operator]
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_the_environment_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child sees PATH, LANG and TMPDIR, has no standard input, and leads its own session."""
+    monkeypatch.setenv("VIDEOMOMENTS_SECRET", "hunter2")
+    body = "import os,sys; print([sorted(os.environ), sys.stdin.read(), os.getsid(0)==os.getpid()])"
+    with Child("exec", [PYTHON, "-IS", "-c", body], Limits(), deadline_seconds=20) as child:
+        seen = child.stdout.read().decode()
+    assert "SECRET" not in seen
+    assert set(json.loads(seen.replace("'", '"').replace("True", "true"))[0]) <= {
+        "LANG",
+        "LC_CTYPE",
+        "PATH",
+        "TMPDIR",
+    }
+    assert seen.rstrip().endswith("'', True]")
+
+
+def test_a_child_that_waits_is_killed_at_its_deadline(tmp_path: Path) -> None:
+    """Idle past the deadline: transient, since the source may be slow."""
+    limits = Limits(ffmpeg=script(tmp_path, "import time; time.sleep(3600)"))
+    with pytest.raises(MediaError, match="did not end in time"):
+        run_ffmpeg([], limits=limits, deadline_seconds=0.5)
+
+
+def test_a_child_that_computes_for_ever_is_the_inputs_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Busy past the deadline, or past its cpu seconds: permanent."""
+    # A machine with much else to do gives one child a small share only.
+    monkeypatch.setattr(process, "_BUSY_SHARE", 0.02)
+    limits = Limits(ffmpeg=script(tmp_path, "while True: pass"))
+    with pytest.raises(Reject) as by_clock:
+        run_ffmpeg([], limits=limits, deadline_seconds=1.5)
+    with pytest.raises(Reject) as by_cpu:
+        run_ffmpeg([], limits=replace(limits, cpu_seconds=1), deadline_seconds=60)
+    assert {by_clock.value.code, by_cpu.value.code} == {"media_too_costly"}
+
+
+def test_memory_is_bounded(tmp_path: Path) -> None:
+    """An allocation past the address space fails in the child."""
+    body = "x = bytearray(2 * 1024**3)"
+    limits = Limits(ffmpeg=script(tmp_path, body), address_space_bytes=512 * 1024**2)
+    with pytest.raises(MediaError, match="MemoryError"):
+        run_ffmpeg([], limits=limits, deadline_seconds=20)
+
+
+@pytest.mark.parametrize(
+    "lack",
+    ["Cannot allocate memory", "Resource temporarily unavailable", "No space left on device"],
+)
+def test_what_the_machine_lacks_is_not_blamed_on_the_file(tmp_path: Path, lack: str) -> None:
+    """Transient, though ffmpeg says in the same breath that it could not decode."""
+    said = f"Error while decoding stream #0:0: {lack}\\nInvalid data found when processing input"
+    body = f"import sys; sys.exit('{said}')"
+    with pytest.raises(MediaError, match="ended with 1"):
+        run_ffmpeg([], limits=Limits(ffmpeg=script(tmp_path, body)), deadline_seconds=20)
+    blamed = script(tmp_path, body.replace(lack, "-1094995529"))
+    with pytest.raises(Reject, match="cannot be decoded"):
+        run_ffmpeg([], limits=Limits(ffmpeg=blamed), deadline_seconds=20)
+
+
+def test_files_are_bounded(tmp_path: Path) -> None:
+    """A file past its size ends the child: permanent."""
+    body = (
+        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_DFL)\n"
+        f"f = open({str(tmp_path / 'out')!r}, 'wb'); f.write(bytes(2_000_000)); f.flush()"
+    )
+    limits = Limits(ffmpeg=script(tmp_path, body), file_size_bytes=1_000_000)
+    with pytest.raises(Reject) as error:
+        run_ffmpeg([], limits=limits, deadline_seconds=20)
+    assert error.value.code == "media_too_large"
+
+
+def test_a_killed_child_may_be_tried_again(tmp_path: Path) -> None:
+    """SIGKILL from outside, as by the out-of-memory killer: transient."""
+    body = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    with pytest.raises(MediaError, match="-9"):
+        run_ffmpeg([], limits=Limits(ffmpeg=script(tmp_path, body)), deadline_seconds=20)
+
+
+def test_an_encoder_without_memory_may_be_tried_again(tmp_path: Path) -> None:
+    """x264's own words for it are known: the file is not to blame for what follows from it."""
+    body = (
+        "import sys\n"
+        "print('x264 [error]: malloc of size 16386 failed', file=sys.stderr)\n"
+        "print('Error while decoding stream #0:0: Invalid data found', file=sys.stderr)\n"
+        "sys.exit(1)"
+    )
+    with pytest.raises(MediaError):
+        run_ffmpeg([], limits=Limits(ffmpeg=script(tmp_path, body)), deadline_seconds=20)
+
+
+def test_endless_complaints_are_not_kept(tmp_path: Path) -> None:
+    """Megabytes of messages neither block the child nor stay in memory; the last line is told."""
+    body = "import sys\nfor n in range(200_000): print('noise', n, file=sys.stderr)\nsys.exit(3)"
+    with pytest.raises(MediaError, match="ended with 3: noise 199999"):
+        run_ffmpeg([], limits=Limits(ffmpeg=script(tmp_path, body)), deadline_seconds=60)
+
+
+@pytest.mark.timeout(60)
+def test_grandchildren_die_too(tmp_path: Path) -> None:
+    """The whole group is killed, not the child alone."""
+    body = "import os, time\npid = os.fork()\nif pid: print(pid, flush=True)\ntime.sleep(3600)"
+    with Child("exec", [script(tmp_path, body)], Limits(), deadline_seconds=3600) as child:
+        grandchild = int(child.stdout.readline())
+        assert is_alive(grandchild)
+    assert wait_for(lambda: not is_alive(grandchild))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal is Linux's")
+def test_a_child_dies_with_its_killed_parent() -> None:
+    """SIGKILL of the parent leaves no child behind."""
+    root = Path(__file__).resolve().parents[3]
+    body = (
+        f"import sys; sys.path.insert(0, {str(root)!r})\n"
+        "from shared.media.sandbox.process import Child, Limits\n"
+        "waits = 'import time; print(1, flush=True); time.sleep(60)'\n"
+        "command = [sys.executable, '-IS', '-c', waits]\n"
+        "child = Child('exec', command, Limits(), deadline_seconds=60)\n"
+        "child.stdout.readline()\n"
+        "print(child.pid, flush=True)\n"
+        "child.stdout.read()\n"
+    )
+    parent = subprocess.Popen([PYTHON, "-c", body], stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    assert is_alive(pid)
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    assert wait_for(lambda: not is_alive(pid))
+
+
+def test_ffmpeg_is_found_by_setting_then_path_then_wheel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each comes before the next; a setting that names none is an error that says so."""
+    find = find_ffmpeg.__wrapped__
+    on_path = tmp_path / "ffmpeg"
+    on_path.write_text("#!/bin/sh\n")
+    on_path.chmod(0o755)
+    named = script(tmp_path, "")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find(named) == named
+    assert find(None) == str(on_path)
+    on_path.unlink()
+    assert "imageio_ffmpeg" in find(None)
+    with pytest.raises(SettingsError, match="nowhere"):
+        find(str(tmp_path / "nowhere"))
+
+
+def test_a_missing_file_is_not_blamed_on_the_medium(tmp_path: Path) -> None:
+    """What the child cannot open is transient, not a Reject."""
+    request = {"location": str(tmp_path / "absent")}
+    with pytest.raises(MediaError, match="absent"):
+        run_operation("probe", request, limits=Limits(), deadline_seconds=30)

@@ -1,0 +1,54 @@
+"""Chapters: runs of topics that differ in what they say."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from shared.moments.rules.bounds import Bounds
+from shared.moments.rules.extractive.chapters import find_chapters
+from shared.moments.rules.extractive.cohesion import Topics
+from shared.moments.rules.extractive.features import sentence_features
+from shared.moments.rules.extractive.method import moments_and_topics
+from tests.support.moments.corpus import FAMILIAR, spoken
+
+BEES = "the bees carry nectar and pollen into the hive"
+SAILS = "a keel under this hull keeps sailors upwind"
+BREAD = "bakers fold their sourdough for hours"
+CHESS = "his knight forked two rooks and won"
+
+
+def _chapters(topics: list[str], sentences_each: int = 4) -> list[int]:
+    """Each topic is its sentence, some times over; the chapters' first sentences."""
+    texts = [text for text in topics for _ in range(sentences_each)]
+    first = np.arange(0, len(texts), sentences_each)
+    of = np.repeat(np.arange(len(topics)), sentences_each)
+    strength = np.ones(len(topics))
+    found = find_chapters(sentence_features(texts), Topics(first, of, strength))
+    return [int(sentence) for sentence in found]
+
+
+def test_topics_of_the_same_words_are_one_chapter() -> None:
+    """Only where the words change does a chapter begin."""
+    assert _chapters([BEES, BEES, SAILS, BREAD, BREAD, CHESS]) == [0, 8, 12, 20]
+
+
+def test_a_chapter_has_its_largest_share() -> None:
+    """Where all is alike, there are still three chapters or more, not one."""
+    assert len(_chapters([BEES] * 12)) >= 3
+
+
+def test_one_topic_is_one_chapter() -> None:
+    """Nothing to join."""
+    assert _chapters([BEES]) == [0]
+
+
+def test_boundaries_of_unlike_topics_are_told_near_where_they_are() -> None:
+    """Most topics of a talk have a reported boundary within six seconds of their beginning."""
+    talk = spoken(FAMILIAR, 3)
+    _, boundaries = moments_and_topics(
+        talk.transcript, duration_seconds=talk.duration_seconds, bounds=Bounds(5, 90, 1, 10)
+    )
+    begins = [topic.start_seconds for topic in talk.topics[1:]]
+    near = sum(min(abs(b - begin) for b in boundaries) < 6 for begin in begins)
+    assert near >= 0.7 * len(begins)
+    assert len(boundaries) <= 1.3 * len(begins)

@@ -1,0 +1,148 @@
+"""A proposal becomes a span, or a fault: for any words and any proposal."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.domain.spans import TimeSpan
+from shared.moments.rules.bounds import Bounds
+from shared.moments.rules.proposals import Fault, Placed, Proposal, clean_title, occurs, place
+from shared.moments.rules.script import Script
+from shared.moments.rules.snapping import snap
+from shared.moments.rules.windows import Window
+from tests.support.llm.runs import talk
+from tests.support.moments.strategies import transcripts
+
+BOUNDS = Bounds(3.0, 40.0, 0, 5)
+SCRIPT = Script.of(talk(60, seed=4), 400.0)
+WHOLE = Window(0, len(SCRIPT.sentences) - 1)
+
+
+def proposal(first: int, last: int, **changes: str) -> Proposal:
+    """A sound proposal, but for what is changed."""
+    said = SCRIPT.sentences[min(max(first, 0), WHOLE.last)].text
+    values = {"quote": said, "title": "A title", "reason": "r", **changes}
+    return Proposal(first, last, sub_scores={}, **values)
+
+
+@settings(max_examples=150, deadline=None)
+@given(transcripts(), st.data())
+def test_any_words_and_any_proposal(found: tuple[object, float], data: st.DataObject) -> None:
+    """No word is cut, bounds and order hold, and placing again from the same ids is the same."""
+    transcript, duration = found
+    script = Script.of(transcript, duration)  # type: ignore[arg-type]
+    if not script.sentences:
+        return
+    number = st.integers(-2, len(script.sentences) + 2)
+    first, last = data.draw(number), data.draw(number)
+    low = data.draw(st.floats(0.1, 20))
+    bounds = Bounds(low, low + data.draw(st.floats(0, 60)), 0, 5)
+    quote = script.text(max(first, 0), max(last, 0)) or "x"
+    window = Window(0, len(script.sentences) - 1)
+    result = place(Proposal(first, last, quote, "t", "r"), script, window, bounds)
+    if isinstance(result, Fault):
+        assert result.code
+        assert result.reason.endswith(".")
+        return
+    assert 0 <= first <= last < len(script.sentences)
+    span = result.span
+    assert (
+        bounds.min_length_seconds - 1e-6 <= span.length_seconds <= bounds.max_length_seconds + 1e-6
+    )
+    assert 0 <= span.start_seconds < span.end_seconds <= duration + 1e-9
+    for word in script.words:
+        begin, end = max(0.0, word.start_seconds), min(duration, word.end_seconds)
+        for cut in (span.start_seconds, span.end_seconds):
+            assert not begin + 1e-9 < cut < end - 1e-9
+    assert place(result.proposal, script, window, bounds) == result
+    again = snap(span, script.words, script.sentences, bounds=bounds, duration_seconds=duration)
+    assert again is not None
+    assert abs(again.start_seconds - span.start_seconds) < 1e-6
+    assert abs(again.end_seconds - span.end_seconds) < 1e-6
+
+
+@pytest.mark.parametrize("first", range(0, 50, 3))
+def test_nearby_and_everywhere_snap_alike(first: int) -> None:
+    """Looking among the nearby sentences finds what looking among all of them does."""
+    result = place(proposal(first, first + 3), SCRIPT, WHOLE, BOUNDS)
+    assert isinstance(result, Placed)
+    begin, end = SCRIPT.sentences[first], SCRIPT.sentences[first + 3]
+    everywhere = snap(
+        TimeSpan(begin.start_seconds, end.end_seconds),
+        SCRIPT.words,
+        SCRIPT.sentences,
+        bounds=BOUNDS,
+        duration_seconds=SCRIPT.duration_seconds,
+    )
+    assert result.span == everywhere
+    assert (result.first_sentence, result.last_sentence) == (first, first + 3)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        (proposal(3, 60), "unknown_id"),
+        (proposal(-1, 3), "unknown_id"),
+        (proposal(5, 3), "ids_reversed"),
+        (proposal(3, 5, quote="no such words"), "quote_not_found"),
+        (proposal(3, 5, quote=SCRIPT.sentences[9].text), "quote_not_found"),
+        (proposal(3, 5, quote=" …! "), "quote_not_found"),
+        (proposal(3, 5, title="\u200b \n"), "no_title"),
+        (proposal(0, 59), "bad_length"),
+    ],
+)
+def test_what_is_wrong_is_named(wrong: Proposal, code: str) -> None:
+    """Each fault has its code."""
+    result = place(wrong, SCRIPT, WHOLE, BOUNDS)
+    assert isinstance(result, Fault)
+    assert result.code == code
+
+
+def test_what_was_not_shown_cannot_be_named() -> None:
+    """A sentence of another window is as unknown as one that does not exist."""
+    result = place(proposal(3, 5), SCRIPT, Window(4, 20), BOUNDS)
+    assert isinstance(result, Fault)
+    assert result.code == "unknown_id"
+
+
+def test_silence_may_make_a_short_one_long_enough() -> None:
+    """A moment a little short is lengthened by the silence around it, never by another's words."""
+    sentence = SCRIPT.sentences[7]
+    length = sentence.end_seconds - sentence.start_seconds
+    longer = place(proposal(7, 7), SCRIPT, WHOLE, Bounds(length + 0.3, 40, 0, 5))
+    assert isinstance(longer, Placed)
+    assert longer.span.length_seconds >= length + 0.3 - 1e-6
+    assert (longer.first_sentence, longer.last_sentence) == (7, 7)
+    too_short = place(proposal(7, 7), SCRIPT, WHOLE, Bounds(length + 3.0, 40, 0, 5))
+    assert isinstance(too_short, Fault)
+    assert too_short.code == "bad_length"
+
+
+@pytest.mark.parametrize(
+    ("quote", "text", "is_there"),
+    [
+        ("the tide, turns", "Today the TIDE turns.", True),
+        ("tide turn", "the tide turns", False),
+        ("don’t go", "We don't go there", True),
+        ("3.14 is", "pi = 3 .14 is it", True),
+        ("naïve", "a nai\u0308ve view", True),
+        ("天气很好", "今天 天气 很好。", True),
+        ("", "anything", False),
+        ("...", "anything", False),
+        ("a b", "a c b", False),
+    ],
+)
+def test_a_quote_is_words_in_a_row(quote: str, text: str, is_there: bool) -> None:
+    """Case, punctuation, spacing and encoding do not count; words do."""
+    assert occurs(quote, text) is is_there
+
+
+@given(st.text(max_size=400))
+def test_a_title_is_one_printable_line(text: str) -> None:
+    """Whatever a model writes: at most 120 characters, no control characters, no line break."""
+    title = clean_title(text)
+    assert len(title) <= 120
+    assert title.isprintable() or not title
+    assert title == clean_title(title)

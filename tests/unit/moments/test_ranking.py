@@ -1,0 +1,159 @@
+"""Merging, marks and the choice among candidates."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.spans import TimeSpan
+from shared.moments.rules.bounds import Bounds, Moment
+from shared.moments.rules.deduplication import Candidate, merge
+from shared.moments.rules.ranking import (
+    CRITERIA,
+    choose,
+    fill_up,
+    marks,
+    mended_order,
+    score_of,
+    weighted,
+)
+from shared.moments.rules.script import Script
+from tests.support.llm.runs import talk
+
+SCRIPT = Script.of(talk(80, seed=6), 500.0)
+
+
+def candidate(key: int, first: int, last: int, quality: float = 5.0, text: str = "") -> Candidate:
+    """A candidate of whole sentences."""
+    span = TimeSpan(
+        SCRIPT.sentences[first].start_seconds - 0.1, SCRIPT.sentences[last].end_seconds + 0.1
+    )
+    return Candidate(key, span, first, last, text or SCRIPT.text(first, last), quality)
+
+
+def test_the_same_stretch_twice_is_one() -> None:
+    """By time: the better of two that overlap by half of the shorter stays."""
+    kept, merged = merge([candidate(1, 0, 5, 4.0), candidate(2, 3, 6, 6.0), candidate(3, 20, 25)])
+    assert [c.key for c in kept] == [2, 3]
+    assert [(m.key, m.into, m.test) for m in merged] == [(1, 2, "time")]
+
+
+def test_shared_sentences_are_one_though_times_hardly_overlap() -> None:
+    """By sentences: where recognised times are off, the numbers still tell."""
+    apart = Candidate(2, TimeSpan(300.0, 310.0), 0, 3, "other words altogether here", 3.0)
+    kept, merged = merge([candidate(1, 0, 3), apart])
+    assert [c.key for c in kept] == [1]
+    assert [m.test for m in merged] == ["sentences"]
+
+
+def test_the_same_words_elsewhere_are_one() -> None:
+    """By text: the teaser at the beginning of a podcast is the moment itself."""
+    said = SCRIPT.text(40, 44)
+    kept, merged = merge([candidate(1, 40, 44), candidate(2, 0, 4, 3.0, said + " And more.")])
+    assert [c.key for c in kept] == [1]
+    assert [m.test for m in merged] == ["text"]
+
+
+CANDIDATES = st.lists(
+    st.tuples(st.integers(0, 70), st.integers(0, 8), st.floats(0, 10)), min_size=1, max_size=25
+).map(lambda found: [candidate(i, a, a + n, q) for i, (a, n, q) in enumerate(found)])
+
+
+@given(CANDIDATES, st.randoms())
+def test_merging_does_not_depend_on_the_order(found: list[Candidate], rng: random.Random) -> None:
+    """All are kept, or merged into one kept that is no worse; merging again changes nothing."""
+    kept, merged = merge(found)
+    shuffled = list(found)
+    rng.shuffle(shuffled)
+    assert merge(shuffled) == (kept, merged)
+    assert merge(kept)[0] == kept
+    assert {c.key for c in kept} | {m.key for m in merged} == {c.key for c in found}
+    quality = {c.key: c.quality for c in found}
+    for one in merged:
+        assert one.into in {c.key for c in kept}
+        assert quality[one.into] >= quality[one.key]
+
+
+@given(CANDIDATES, st.integers(0, 4), st.integers(0, 6))
+def test_the_choice_keeps_the_bounds(found: list[Candidate], least: int, more: int) -> None:
+    """In order of time, without overlap, never too many, and enough where so many fit."""
+    bounds = Bounds(1.0, 400.0, least, least + more)
+    values = {c.key: c.quality for c in found}
+    chosen = choose(found, values, SCRIPT.words, bounds)
+    spans = [next(c.span for c in found if c.key == key) for key in chosen]
+    assert len(chosen) <= bounds.max_moments
+    for before, after in pairwise(spans):
+        assert before.end_seconds <= after.start_seconds
+    assert len(chosen) >= min(least, _most_apart([c.span for c in found]))
+
+
+def _most_apart(spans: list[TimeSpan]) -> int:
+    count, end = 0, -1.0
+    for span in sorted(spans, key=lambda s: s.end_seconds):
+        if span.start_seconds >= end:
+            count, end = count + 1, span.end_seconds
+    return count
+
+
+def test_the_best_are_chosen() -> None:
+    """One excellent moment goes before two dull ones that it overlaps."""
+    found = [candidate(1, 0, 9), candidate(2, 0, 4), candidate(3, 5, 9), candidate(4, 30, 33)]
+    chosen = choose(found, {1: 9.0, 2: 3.0, 3: 3.0, 4: 7.0}, SCRIPT.words, Bounds(1, 400, 0, 2))
+    assert chosen == [1, 4]
+
+
+def test_worthless_moments_are_chosen_only_to_make_the_number() -> None:
+    """Below two of ten a moment is left out, unless so many were asked for."""
+    found = [candidate(1, 0, 4), candidate(2, 20, 24)]
+    values = {1: 8.0, 2: 0.5}
+    assert choose(found, values, SCRIPT.words, Bounds(1, 400, 0, 5)) == [1]
+    assert choose(found, values, SCRIPT.words, Bounds(1, 400, 2, 5)) == [1, 2]
+
+
+def test_sub_scores_are_weighed() -> None:
+    """The weighted mean, whatever the weights sum up to; out of range counts as the nearest end."""
+    weights = dict.fromkeys(CRITERIA, 2.0)
+    assert weighted(dict.fromkeys(CRITERIA, 7), weights) == 7.0
+    assert weighted({"hook": 10}, {"hook": 1.0, "substance": 3.0}) == 2.5
+    assert weighted({"hook": 99, "substance": -5}, {"hook": 1.0, "substance": 1.0}) == 5.0
+    assert weighted({"hook": 9}, {}) == 0.0
+
+
+@given(
+    st.lists(st.integers(0, 30), max_size=40),
+    st.lists(st.integers(0, 30), min_size=1, max_size=20, unique=True),
+)
+def test_an_order_is_mended_or_none(given_order: list[int], keys: list[int]) -> None:
+    """Every key exactly once, what was named first; None where less than half was named."""
+    order = mended_order(given_order, keys)
+    named = [key for key in dict.fromkeys(given_order) if key in keys]
+    if 2 * len(named) < len(keys):
+        assert order is None
+    else:
+        assert order is not None
+        assert sorted(order) == sorted(keys)
+        assert order[: len(named)] == named
+
+
+def test_the_place_keeps_equal_marks_apart() -> None:
+    """A model that gives everything a seven still makes a list of different scores."""
+    keys = list(range(10))
+    found = marks(dict.fromkeys(keys, 7.0), keys)
+    assert list(found.values()) == sorted(found.values(), reverse=True)
+    assert len({score_of(mark) for mark in found.values()}) >= 4
+    assert all(0 <= mark <= 10 for mark in found.values())
+    assert marks({5: 3.0}, [5]) == {5: 3.0}
+
+
+def test_a_gap_is_filled_without_overlap() -> None:
+    """The best of the others that fit between what was chosen, and no more than are missing."""
+    others = [
+        Moment(TimeSpan(start, start + 10), "t", score, "r", 0, 0)
+        for start, score in ((0, 9), (15, 5), (30, 8), (50, 1))
+    ]
+    added = fill_up([TimeSpan(5, 20)], others, 1)
+    assert [m.span.start_seconds for m in added] == [30]
+    assert len(fill_up([TimeSpan(5, 20)], others, 9)) == 2

@@ -1,0 +1,132 @@
+"""Declarations that do not fit together stop everything before it starts."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import pytest
+
+from shared.messages.base import Message
+from shared.messages.clips import ClipCut
+from shared.messages.transcripts import AudioSliced
+from shared.messages.upkeep import SweepRequested
+from shared.messages.videos import VideoProbed
+from shared.pipeline.context import Context
+from shared.pipeline.job import Job
+from shared.pipeline.stage import Resources, Stage, stage, task
+from shared.pipeline.topology import Topology, TopologyError
+
+
+class OtherSliced(Message):
+    topic: ClassVar[str] = AudioSliced.topic
+
+
+def _work(message: Message, job: Job) -> None:
+    """Nothing."""
+
+
+def _stage(
+    name: str,
+    *,
+    consumes: list[type[Message]],
+    emits: list[type[Message]] | None = None,
+    timeout_seconds: int = 300,
+) -> Stage:
+    return Stage(
+        name,
+        _work,
+        tuple(consumes),
+        tuple(emits or ()),
+        resources=Resources(timeout_seconds=timeout_seconds),
+    )
+
+
+@pytest.mark.parametrize(
+    ("functions", "culprit"),
+    [
+        (
+            [_stage("a", consumes=[VideoProbed]), _stage("a", consumes=[ClipCut])],
+            "a is declared 2 times",
+        ),
+        ([_stage("a", consumes=[])], "a consumes nothing"),
+        ([_stage("a", consumes=[ClipCut, ClipCut])], "a consumes a message twice"),
+        (
+            [_stage("a", consumes=[VideoProbed], emits=[AudioSliced])],
+            "a emits AudioSliced, which nobody consumes",
+        ),
+        (
+            [_stage("a", consumes=[AudioSliced]), _stage("b", consumes=[OtherSliced])],
+            "audio-sliced carries",
+        ),
+        (
+            [_stage("slow", consumes=[VideoProbed], timeout_seconds=541)],
+            "slow may take longer than 540 s",
+        ),
+    ],
+)
+def test_a_misfit_is_named(functions: list[Stage], culprit: str) -> None:
+    """The error says which function does not fit, and how."""
+    with pytest.raises(TopologyError, match=culprit):
+        Topology(functions)
+
+
+def test_every_misfit_is_named_at_once() -> None:
+    """Two mistakes are two parts of one message."""
+    with pytest.raises(TopologyError, match=r"a consumes nothing; b emits ClipCut"):
+        Topology([_stage("a", consumes=[]), _stage("b", consumes=[VideoProbed], emits=[ClipCut])])
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
+    """Asking for a function that is not there lists those that are; a task is no stage."""
+
+    @task(consumes=[SweepRequested])
+    def sweep(message: SweepRequested, context: Context) -> None:
+        """Nothing."""
+
+    topology = Topology([_stage("a", consumes=[VideoProbed]), sweep])
+    with pytest.raises(TopologyError, match=r"no function 'b'\. There are: a, sweep\."):
+        topology["b"]
+    with pytest.raises(TopologyError, match="sweep is no stage"):
+        topology.stage("sweep")
+    assert topology["sweep"] is sweep
+    assert [found.name for found in topology.stages] == ["a"]
+
+
+def test_subscriptions_follow_from_what_is_consumed() -> None:
+    """One for each topic of each function, with time to finish before the broker loses patience."""
+    quick = _stage("quick", consumes=[VideoProbed, ClipCut], timeout_seconds=60)
+    slow = _stage("slow", consumes=[VideoProbed], timeout_seconds=540)
+    found = Topology([quick, slow]).subscriptions
+    assert [(one.name, one.ack_deadline_seconds) for one in found] == [
+        ("video-probed.quick", 120),
+        ("clip-cut.quick", 120),
+        ("video-probed.slow", 600),
+    ]
+
+
+def test_a_message_queues_those_of_its_consumers_that_take_part() -> None:
+    """The pipeline's type decides which stages a message reaches."""
+
+    @stage(consumes=[VideoProbed], pipeline_types=["full"])
+    def full_only(message: VideoProbed, job: Job) -> None:
+        """Nothing."""
+
+    topology = Topology([full_only, _stage("always", consumes=[VideoProbed])])
+    assert [found.name for found in topology.consumers(VideoProbed, "full")] == [
+        "full_only",
+        "always",
+    ]
+    assert [found.name for found in topology.consumers(VideoProbed, "moments_only")] == ["always"]
+    assert topology.consumers(ClipCut, "full") == []
+
+
+def test_what_comes_before_a_stage_is_all_its_messages_follow_from() -> None:
+    """At once or by way of others; neither what comes after it nor what is beside it."""
+    first = _stage("first", consumes=[VideoProbed], emits=[AudioSliced])
+    second = _stage("second", consumes=[AudioSliced], emits=[ClipCut])
+    third = _stage("third", consumes=[ClipCut])
+    beside = _stage("beside", consumes=[AudioSliced])
+    topology = Topology([first, second, third, beside])
+    assert topology.before(third) == {"first", "second"}
+    assert topology.before(second) == topology.before(beside) == {"first"}
+    assert topology.before(first) == frozenset()
