@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cli.evaluation.configs import Config
 from cli.evaluation.labelled_set import LengthBounds
 from cli.evaluation.measuring.baselines import (
     equal_boundaries,
