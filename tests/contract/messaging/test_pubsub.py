@@ -158,7 +158,7 @@ def test_nothing_at_import() -> None:
     """Importing and making a publisher loads no client library, so opens no connection."""
     code = (
         "import sys; from shared.messaging.pubsub.publisher import PubSubPublisher;"
-        "from shared.messaging import wiring; import shared.http.events.target;"
+        "from shared.messaging.pubsub import provision; import shared.http.events.target;"
         "PubSubPublisher('p');"
         "heavy = ('google.pubsub', 'google.api_core', 'google.auth', 'grpc', 'cryptography');"
         "print([m for m in sys.modules if m.startswith(heavy)])"

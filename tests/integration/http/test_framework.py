@@ -20,12 +20,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 MAIN = """
 import json
-from shared import log
-from shared.http.target import make_target
-from shared.messages import VideoProbed
+from shared.telemetry import logs
+from shared.http.events.target import make_target
+from shared.messages.videos import VideoProbed
 from shared.messaging.delivery import Outcome
 
-log.configure("json")
+logs.configure("json")
 number = 5
 
 def handler(delivery):

@@ -60,8 +60,8 @@ def test_nothing_said_or_asked_is_exported(
 _A_RUN = """
 import sys, threading
 from pathlib import Path
-from tests.pipelines import World
-from tests.traced_pipelines import Topics
+from tests.support.pipelines.pipelines import World
+from tests.support.pipelines.traced import Topics
 import functions.main
 from shared.telemetry import process
 

@@ -13,10 +13,10 @@ from tests.support.telemetry.otlp import collecting, labels
 
 PROBED = json.dumps({"pipeline": "p1", "video": "v1", "generation": "1"}).encode()
 MAIN = """
-from shared.http.target import make_target
-from shared.messages import VideoProbed
+from shared.http.events.target import make_target
+from shared.messages.videos import VideoProbed
 from shared.messaging.delivery import Outcome
-from shared.settings import load_settings
+from shared.settings.settings import load_settings
 from shared.telemetry import process
 
 def handler():

@@ -18,8 +18,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from sqlalchemy import event
-from shared.pipeline.deleting import delete_video
-from tests.pipelines import World
+from shared.videos.deletion import delete_video
+from tests.support.pipelines.pipelines import World
 
 url, folder, video, what, count = sys.argv[1:]
 left = int(count)

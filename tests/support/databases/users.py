@@ -18,7 +18,7 @@ PROJECT = Path(__file__).resolve().parents[3]
 USE_UNTIL_KILLED = """
 import sys, time
 from pathlib import Path
-from cli.postgres import EmbeddedPostgres
+from cli.local.postgres.embedded import EmbeddedPostgres
 postgres = EmbeddedPostgres(Path(sys.argv[1]), fsync=False)
 postgres.start()
 print("started", flush=True)
