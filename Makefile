@@ -1,7 +1,7 @@
 # `make run` and `make test` are the only set-up a fresh machine needs: Python >= 3.11, git, make.
 .POSIX:
 .SUFFIXES:
-.PHONY: help run test test-emulator test-full lint bench docs clean setup setup-dev
+.PHONY: help run test test-emulator test-full lint bench docs image-rehearsal lock clean setup setup-dev
 
 SHELL = /bin/sh
 SAMPLE = tools/sample/three-topics.mp4
@@ -9,11 +9,12 @@ VIDEO ?=
 PYTHON ?=
 PYTEST_ARGS =
 REHEARSAL_ARGS =
+LOCK_ARGS =
 
 # As given, whatever it contains: never expanded by make, and quoted by the shell.
 export RUN_VIDEO := $(value VIDEO)
 export PYTHON
-# Many short processes are started: without compiled modules each would compile them anew.
+# Many short processes start: without compiled modules each would compile them again.
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## What there is to make
@@ -47,11 +48,14 @@ bench: setup-dev ## Benchmarks: ours, the baseline, and the ratio
 		echo "== $$name" && .venv/bin/python -m "tools.bench.$$name" || exit 1; \
 	done
 
-docs: setup ## Write the generated pages anew
+docs: setup ## Write the generated pages
 	.venv/bin/python -m tools.docs.write
 
 image-rehearsal: setup-dev ## Execute the Dockerfile's steps without Docker, and try the result (root, debootstrap)
 	.venv/bin/python -m infra.image.rehearse $(REHEARSAL_ARGS)
+
+lock: ## Lock what pyproject.toml asks for: make lock LOCK_ARGS=--upgrade for newer versions
+	@.ci/setup --lock $(LOCK_ARGS)
 
 clean: ## Remove what make made; never your data
 	rm -rf .venv .cache dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

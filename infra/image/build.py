@@ -5,7 +5,6 @@ The base image is made by debootstrap from the same distribution. As root, on Li
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 import subprocess
@@ -16,11 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.image.dockerfile import Dockerfile, DockerfileError, Instruction, Stage, expand
+from infra.image.sources import debian_mirror, package_index
 
-MIRROR = "http://deb.debian.org/debian"
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# How this machine reaches a package index; no part of the image.
-PASSED_ON = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "http_proxy", "https_proxy", "no_proxy")
 HOST_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
@@ -164,7 +161,9 @@ def debian(name: str, work: Path) -> Path:
         say(f"debootstrap {suite}")
         partial = work / f"debian-{suite}.part"
         shutil.rmtree(partial, ignore_errors=True)
-        command = ["debootstrap", "--variant=minbase", suite, str(partial), MIRROR]
+        command = ["debootstrap", "--variant=minbase", suite, str(partial)]
+        if (mirror := debian_mirror(suite)) is not None:
+            command.append(mirror)
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         _slim(partial)
         partial.rename(root)
@@ -194,7 +193,7 @@ def _stages_named(instruction: Instruction) -> list[str]:
 
 
 def _reaching_out(root: Path) -> dict[str, str]:
-    given = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    given = package_index()
     if Path(HOST_CERTIFICATES).exists():
         shutil.copy(HOST_CERTIFICATES, root / "run/host-certificates.crt")
         for name in ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -45,25 +46,52 @@ def test_pid_1_reaps_and_the_health_is_asked(dockerfile: Dockerfile, target: str
     assert "PORT" in lines(dockerfile, target, "HEALTHCHECK")[-1].command[-1]
 
 
-def test_uv_is_the_one_of_the_set_up(dockerfile: Dockerfile) -> None:
-    """The lock is read by the same version everywhere, and is not changed."""
-    setup = (ROOT / ".ci/setup.py").read_text(encoding="utf-8")
-    (pinned,) = re.findall(r'^UV = "(.+)"$', setup, re.MULTILINE)
-    commands = [i.text for stage in dockerfile.stages.values() for i in stage.instructions]
-    assert any(f" {pinned}" in text for text in commands)
-    syncs = [text for text in commands if "uv sync" in text]
-    assert syncs
-    assert all("--frozen" in text and "--no-dev" in text for text in syncs)
+def commands(dockerfile: Dockerfile) -> list[str]:
+    """The text of every instruction."""
+    return [i.text for stage in dockerfile.stages.values() for i in stage.instructions]
+
+
+def test_dockerfile_installs_only_what_the_lock_knows_by_hash(dockerfile: Dockerfile) -> None:
+    """Each installation is checked against the lock; that of the project brings nothing else."""
+    installing = [text for text in commands(dockerfile) if "pip install" in text]
+    assert any("--requirements pyproject.toml" in text for text in installing)
+    for text in installing:
+        if "--no-deps" in text:
+            assert "--build-constraints requirements.lock" in text
+        elif "/opt/uv/bin/pip" in text:
+            assert "--require-hashes --requirement uv.txt" in text
+        else:
+            assert "--require-hashes --constraints requirements.lock" in text
+        assert "--group" not in text
+
+
+def test_dockerfile_takes_uv_from_the_lock(dockerfile: Dockerfile) -> None:
+    """The command that looks it up finds its entry, with all hashes and nothing else."""
+    (script,) = {
+        found for text in commands(dockerfile) for found in re.findall(r"sed -n '([^']+)'", text)
+    }
+    lock = (ROOT / ".ci/requirements.lock").read_text(encoding="utf-8")
+    taken = subprocess.run(
+        ["sed", "-n", script], input=lock, capture_output=True, text=True, check=True
+    ).stdout
+    first, *rest = taken.splitlines()
+    assert re.fullmatch(r"uv==\S+ \\", first)
+    assert rest
+    assert all(line.startswith("    --hash=sha256:") for line in rest)
 
 
 def test_extras_and_left_out_packages_exist(dockerfile: Dockerfile) -> None:
     """Every extra is one of pyproject.toml, and what is left out is in the lock."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lock = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))
-    packages = {package["name"] for package in lock["package"]}
-    commands = " ".join(i.text for stage in dockerfile.stages.values() for i in stage.instructions)
-    assert set(re.findall(r"--extra (\S+)", commands)) <= set(project["optional-dependencies"])
-    assert set(re.findall(r"--no-install-package (\S+)", commands)) <= packages
+    lock = (ROOT / ".ci/requirements.lock").read_text(encoding="utf-8")
+    text = " ".join(commands(dockerfile))
+    extras = set(re.findall(r"--extra (\S+)", text))
+    assert extras
+    assert extras <= set(project["optional-dependencies"])
+    (excluded,) = re.findall(r"printf '(\S+)' > excluded.txt", text)
+    names = excluded.removesuffix(r"\n").split(r"\n")
+    assert names
+    assert set(names) <= set(re.findall(r"^(\S+)==", lock, re.MULTILINE))
 
 
 def test_what_is_copied_is_sent_to_the_builder(dockerfile: Dockerfile) -> None:
