@@ -1,4 +1,4 @@
-"""What the commands' signatures share."""
+"""Arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 Data = Annotated[
     Path | None,
-    typer.Option("--data", help="Folder for database and buckets; by default one of your own."),
+    typer.Option("--data", help="Folder for database and buckets; default: your user data folder."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Video = Annotated[str, typer.Argument(help="A video's identifier, as `status` lists it.")]

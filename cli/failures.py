@@ -1,4 +1,4 @@
-"""What a user can put right, in one line instead of a trace."""
+"""Errors that a user can fix, in one line instead of a trace."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ _REMEDIES = {
     errno.EACCES: "Choose another folder with --data or --out, or allow writing there",
     errno.EPERM: "Choose another folder with --data or --out, or allow writing there",
     errno.EROFS: "Choose another folder with --data or --out: this one is read-only",
-    errno.ENOENT: "Choose another folder or file: this one is not there, and cannot be made",
-    errno.ENOTDIR: "A part of this path is a file; choose another folder",
-    errno.EEXIST: "A file of this name is in the way; choose another folder",
-    errno.EISDIR: "A folder of this name is in the way; move it",
+    errno.ENOENT: "Choose another folder or file: this one does not exist and cannot be made",
+    errno.ENOTDIR: "Part of this path is a file; choose another folder",
+    errno.EEXIST: "A file with this name is in the way; choose another folder",
+    errno.EISDIR: "A folder with this name is in the way; move it",
     errno.ENAMETOOLONG: "Give it a shorter name",
-    errno.ELOOP: "The path leads in circles through symbolic links; correct it",
-    errno.EIO: "The disk answers with errors; check it",
+    errno.ELOOP: "Symbolic links in this path form a loop; correct them",
+    errno.EIO: "The disk reports errors; check it",
     errno.EMFILE: "Too many files are open; raise the limit (ulimit -n)",
     errno.ENFILE: "Too many files are open on this machine",
 }
 _SERVERS_FAULT = ("53", "57P", "58", "08")
-"""Classes of SQLSTATE: out of resources, ended by an operator, system error, connection."""
-_AGAIN = "When it is back, give the same command again: it goes on where it stopped."
-_FULL = "The disk is full. Make room, and give the same command again: it goes on where it stopped."
+"""SQLSTATE classes: out of resources, ended by an operator, system error, connection."""
+_AGAIN = "When it is back, run the same command again: it continues where it stopped."
+_FULL = (
+    "The disk is full. Make room, then run the same command again: it continues where it stopped."
+)
 
 
 def one_line(error: Exception) -> str | None:
-    """What happened and what to do; None for what is a bug or says enough by itself."""
+    """What happened and what to do, or None if the error is a bug or says enough itself."""
     if isinstance(error, OSError):
         return _about_files(error)
     return _about_database(error)
@@ -42,7 +44,7 @@ def _about_files(error: OSError) -> str | None:
 
 
 def _about_database(error: Exception) -> str | None:
-    """A full disk, a server that is gone or has no room; None for an error in a statement."""
+    """A full disk or a server that went away; None for an error in a statement."""
     original = getattr(error, "orig", None)
     if original is None:
         return None

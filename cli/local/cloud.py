@@ -1,4 +1,4 @@
-"""The whole cloud inside one process: folder buckets, in-process topics, all functions."""
+"""The whole cloud in one process: folder buckets, in-process topics, all functions."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _log = structlog.get_logger(__name__)
 
 
 def subscription_specs(topology: Topology, settings: Settings) -> list[SubscriptionSpec]:
-    """What the topology subscribes, with the settings' backoff."""
+    """The topology's subscriptions, with the settings' backoff."""
     return [
         SubscriptionSpec(
             name=subscription.name,
@@ -59,7 +59,7 @@ def subscription_specs(topology: Topology, settings: Settings) -> list[Subscript
 def wire_topics(
     broker: MemoryBroker, topology: Topology, settings: Settings, runtime: Runtime
 ) -> None:
-    """Every function listens to what it consumes, through the same envelopes as in the cloud."""
+    """Subscribe every function to its topics, through the same envelopes as in the cloud."""
     intakes = {f.name: Intake(f.name, f.consumes, _factory(runtime, f)) for f in topology.functions}
     for spec in subscription_specs(topology, settings):
         function = spec.name.rpartition(".")[2]
@@ -86,10 +86,10 @@ def local_cloud(
     on_notice: Callable[[str], None],
     on_wait: Callable[[str], None],
 ) -> Iterator[LocalCloud]:
-    """All functions at work in this process until the block is left.
+    """Run all functions in this process until the block ends.
 
-    What an earlier process left unfinished goes on. Only one process works on a data folder;
-    another waits, after `on_wait` has said so.
+    Unfinished work of an earlier process continues. One process works on a data folder at a time;
+    another calls `on_wait`, then waits.
     """
     home.root.mkdir(parents=True, exist_ok=True)
     local = home.settings(settings)
@@ -110,20 +110,20 @@ def local_cloud(
         )
         wire_topics(broker, TOPOLOGY, local, Runtime(context))
         sweep(context, at_once=True, dead_owners=dead_owners(engine))
-        stack.enter_context(sweeping(context))
+        stack.enter_context(scheduled_sweeps(context))
         stack.enter_context(interruptible(on_notice))
         yield LocalCloud(context, broker)
 
 
 @contextmanager
 def interruptible(on_notice: Callable[[str], None]) -> Iterator[None]:
-    """After Ctrl-C the steps at work get time to end; after another nothing is waited for."""
+    """The first Ctrl-C lets running steps finish; the second stops at once."""
     try:
         yield
     except KeyboardInterrupt:
         on_notice(
-            f"Stopping; the steps at work get {CLOSE_SECONDS:.0f} s to end. "
-            "Ctrl-C again stops at once."
+            f"Stopping; running steps get {CLOSE_SECONDS:.0f} s to finish. "
+            "Press Ctrl-C again to stop at once."
         )
         # Stages survive a kill at any point, and the database's keeper stops its server.
         signal.signal(signal.SIGINT, lambda *_: os._exit(130))
@@ -131,7 +131,7 @@ def interruptible(on_notice: Callable[[str], None]) -> Iterator[None]:
 
 
 def is_deserted(home: Home, settings: Settings) -> bool:
-    """Whether nobody works on this folder, and nobody elsewhere gets its messages."""
+    """Whether no process works on this folder, here or behind a cloud project's topics."""
     if settings.project is not None:
         return False
     lock = FileLock(home.lock)
@@ -145,13 +145,13 @@ def is_deserted(home: Home, settings: Settings) -> bool:
 
 @contextmanager
 def alone(home: Home, on_wait: Callable[[str], None]) -> Iterator[None]:
-    """The only process at work on the data folder; waits for another, after `on_wait` said so."""
+    """Hold the data folder's lock. Calls `on_wait` if another process holds it, then waits."""
     lock = FileLock(home.lock)
     try:
         lock.acquire(timeout=0)
     except Timeout:
         on_wait(
-            f"Another videomoments is at work in {home.root}; waiting for it to end. "
+            f"Another videomoments is running in {home.root}; waiting for it to end. "
             "Stop it, or choose another folder with --data."
         )
         lock.acquire()
@@ -162,10 +162,10 @@ def alone(home: Home, on_wait: Callable[[str], None]) -> Iterator[None]:
 
 
 def dead_owners(engine: Engine) -> list[str]:
-    """Processes of this machine that hold leases and are gone.
+    """Processes of this machine that hold leases but have ended.
 
-    This process has the folder's lock and no lease yet, so a process of the same number is none
-    of ours.
+    This process holds the folder's lock and no lease yet, so a live process with a lease's id is
+    unrelated.
     """
     host = this_process().partition(":")[0]
     with engine.connect() as connection:
@@ -184,13 +184,13 @@ def _is_dead(owner: str, host: str) -> bool:
         started = psutil.Process(int(number)).create_time()
     except psutil.NoSuchProcess:
         return True
-    # A process that began after the lease's owner was born has only taken over its number.
+    # A process that started after the lease's owner reuses the owner's id.
     return bool(started > int(born) / 1e9 + 1)
 
 
 @contextmanager
-def sweeping(context: Context) -> Iterator[None]:
-    """Ask for a sweep now and then, as Cloud Scheduler does."""
+def scheduled_sweeps(context: Context) -> Iterator[None]:
+    """Request a sweep at intervals, as Cloud Scheduler does."""
     stop = threading.Event()
 
     def ask() -> None:

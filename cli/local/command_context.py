@@ -1,4 +1,4 @@
-"""The ports of a command that works on what is there, beside functions that may be at work."""
+"""The ports of a command that works beside running functions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shared.settings.settings import Settings
 
 
 class NoTopics:
-    """A `Publisher` for commands that publish nothing: the sweep would send what they queue."""
+    """A `Publisher` for commands that publish nothing; the sweep sends what they queue."""
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
         """Raises `PublishFailed` for any message."""
@@ -28,7 +28,7 @@ class NoTopics:
 def command_context(
     settings: Settings, home: Home, publisher: Publisher | None = None
 ) -> Iterator[Context]:
-    """Database and buckets, and the topics that are given. Raises `SettingsError`."""
+    """A context with database, buckets and the given topics. Raises `SettingsError`."""
     local = home.settings(settings)
     with database(local, home) as engine:
         yield make_context(local, TOPOLOGY, engine=engine, publisher=publisher or NoTopics())

@@ -18,7 +18,7 @@ from shared.settings.settings import Settings
 
 @contextmanager
 def database(settings: Settings, home: Home, *, migrate: bool = True) -> Iterator[Engine]:
-    """A checked and migrated database. Raises `SettingsError` when it cannot be had."""
+    """A checked and migrated database. Raises `SettingsError` if none can be reached."""
     if settings.database_url is not None or settings.cloud_sql_instance is not None:
         engine = engine_from(settings)
         with _ready(engine, migrate=migrate):
@@ -42,14 +42,14 @@ def _ready(engine: Engine, *, migrate: bool) -> Iterator[None]:
 
 
 def upgrade_database(settings: Settings, home: Home, grant_to: Collection[str] = ()) -> None:
-    """Migrate, let the users `grant_to` use what there is, and say to what."""
+    """Migrate, grant the users `grant_to` the use of all tables, and print the revision."""
     with database(settings, home) as engine:
         grant_use(engine, grant_to)
         Console().print(f"The database is at revision {current(engine)}.", highlight=False)
 
 
 def show_revision(settings: Settings, home: Home) -> None:
-    """Say where the database is, and where this version would have it."""
+    """Print the database's revision and the newest one."""
     with database(settings, home, migrate=False) as engine:
         found = current(engine) or "none"
     newest = head()

@@ -46,7 +46,7 @@ def announce(path: Path, running: Running) -> None:
 
 
 def find_running(path: Path) -> Running | None:
-    """The `dev` that wrote the note, if it lives: a killed one leaves its note behind."""
+    """The `dev` that wrote the note, if it is alive: a killed one leaves its note behind."""
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         running = Running(**found)

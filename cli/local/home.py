@@ -14,18 +14,18 @@ from shared.storage.urls import folder_url
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """One data folder. Everything in it can be deleted to begin anew."""
+    """One data folder. Delete it to start from nothing."""
 
     root: Path
 
     @staticmethod
     def of(data: Path | None) -> Home:
-        """That folder, or the user's own."""
+        """The given folder, or the user's data folder."""
         chosen = data if data is not None else platformdirs.user_data_path("videomoments")
         return Home(chosen.expanduser().absolute())
 
     def reminder(self, *lines: str) -> list[str]:
-        """What to add to the commands that these lines name, unless the folder is the usual one."""
+        """A line that says to add --data to the commands in `lines`; none for the default folder."""
         if self == Home.of(None) or not any("videomoments " in line for line in lines):
             return []
         return [f"Add to each of these commands: --data {shlex.quote(str(self.root))}"]
@@ -47,7 +47,7 @@ class Home:
 
     @property
     def log(self) -> Path:
-        """JSON lines of all that the functions log."""
+        """The functions' log, as JSON lines."""
         return self.root / "videomoments.log"
 
     @property
@@ -57,7 +57,7 @@ class Home:
 
     @property
     def running(self) -> Path:
-        """By which other commands find a running `videomoments dev`."""
+        """The note by which other commands find a running `videomoments dev`."""
         return self.root / "dev.json"
 
     def settings(self, settings: Settings) -> Settings:

@@ -1,4 +1,4 @@
-"""Where functions at work inside a command log to, so that its output stays the user's."""
+"""The log file of functions inside a command; the command's output stays the user's."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from contextlib import contextmanager, suppress
 
 from cli.local.home import Home
 from shared.settings.settings import Settings
-from shared.telemetry import logs as log
+from shared.telemetry import logs
 
 
 @contextmanager
 def logged_to(settings: Settings, home: Home) -> Iterator[None]:
-    """JSON lines, appended to the data folder's log. Raises OSError when that cannot be opened."""
+    """Log JSON lines to the data folder's log. Raises OSError if it cannot be opened."""
     home.root.mkdir(parents=True, exist_ok=True)
-    # Names of files need not be text.
+    # File names may be any bytes.
     stream = home.log.open("a", encoding="utf-8", errors="backslashreplace")
     try:
-        log.configure("json", settings.log_level, settings.project, stream)
+        logs.configure("json", settings.log_level, settings.project, stream)
         yield
     finally:
-        log.configure(level=settings.log_level)
-        # On a full disk the last lines are lost, and not what the command has to say.
+        logs.configure(level=settings.log_level)
+        # On a full disk the last log lines are lost; the command's own output is not.
         with suppress(OSError):
             stream.close()

@@ -1,4 +1,4 @@
-"""The command that does it all: run."""
+"""The `run` command."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def run(
     pipeline_type: Annotated[
         Literal["full", "moments_only", "clips_only", "scores_only"],
         typer.Option(
-            help="Everything, no clips, only the clips that are missing, or new scores for the "
-            "moments there are."
+            help="Everything; moments without clips; only missing clips; or new scores for "
+            "existing moments."
         ),
     ] = "full",
     padding_left: Annotated[
@@ -64,11 +64,14 @@ def run(
     min_moments: Annotated[int | None, typer.Option(min=0, help="Fewest moments.")] = None,
     max_moments: Annotated[int | None, typer.Option(min=1, help="Most moments.")] = None,
     prompt: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="What moments you want; for a model.")
+        str | None,
+        typer.Option(metavar="TEXT", help="The moments you want, in words; needs a model."),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Language model that finds them; `extractive` for none."),
+        typer.Option(
+            metavar="NAME", help="Language model that finds moments; `extractive` uses none."
+        ),
     ] = None,
     kind: Annotated[
         str | None,
@@ -78,9 +81,9 @@ def run(
 ) -> None:
     """Find the moments of FILEs and cut them, on this machine.
 
-    Nothing else is needed: database, bucket and topics are inside. The same file again reuses
-    what is done; a run that was killed goes on. Progress goes to stderr. Exit code 0: all
-    completed; 1: one is partial or failed; 2: the command line is wrong.
+    The command needs nothing else: database, bucket and topics are built in. Run it again on the
+    same file to reuse finished work or to continue a killed run. Progress goes to stderr.
+    Exit code 0: all runs completed; 1: a run is partial or failed; 2: the command line is wrong.
     """
     from cli.run.run import RunRequest
     from cli.run.run import run as run_files

@@ -1,4 +1,4 @@
-"""`--out`: copies of the results, named for people."""
+"""`--out`: copies of the results under readable names."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ Json = dict[str, Any]
 
 
 def check_out(out: Path) -> None:
-    """Make the folder where it is missing. Raises OSError where nothing can be written to it."""
+    """Make the folder if it is missing. Raises OSError if it cannot be written."""
     out.mkdir(parents=True, exist_ok=True)
     with TemporaryFile(dir=out):
         pass
 
 
 def folder_names(runs: Sequence[Run]) -> list[str]:
-    """The name of each run's folder: its file's, numbered where another run has that."""
+    """Each run's folder name: its file's name, numbered if another run has it."""
     owners: dict[str, str | None] = {}
     names: list[str] = []
     for run in runs:
         name, number = run.path.stem, 1
         if run.pipeline is None:
-            # Of what was refused there is nothing to copy: it takes nobody's name.
+            # A refused file has no results, so it takes no name.
             names.append(name)
             continue
         while owners.setdefault(name, run.pipeline) != run.pipeline:
@@ -40,7 +40,7 @@ def folder_names(runs: Sequence[Run]) -> list[str]:
 
 
 def copy_results(context: Context, pipeline: Json, folder: Path) -> None:
-    """Clips, thumbnails and `result.json` into the folder; older copies give way."""
+    """Copy clips, thumbnails and `result.json` into the folder, over older copies."""
     if pipeline["video"] is None:
         return
     folder.mkdir(parents=True, exist_ok=True)

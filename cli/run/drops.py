@@ -1,4 +1,4 @@
-"""Puts the user's files into the upload bucket, under names that their content decides."""
+"""Upload the user's files to the bucket, under names derived from their content."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from shared.videos.subtitle_files import SUFFIXES
 
 
 class Dropped(NamedTuple):
-    """The object, and the names of the subtitles beside it that are new in the bucket."""
+    """The object, and the names of subtitles beside it that are new in the bucket."""
 
     stat: ObjectStat
     subtitles: list[str]
 
 
 def drop(context: Context, path: Path) -> Dropped:
-    """Upload the file, with the subtitles beside it, unless it is there already.
+    """Upload the file and the subtitles beside it, unless the bucket has them.
 
-    The same content under the same name is the same object, so its results are found again; files
-    of one name and different content do not overwrite each other.
+    The same content under the same name is the same object, so its results are found again. Files
+    with one name and different content do not overwrite each other.
     """
     folder = _digest(path)[:16]
     new: list[str] = []
@@ -32,12 +32,12 @@ def drop(context: Context, path: Path) -> Dropped:
         beside = path.with_suffix(suffix)
         if beside.is_file() and beside != path:
             url = _url(context, beside, folder)
-            # The folder's name tells the film's content, not that of what lies beside it.
-            if _there(context, beside, url, compare=True) is None:
+            # The folder's name identifies the video's content, not the subtitles'.
+            if _existing(context, beside, url, compare=True) is None:
                 _put(context, beside, url)
                 new.append(beside.name)
     url = _url(context, path, folder)
-    return Dropped(_there(context, path, url, compare=False) or _put(context, path, url), new)
+    return Dropped(_existing(context, path, url, compare=False) or _put(context, path, url), new)
 
 
 def _url(context: Context, path: Path, folder: str) -> str:
@@ -52,8 +52,8 @@ def _put(context: Context, path: Path, url: str) -> ObjectStat:
         return context.storage.upload(path, url)
 
 
-def _there(context: Context, path: Path, url: str, *, compare: bool) -> ObjectStat | None:
-    """The object, if it is that file already: of its size, and to `compare`, byte by byte."""
+def _existing(context: Context, path: Path, url: str, *, compare: bool) -> ObjectStat | None:
+    """The object if it equals the file: in size and, with `compare`, in content."""
     try:
         stat = context.storage.stat(url)
         if stat.size_bytes != path.stat().st_size:
@@ -64,8 +64,8 @@ def _there(context: Context, path: Path, url: str, *, compare: bool) -> ObjectSt
 
 
 def _same(context: Context, path: Path, stat: ObjectStat) -> bool:
-    with context.storage.open(stat.url, generation=stat.generation) as there:
-        kept = hashlib.file_digest(there, "sha256").hexdigest()
+    with context.storage.open(stat.url, generation=stat.generation) as stored:
+        kept = hashlib.file_digest(stored, "sha256").hexdigest()
     return kept == _digest(path)
 
 

@@ -1,4 +1,4 @@
-"""How far the runs are, on stderr: bars on a terminal, plain lines elsewhere."""
+"""Progress of the runs on stderr: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ENDED = ("completed", "failed", "skipped")
 
 
 class ProgressDisplay:
-    """A context: shows each stage of each pipeline under the name of its file."""
+    """A context manager that shows each stage of each run under its file's name."""
 
     def __init__(self, console: Console, names: Mapping[str, str]) -> None:
         self._console = console
@@ -42,7 +42,7 @@ class ProgressDisplay:
             self._bars.stop()
 
     def show(self, pipeline: str, status: str, stages: list[StageState]) -> None:
-        """Take in a pipeline's state."""
+        """Show a run's new state."""
         for stage in stages:
             if self._bars is not None:
                 self._move_bar(self._bars, pipeline, stage)
@@ -72,7 +72,7 @@ class ProgressDisplay:
 
 
 def in_words(counts: Mapping[str, int]) -> str:
-    """`completed`, or `3 completed, 1 running` where there are several."""
+    """`completed`, or `3 completed, 1 running` for several stage runs."""
     total = sum(counts.values())
     if total == 1:
         return next(iter(counts))

@@ -1,4 +1,4 @@
-"""Asks for runs and waits for their end."""
+"""Request runs and wait until they end."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from shared.videos.registration import identifier_of
 POLL_SECONDS = 0.1
 START = TOPOLOGY.stage("start_pipeline")
 DELETED = "deleted"
-"""What a pipeline is whose video was deleted, by another command, while it ran."""
+"""The status of a run whose video another command deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One file's run: its pipeline, or why there is none. `advice` is for who asked for it."""
+    """One file's run: its pipeline, or why it was refused. `advice` is printed for the user."""
 
     path: Path
     pipeline: str | None
@@ -44,9 +44,9 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class StageState:
-    """How far one stage of one pipeline is: how many of its runs are in each status.
+    """Progress of one stage of one run: how many stage runs are in each status.
 
-    `trouble`: why one of those that wait was not done at its last attempt.
+    `trouble`: why the last attempt of a waiting stage run failed.
     """
 
     stage: str
@@ -57,7 +57,7 @@ class StageState:
 def request_file(
     context: Context, path: Path, pipeline_type: PipelineType, options: Options
 ) -> Run:
-    """Drop the file and ask for its run; what an earlier run has done is not done again."""
+    """Drop the file and request its run. Finished work of earlier runs is reused."""
     stat, subtitles = drop(context, path)
     advice = _advice(context, identifier_of(stat), subtitles)
     try:
@@ -77,14 +77,14 @@ def request_file(
     if isinstance(admitted, Ignored):
         return Run(path, None, Reject("no_video", f"It is no video: {admitted.reason}."))
     if not isinstance(admitted, PipelineRequested) or admitted.pipeline is None:
-        raise TypeError("a request is admitted with its pipeline")
+        raise TypeError("an admitted request names its pipeline")
     if not retry(context, admitted.pipeline):
         context.publisher.publish([outgoing(admitted)])
     return Run(path, admitted.pipeline, advice=advice)
 
 
 def _advice(context: Context, video: str, subtitles: list[str]) -> str | None:
-    """What to say of subtitles that come after the transcript; None where they are in time."""
+    """A warning if the subtitles are newer than the transcript, else None."""
     if not subtitles or context.settings.subtitles == "never":
         return None
     with context.session() as session:
@@ -92,13 +92,13 @@ def _advice(context: Context, video: str, subtitles: list[str]) -> str | None:
         if session.execute(found.where(Video.identifier == video)).first() is None:
             return None
     return (
-        f"{' and '.join(subtitles)}: the transcript was made before, and subtitles are read once. "
-        f"To have them read: `videomoments delete {video}`, then run it again."
+        f"{' and '.join(subtitles)}: the transcript is older, and subtitles are read only once. "
+        f"To use them, run `videomoments delete {video}`, then run the file again."
     )
 
 
 def _moments_there(context: Context, stat: ObjectStat) -> str | None:
-    """The moments whose clips are asked for, as one name: with other moments it is another run."""
+    """A digest of the moments whose clips are requested: other moments make another run."""
     query = (
         select(Moment.identifier)
         .join(Video, Video.id == Moment.video_id)
@@ -115,9 +115,9 @@ def wait(
     identifiers: list[str],
     on_change: Callable[[str, str, list[StageState]], None],
 ) -> None:
-    """Until every pipeline has ended, or is DELETED.
+    """Wait until every run has ended or is DELETED.
 
-    `on_change` gets a pipeline, its status and its stages.
+    Calls `on_change` with a run's identifier, its status and its stages after each change.
     """
     waiting = list(identifiers)
     seen: dict[str, tuple[str, list[StageState]]] = {}
@@ -134,7 +134,7 @@ def wait(
 
 
 def state(context: Context, identifier: str) -> tuple[str, list[StageState]]:
-    """The pipeline's status or DELETED, and its stages in the order data flows through them."""
+    """The run's status, or DELETED, and its stages in the order of the flow."""
     with context.session() as session:
         found = session.execute(
             select(PipelineHistory.id, PipelineHistory.status).where(

@@ -1,4 +1,4 @@
-"""`videomoments run`: files in, moments and clips out, on this machine alone."""
+"""`videomoments run`: from files to moments and clips, on this machine."""
 
 from __future__ import annotations
 
@@ -25,14 +25,13 @@ from shared.settings.settings import Settings
 
 Json = dict[str, Any]
 PROMPT_UNUSED = (
-    "The prompt is not used: it is for a language model, and none is named (--model, or "
-    "VIDEOMOMENTS_MODEL)."
+    "The prompt is not used: no language model is named to read it (--model or VIDEOMOMENTS_MODEL)."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What the command line asked for."""
+    """The command line's request."""
 
     files: list[Path]
     home: Home
@@ -81,7 +80,7 @@ def run(settings: Settings, request: RunRequest) -> int:
 
 
 def _wait(context: Context, console: Console, runs: list[Run]) -> list[Run]:
-    """The runs; without its pipeline what was deleted meanwhile."""
+    """Wait for the runs. Returns them; a run whose video was deleted meanwhile is refused."""
     names = {run.pipeline: run.path.name for run in runs if run.pipeline is not None}
     deleted: set[str | None] = set()
 
@@ -93,7 +92,7 @@ def _wait(context: Context, console: Console, runs: list[Run]) -> list[Run]:
     with ProgressDisplay(console, names) as display:
         wait(context, list(names), on_change)
     refusal = Reject(
-        "video_deleted", "The video was deleted while it ran. Run it again if need be."
+        "video_deleted", "The video was deleted while it ran. Run it again if you need it."
     )
     return [
         replace(run, pipeline=None, refusal=refusal) if run.pipeline in deleted else run
@@ -119,7 +118,7 @@ def _notes(context: Context, runs: list[Run]) -> list[list[str]]:
 
 
 def _exit_code(console: Console, runs: list[Run], found: list[Json], home: Home) -> int:
-    """1 when not every run completed, each told in a line."""
+    """Print one line for each run that did not complete. Returns 1 if there is one, else 0."""
     reasons = [
         reason
         for run, pipeline in zip(runs, found, strict=True)

@@ -68,7 +68,7 @@ def test_ctrl_c_says_what_it_waits_for(tmp_path: Path, env: dict[str, str]) -> N
         assert run.stderr is not None
         said = run.stderr.read()
         assert run.wait(60) == 130
-    assert "Stopping; the steps at work get 10 s to end. Ctrl-C again stops at once." in said
+    assert "Stopping; running steps get 10 s to finish. Press Ctrl-C again to stop at once." in said
     assert said.strip().endswith("videomoments: stopped; the same command goes on.")
 
 
