@@ -20,7 +20,7 @@ from cli.dev.process import only_one, stopped_by_signals
 from cli.dev.servers import Servers
 from cli.dev.topics import Choice, Topics, open_topics
 from cli.dev.watching import Watcher, announce_drop, is_registered
-from cli.local.cloud import dead_owners, sweeping
+from cli.local.cloud import dead_owners, scheduled_sweeps
 from cli.local.database import database
 from cli.local.dev_note import DEFAULT_PROJECT, Running, announce, this_process_started_at
 from cli.local.home import Home
@@ -147,7 +147,7 @@ class _Dev:
         )
         # What earlier topics held is gone; the ledger is not.
         sweep(context, at_once=True, dead_owners=dead_owners(engine))
-        stack.enter_context(sweeping(context))
+        stack.enter_context(scheduled_sweeps(context))
         stack.enter_context(self._watching(context))
         stack.enter_context(self._found(topics, servers))
         self._greet(topics)

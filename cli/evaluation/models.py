@@ -19,7 +19,7 @@ from cli.evaluation.measuring.measures import Proposal
 from cli.evaluation.model_config import Asks
 from cli.evaluation.proposals import Attempt, Recording
 from cli.evaluation.runs import begin, result
-from cli.local.cloud import alone, sweeping, wire_topics
+from cli.local.cloud import alone, scheduled_sweeps, wire_topics
 from cli.local.database import database
 from cli.local.home import Home
 from cli.local.log_file import logged_to
@@ -113,7 +113,7 @@ def propose_by(context: Context, config: Config, recording: Recording, bounds: B
     except Reject as reject:
         return Attempt(Proposal(()), reject.message)
     # Its own alone: another config's settings are not for these stages.
-    with sweeping(context):
+    with scheduled_sweeps(context):
         wait(context, [pipeline], lambda *_: None)
     seconds = time.perf_counter() - began
     refines = config.asks is not None and config.asks.refines

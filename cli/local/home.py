@@ -25,7 +25,7 @@ class Home:
         return Home(chosen.expanduser().absolute())
 
     def reminder(self, *lines: str) -> list[str]:
-        """A line that says to add --data to the commands in `lines`; none for the default folder."""
+        """A line that tells to add --data to the commands in `lines`; [] for the default folder."""
         if self == Home.of(None) or not any("videomoments " in line for line in lines):
             return []
         return [f"Add to each of these commands: --data {shlex.quote(str(self.root))}"]

@@ -65,7 +65,7 @@ def run(
     max_moments: Annotated[int | None, typer.Option(min=1, help="Most moments.")] = None,
     prompt: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="The moments you want, in words; needs a model."),
+        typer.Option(metavar="TEXT", help="The moments you want; needs a model."),
     ] = None,
     model: Annotated[
         str | None,
