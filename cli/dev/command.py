@@ -25,9 +25,9 @@ from cli.local.database import database
 from cli.local.dev_note import DEFAULT_PROJECT, Running, announce, this_process_started_at
 from cli.local.home import Home
 from functions.main import TOPOLOGY
+from functions.upkeep.sweep import sweep_all
 from functions.wiring import make_context
 from shared.pipeline.context import Context
-from shared.pipeline.upkeep.sweep import sweep
 from shared.settings.settings import PREFIX, Settings
 from shared.storage.urls import path_of
 from shared.telemetry import logs as log
@@ -146,7 +146,7 @@ class _Dev:
             work_root=self._home.work,
         )
         # What earlier topics held is gone; the ledger is not.
-        sweep(context, at_once=True, dead_owners=dead_owners(engine))
+        sweep_all(context, at_once=True, dead_owners=dead_owners(engine))
         stack.enter_context(scheduled_sweeps(context))
         stack.enter_context(self._watching(context))
         stack.enter_context(self._found(topics, servers))
@@ -159,7 +159,7 @@ class _Dev:
         try:
             if topics.tend():
                 topics.wire(servers.urls)
-                sweep(context, at_once=True)
+                sweep_all(context, at_once=True)
         except Exception as error:
             self._console.say(f"The topics are out of order: {error}", "bold red")
             self._stop.wait(5)

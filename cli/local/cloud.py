@@ -19,6 +19,7 @@ from sqlalchemy import Engine, select
 from cli.local.database import database
 from cli.local.home import Home
 from functions.main import TOPOLOGY
+from functions.upkeep.sweep import sweep_all
 from functions.wiring import Speech, make_context
 from shared.db.models import StageRun
 from shared.http.events.intake import Intake
@@ -31,7 +32,6 @@ from shared.pipeline.context import Context, this_process
 from shared.pipeline.runtime import Runtime
 from shared.pipeline.stage import Function
 from shared.pipeline.topology import MAX_DELIVERY_ATTEMPTS, Topology
-from shared.pipeline.upkeep.sweep import sweep
 from shared.settings.settings import Settings
 from shared.telemetry.process import recorded_by
 
@@ -109,7 +109,7 @@ def local_cloud(
             work_root=home.work,
         )
         wire_topics(broker, TOPOLOGY, local, Runtime(context))
-        sweep(context, at_once=True, dead_owners=dead_owners(engine))
+        sweep_all(context, at_once=True, dead_owners=dead_owners(engine))
         stack.enter_context(scheduled_sweeps(context))
         stack.enter_context(interruptible(on_notice))
         yield LocalCloud(context, broker)

@@ -106,9 +106,11 @@ def run(
 
 
 def _options(settings: Settings, **asked: float | str | None) -> Options:
-    """The options with every gap filled; a clash is a wrong command line."""
+    """The options as given. Raises `BadParameter` when the run could not be admitted with them."""
     try:
-        return settings.resolve(Options.model_validate(asked))
+        options = Options.model_validate(asked)
+        settings.resolve(options)
+        return options
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(str(part) for part in problem['loc'])} {problem['msg']}".strip()

@@ -17,10 +17,10 @@ from shared.errors import Reject
 from shared.messages.base import PipelineType
 from shared.messages.options import Options
 from shared.messages.videos import PipelineRequested
+from shared.messaging.delivery import Ignored
 from shared.messaging.outgoing import outgoing
-from shared.moments.admission import admit
+from shared.moments.admission import admit_request
 from shared.pipeline.context import Context
-from shared.pipeline.ledger.claim import Ignored
 from shared.pipeline.upkeep.retry import retry
 from shared.storage.protocol import ObjectStat
 from shared.videos.deletion import forget_deletion
@@ -71,12 +71,12 @@ def request_file(
         request_id=_moments_there(context, stat) if pipeline_type == "clips_only" else None,
     )
     try:
-        admitted = admit(context, START, message)
+        admitted = admit_request(context, START, message)
     except Reject as reject:
         return Run(path, None, reject)
     if isinstance(admitted, Ignored):
         return Run(path, None, Reject("no_video", f"It is no video: {admitted.reason}."))
-    if not isinstance(admitted, PipelineRequested) or admitted.pipeline is None:
+    if admitted.pipeline is None:
         raise TypeError("an admitted request names its pipeline")
     if not retry(context, admitted.pipeline):
         context.publisher.publish([outgoing(admitted)])

@@ -51,7 +51,7 @@ def run(settings: Settings, request: RunRequest) -> int:
     def say(text: str) -> None:
         stderr.print(text, highlight=False, markup=False)
 
-    if request.options.prompt and is_extractive(request.options.model):
+    if request.options.prompt and is_extractive(request.options.model or settings.model):
         say(PROMPT_UNUSED)
     with (
         logged_to(settings, request.home),

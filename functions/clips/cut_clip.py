@@ -17,11 +17,11 @@ from shared.media.probe import probe
 from shared.messages.clips import ClipCut
 from shared.messages.moments import MomentFound
 from shared.moments.rules.scene_moments import METHOD as SCENES
-from shared.pipeline.job import Job
 from shared.pipeline.stage import Resources, stage
 from shared.storage.protocol import ObjectStat
 from shared.transcripts.rows import silence_around
 from shared.videos.source import existing, limits, open_source
+from shared.videos.video_job import VideoJob
 
 
 @stage(
@@ -32,7 +32,7 @@ from shared.videos.source import existing, limits, open_source
     resources=Resources(timeout_seconds=300, cpu=2, memory_mib=2048),
     needs=["uploads"],
 )
-def cut_clip(message: MomentFound, job: Job) -> None:
+def cut_clip(message: MomentFound, job: VideoJob) -> None:
     """Cut the moment with its padding; the row says what was really used."""
     moment, clip = _moment(job, message.moment)
     window = _padded(job, moment)
@@ -66,7 +66,7 @@ def cut_clip(message: MomentFound, job: Job) -> None:
         done.emit(_cut(job, message, stat))
 
 
-def _moment(job: Job, identifier: str) -> tuple[Moment, Clip | None]:
+def _moment(job: VideoJob, identifier: str) -> tuple[Moment, Clip | None]:
     with job.read() as session:
         moment = session.execute(
             select(Moment).where(Moment.identifier == identifier)
@@ -88,7 +88,7 @@ def _clip_url(session: Session, moment: Moment) -> str | None:
     ).scalar_one_or_none()
 
 
-def _padded(job: Job, moment: Moment) -> TimeSpan:
+def _padded(job: VideoJob, moment: Moment) -> TimeSpan:
     """The moment with its padding, which ends at the next word unless it may go on.
 
     A moment without a word begins with its scene: padding would show the end of another.
@@ -108,7 +108,7 @@ def _padded(job: Job, moment: Moment) -> TimeSpan:
     )
 
 
-def _work(job: Job, window: TimeSpan) -> CutResult:
+def _work(job: VideoJob, window: TimeSpan) -> CutResult:
     with open_source(job) as source:
         info = probe(source, limits=limits(job), deadline_seconds=job.remaining_seconds)
         result = cut(
@@ -139,7 +139,7 @@ def _values(moment: Moment, result: CutResult, stat: ObjectStat) -> dict[str, ob
     }
 
 
-def _cut(job: Job, message: MomentFound, stat: ObjectStat) -> ClipCut:
+def _cut(job: VideoJob, message: MomentFound, stat: ObjectStat) -> ClipCut:
     return ClipCut(
         pipeline=job.pipeline.identifier,
         video=job.video.identifier,

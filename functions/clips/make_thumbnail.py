@@ -16,10 +16,10 @@ from shared.media.probe import probe
 from shared.media.thumbnail import make_thumbnail as picture_of
 from shared.messages.clips import ClipCut
 from shared.messages.videos import VideoProbed
-from shared.pipeline.job import Job
 from shared.pipeline.stage import Resources, stage
 from shared.storage.protocol import ObjectStat
 from shared.videos.source import existing, limits, open_source
+from shared.videos.video_job import VideoJob
 
 REPLACED = "The moment was cut anew since, and the newer clip has a picture of its own."
 
@@ -30,7 +30,7 @@ REPLACED = "The moment was cut anew since, and the newer clip has a picture of i
     resources=Resources(timeout_seconds=120, cpu=1, memory_mib=1024),
     needs=["uploads"],
 )
-def make_thumbnail(message: VideoProbed | ClipCut, job: Job) -> None:
+def make_thumbnail(message: VideoProbed | ClipCut, job: VideoJob) -> None:
     """The best of the keyframes, once for the video and once for each clip."""
     if isinstance(message, ClipCut):
         clip = _clip(job, message)
@@ -64,7 +64,7 @@ def make_thumbnail(message: VideoProbed | ClipCut, job: Job) -> None:
         _write(done.session, owner, stat)
 
 
-def _clip(job: Job, message: ClipCut) -> Clip:
+def _clip(job: VideoJob, message: ClipCut) -> Clip:
     with job.read() as session:
         found = session.execute(
             select(Clip).join(Moment).where(Moment.identifier == message.moment)
@@ -106,7 +106,7 @@ def _write(session: Session, owner: dict[str, int], stat: ObjectStat) -> None:
     )
 
 
-def _picture(job: Job, message: VideoProbed | ClipCut) -> Path | None:
+def _picture(job: VideoJob, message: VideoProbed | ClipCut) -> Path | None:
     if isinstance(message, VideoProbed):
         with open_source(job) as source:
             return _best(job, source)
@@ -119,7 +119,7 @@ def _picture(job: Job, message: VideoProbed | ClipCut) -> Path | None:
         return _best(job, source)
 
 
-def _best(job: Job, source: MediaInput) -> Path | None:
+def _best(job: VideoJob, source: MediaInput) -> Path | None:
     info = probe(source, limits=limits(job), deadline_seconds=job.remaining_seconds)
     return picture_of(
         source,

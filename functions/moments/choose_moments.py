@@ -21,8 +21,8 @@ from shared.model_calls.asker import Asker
 from shared.moments.candidate_rows import decide, proposed, rejections
 from shared.moments.chooser import Choice, Chooser, Chosen, filled_up
 from shared.moments.inputs import bounds_of, prompts_of, transcript_of, wish_of
+from shared.moments.moments_job import MomentsJob
 from shared.moments.rules.script import Script
-from shared.pipeline.job import Job
 from shared.pipeline.ledger.finish import Done
 from shared.pipeline.stage import Resources, stage
 
@@ -36,7 +36,7 @@ NO_MOMENT = "The model found no moment, and none was asked for at least."
     resources=Resources(timeout_seconds=300, cpu=1, memory_mib=1024),
     needs=["models"],
 )
-def choose_moments(message: CandidatesFound, job: Job) -> None:
+def choose_moments(message: CandidatesFound, job: MomentsJob) -> None:
     """Merge what was proposed twice, have the rest put in order, choose within the bounds."""
     with job.read() as session:
         rows = proposed(session, job.pipeline.id)
@@ -47,7 +47,7 @@ def choose_moments(message: CandidatesFound, job: Job) -> None:
     script = Script.of(transcript, job.video.duration_seconds or 0.0)
     bounds = bounds_of(job.config, len(script.sentences))
     chooser = Chooser(
-        Asker(job, message.subject),
+        Asker(job, message.subject, job.endpoint()),
         script,
         bounds,
         prompts.weights,
@@ -71,7 +71,7 @@ def _nothing_usable(model: str, rejected: dict[str, int]) -> Reject:
     )
 
 
-def _write(job: Job, done: Done, choice: Choice, moments: Sequence[Chosen]) -> None:
+def _write(job: MomentsJob, done: Done, choice: Choice, moments: Sequence[Chosen]) -> None:
     rows = {_identifier(job, moment): moment for moment in moments}
     if rows:
         values = [_values(job, identifier, moment) for identifier, moment in rows.items()]
@@ -91,7 +91,7 @@ def _write(job: Job, done: Done, choice: Choice, moments: Sequence[Chosen]) -> N
     _emit(job, done, list(rows))
 
 
-def _emit(job: Job, done: Done, identifiers: list[str]) -> None:
+def _emit(job: MomentsJob, done: Done, identifiers: list[str]) -> None:
     pipeline, video = job.pipeline.identifier, job.video.identifier
     for moment in identifiers:
         done.emit(MomentFound(pipeline=pipeline, video=video, moment=moment))
@@ -101,14 +101,14 @@ def _emit(job: Job, done: Done, identifiers: list[str]) -> None:
         done.emit(ScoringRequested(pipeline=pipeline, video=video))
 
 
-def _identifier(job: Job, moment: Chosen) -> str:
+def _identifier(job: MomentsJob, moment: Chosen) -> str:
     span = moment.span
     return moment_identifier(
         job.video.identifier, job.config.config_hash, span.start_seconds, span.end_seconds
     )
 
 
-def _values(job: Job, identifier: str, moment: Chosen) -> dict[str, object]:
+def _values(job: MomentsJob, identifier: str, moment: Chosen) -> dict[str, object]:
     return {
         "identifier": identifier,
         "video_id": job.video.id,

@@ -15,13 +15,13 @@ from shared.model_calls.asker import Asker, budget_of, spending
 from shared.model_calls.budget import Spending, check_budget
 from shared.moments.generation_config import is_extractive
 from shared.moments.inputs import bounds_of, transcript_of
+from shared.moments.moments_job import MomentsJob
 from shared.moments.reading_plan import parts_of, reader_of, windows_of
 from shared.moments.rules.extractive.method import find_moments
 from shared.moments.rules.scene_moments import METHOD as SCENES
 from shared.moments.rules.script import Script
 from shared.moments.rules.windows import Window
 from shared.moments.without_speech import moments_without_speech
-from shared.pipeline.job import Job
 from shared.pipeline.stage import Resources, stage
 
 NO_SENTENCE = "There is no sentence to find moments in."
@@ -35,7 +35,7 @@ NO_MOMENT = "No stretch of the speech fits the bounds on a moment's length."
     resources=Resources(timeout_seconds=300, cpu=2, memory_mib=2048),
     needs=["uploads"],
 )
-def generate_moments(message: VideoTranscribed, job: Job) -> None:
+def generate_moments(message: VideoTranscribed, job: MomentsJob) -> None:
     """Choose the moments, or hand the transcript to the model in parts that it can read in time.
 
     Where nobody speaks they are chosen by what is seen and heard. Without a model the same
@@ -50,14 +50,14 @@ def generate_moments(message: VideoTranscribed, job: Job) -> None:
         _hand_out(message, job)
 
 
-def _without_speech(job: Job) -> None:
+def _without_speech(job: MomentsJob) -> None:
     """From scene changes and loudness, whatever model was asked for: there is nothing to read."""
     found = moments_without_speech(job)
     rows = [_row(job, m.span, m.title, m.score, SCENES) for m in found.moments]
     _write(job, rows, skipped=None if rows else found.reason)
 
 
-def _spoken(job: Job) -> list[dict[str, object]]:
+def _spoken(job: MomentsJob) -> list[dict[str, object]]:
     transcript = transcript_of(job)
     duration = job.video.duration_seconds or 0.0
     moments = find_moments(
@@ -69,7 +69,7 @@ def _spoken(job: Job) -> list[dict[str, object]]:
     return [_row(job, m.span, m.title, m.score, job.config.model) for m in moments]
 
 
-def _row(job: Job, span: TimeSpan, title: str, score: int, method: str) -> dict[str, object]:
+def _row(job: MomentsJob, span: TimeSpan, title: str, score: int, method: str) -> dict[str, object]:
     start, end = span.start_seconds, span.end_seconds
     return {
         "identifier": moment_identifier(job.video.identifier, job.config.config_hash, start, end),
@@ -86,7 +86,7 @@ def _row(job: Job, span: TimeSpan, title: str, score: int, method: str) -> dict[
     }
 
 
-def _write(job: Job, rows: list[dict[str, object]], *, skipped: str | None) -> None:
+def _write(job: MomentsJob, rows: list[dict[str, object]], *, skipped: str | None) -> None:
     with job.finish(skipped=skipped) as done:
         if rows:
             done.session.execute(insert(Moment).values(rows).on_conflict_do_nothing())
@@ -101,9 +101,9 @@ def _write(job: Job, rows: list[dict[str, object]], *, skipped: str | None) -> N
             )
 
 
-def _hand_out(message: VideoTranscribed, job: Job) -> None:
+def _hand_out(message: VideoTranscribed, job: MomentsJob) -> None:
     script = Script.of(transcript_of(job), job.video.duration_seconds or 0.0)
-    asker = Asker(job, message.subject)
+    asker = Asker(job, message.subject, job.endpoint())
     windows = windows_of(job, asker.endpoint, script)
     _check_whole_budget(job, asker, script, windows)
     parts = parts_of(job, windows)
@@ -120,7 +120,9 @@ def _hand_out(message: VideoTranscribed, job: Job) -> None:
             )
 
 
-def _check_whole_budget(job: Job, asker: Asker, script: Script, windows: list[Window]) -> None:
+def _check_whole_budget(
+    job: MomentsJob, asker: Asker, script: Script, windows: list[Window]
+) -> None:
     """Raises `Reject` where reading all of it would take more than there is to spend."""
     reader = reader_of(job, asker, script, len(windows))
     wanted = [spending(asker.endpoint, reader.question(window)) for window in windows]

@@ -10,11 +10,11 @@ from shared.messages.moments import CandidatesFound, TranscriptWindowed
 from shared.model_calls.asker import Asker, at_once
 from shared.moments.candidate_rows import candidate_values, turns_json
 from shared.moments.inputs import script_of
+from shared.moments.moments_job import MomentsJob
 from shared.moments.reader import Outcome
 from shared.moments.reading_plan import READ_SECONDS, reader_of
 from shared.moments.rules.proposals import Fault
 from shared.moments.rules.windows import Window
-from shared.pipeline.job import Job
 from shared.pipeline.stage import Resources, stage
 
 
@@ -25,9 +25,9 @@ from shared.pipeline.stage import Resources, stage
     resources=Resources(timeout_seconds=READ_SECONDS, cpu=1, memory_mib=1024),
     needs=["models"],
 )
-def generate_window(message: TranscriptWindowed, job: Job) -> None:
+def generate_window(message: TranscriptWindowed, job: MomentsJob) -> None:
     """Ask about each window, several at a time; keep what was proposed, and why it was rejected."""
-    asker = Asker(job, message.subject)
+    asker = Asker(job, message.subject, job.endpoint())
     windows = [Window(first, last) for first, last in message.windows]
     reader = reader_of(job, asker, script_of(job), message.count * len(windows))
     found = at_once(reader.read, windows, job.settings.llm_concurrency)
@@ -52,7 +52,7 @@ def _not_all_refused(found: list[list[Outcome]]) -> None:
         raise Reject("model_refused", f"{refused[0]} Run it with another model or prompt.")
 
 
-def _row(job: Job, asked: dict[str, Any], outcome: Outcome) -> MomentCandidate:
+def _row(job: MomentsJob, asked: dict[str, Any], outcome: Outcome) -> MomentCandidate:
     return MomentCandidate(
         pipeline_id=job.pipeline.id,
         video_id=job.video.id,

@@ -15,11 +15,11 @@ from shared.model_calls.asker import Asker, Refused
 from shared.model_calls.prompt_rows import ensure_prompt
 from shared.moments.candidate_rows import candidate_values, turns_json
 from shared.moments.inputs import bounds_of, prompts_of, script_of, wish_of
+from shared.moments.moments_job import MomentsJob
 from shared.moments.reader import Outcome, SecondLook
 from shared.moments.rules.proposals import Placed, clean_title
 from shared.moments.rules.script import Script
 from shared.moments.rules.windows import Window
-from shared.pipeline.job import Job
 from shared.pipeline.ledger.finish import Done
 from shared.pipeline.stage import Resources, stage
 
@@ -31,7 +31,7 @@ from shared.pipeline.stage import Resources, stage
     resources=Resources(timeout_seconds=300, cpu=1, memory_mib=512, concurrency=4),
     needs=["models"],
 )
-def refine_moments(message: RefinementRequested, job: Job) -> None:
+def refine_moments(message: RefinementRequested, job: MomentsJob) -> None:
     """Show the moment with what is said around it; its new bounds are a child, it stays."""
     with job.read() as session:
         parent = session.execute(
@@ -42,7 +42,9 @@ def refine_moments(message: RefinementRequested, job: Job) -> None:
     script, system = script_of(job), prompts_of(job).system("refine")
     bounds = bounds_of(job.config, len(script.sentences))
     window, focus = _around(script, parent, job.settings.llm_refine_context_seconds)
-    look = SecondLook(Asker(job, message.subject), script, bounds, system, wish_of(job))
+    look = SecondLook(
+        Asker(job, message.subject, job.endpoint()), script, bounds, system, wish_of(job)
+    )
     try:
         outcomes = look.look(window, focus)
     except Refused as refusal:
@@ -66,7 +68,7 @@ def _around(script: Script, parent: Moment, seconds: float) -> tuple[Window, Win
     return Window(min(shown[0], focus[0]), max(shown[1], focus[1])), Window(*focus)
 
 
-def _add_child(job: Job, done: Done, parent: Moment, outcome: Outcome) -> int | None:
+def _add_child(job: MomentsJob, done: Done, parent: Moment, outcome: Outcome) -> int | None:
     """The refined moment's id; None where there is none. It has its parent's score."""
     if not isinstance(outcome.result, Placed):
         return None
@@ -106,7 +108,7 @@ def _add_child(job: Job, done: Done, parent: Moment, outcome: Outcome) -> int | 
 
 
 def _candidate(
-    job: Job, prompt_id: int, asked: dict[str, object], outcome: Outcome, child: int | None
+    job: MomentsJob, prompt_id: int, asked: dict[str, object], outcome: Outcome, child: int | None
 ) -> MomentCandidate:
     values = candidate_values(outcome.result, outcome.proposal, repaired=outcome.repaired)
     if isinstance(outcome.result, Placed):

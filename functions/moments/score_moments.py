@@ -12,11 +12,11 @@ from shared.messages.moments import ScoringRequested
 from shared.model_calls.asker import Asker
 from shared.moments.comparison import scored
 from shared.moments.inputs import prompts_of, script_of, system_of, wish_of
+from shared.moments.moments_job import MomentsJob
 from shared.moments.prompts.questions import Item
 from shared.moments.rules.ranking import marks, score_of
 from shared.moments.rules.scene_moments import METHOD as SCENES
 from shared.moments.rules.script import Script
-from shared.pipeline.job import Job
 from shared.pipeline.stage import Resources, stage
 
 NOTHING = "There is no moment to score."
@@ -30,7 +30,7 @@ NO_WORDS = "There is no speech, and a model scores what is said."
     resources=Resources(timeout_seconds=300, cpu=1, memory_mib=512),
     needs=["models"],
 )
-def score_moments(message: ScoringRequested, job: Job) -> None:
+def score_moments(message: ScoringRequested, job: MomentsJob) -> None:
     """Fill in score, scoring model and time, of refined moments as of their parents.
 
     A run of `scores_only` scores all of a video's moments, whatever found them.
@@ -43,7 +43,7 @@ def score_moments(message: ScoringRequested, job: Job) -> None:
     script, prompts = script_of(job), prompts_of(job)
     alone = job.pipeline.pipeline_type == "scores_only"
     judged = scored(
-        Asker(job, message.subject),
+        Asker(job, message.subject, job.endpoint()),
         system_of(job) if alone else prompts.system("score"),
         wish_of(job),
         [Item(moment.id, moment.title, _text(script, moment)) for moment in moments],
@@ -64,7 +64,7 @@ def score_moments(message: ScoringRequested, job: Job) -> None:
             )
 
 
-def _moments(job: Job) -> Sequence[Moment]:
+def _moments(job: MomentsJob) -> Sequence[Moment]:
     roots = select(Moment).where(
         Moment.video_id == job.video.id,
         Moment.parent_id.is_(None),

@@ -16,11 +16,11 @@ from shared.media.input import MediaInput
 from shared.media.probe import probe
 from shared.messages.transcripts import AudioSliced, VideoTranscribed
 from shared.messages.videos import VideoProbed
-from shared.pipeline.job import Job
 from shared.pipeline.stage import Resources, stage
 from shared.transcripts.rows import transcript_row, write_once
 from shared.transcripts.subtitles import find_captions
 from shared.videos.source import limits, open_source
+from shared.videos.video_job import VideoJob
 
 
 @stage(
@@ -30,7 +30,7 @@ from shared.videos.source import limits, open_source
     resources=Resources(timeout_seconds=300, cpu=2, memory_mib=2048),
     needs=["uploads"],
 )
-def split_audio(message: VideoProbed, job: Job) -> None:
+def split_audio(message: VideoProbed, job: VideoJob) -> None:
     """Read the source once, end to end; skip what is known, written or not there to be heard."""
     known = _known_speech(job)
     if known is not None:
@@ -54,7 +54,7 @@ def split_audio(message: VideoProbed, job: Job) -> None:
         _go_on(job, has_speech=False, skipped="The file has no audio.")
 
 
-def _known_speech(job: Job) -> bool | None:
+def _known_speech(job: VideoJob) -> bool | None:
     """Whether the transcript there is has words; None when there is none yet."""
     with job.read() as session:
         return session.execute(
@@ -62,25 +62,25 @@ def _known_speech(job: Job) -> bool | None:
         ).scalar_one_or_none()
 
 
-def _go_on(job: Job, *, has_speech: bool, skipped: str | None = None) -> None:
+def _go_on(job: VideoJob, *, has_speech: bool, skipped: str | None = None) -> None:
     with job.finish(skipped=skipped) as done:
         done.emit(_transcribed(job, has_speech=has_speech))
 
 
-def _write(job: Job, captions: Captions) -> None:
+def _write(job: VideoJob, captions: Captions) -> None:
     with job.finish() as done:
         row = transcript_row(job.video.id, captions.transcript, service=SERVICE, seconds=0.0)
         write_once(done.session, row)
         done.emit(_transcribed(job, has_speech=bool(captions.transcript.words)))
 
 
-def _transcribed(job: Job, *, has_speech: bool) -> VideoTranscribed:
+def _transcribed(job: VideoJob, *, has_speech: bool) -> VideoTranscribed:
     return VideoTranscribed(
         pipeline=job.pipeline.identifier, video=job.video.identifier, has_speech=has_speech
     )
 
 
-def _slices(job: Job, source: MediaInput, info: MediaInfo) -> Iterator[AudioSliced]:
+def _slices(job: VideoJob, source: MediaInput, info: MediaInfo) -> Iterator[AudioSliced]:
     pieces = split(
         source,
         info,

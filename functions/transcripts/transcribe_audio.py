@@ -11,11 +11,11 @@ from shared.engines.speech.loudness import with_loudness
 from shared.engines.speech.protocol import ModelUnavailable, SpeechEngine
 from shared.errors import Reject, SettingsError
 from shared.messages.transcripts import AudioSliced, VideoTranscribed
-from shared.pipeline.job import Job
 from shared.pipeline.ledger.finish import Done
 from shared.pipeline.stage import Resources, stage
 from shared.telemetry import spans
 from shared.transcripts.rows import from_json, to_json, transcript_row, write_once
+from shared.videos.video_job import VideoJob
 
 
 @stage(
@@ -24,7 +24,7 @@ from shared.transcripts.rows import from_json, to_json, transcript_row, write_on
     pipeline_types=["full", "moments_only"],
     resources=Resources(timeout_seconds=300, cpu=4, memory_mib=4096, image="speech"),
 )
-def transcribe_audio(message: AudioSliced, job: Job) -> None:
+def transcribe_audio(message: AudioSliced, job: VideoJob) -> None:
     """Hear one slice. Its words wait in the ledger until all slices are heard."""
     path = job.workdir / "slice.wav"
     stat = job.storage.download(message.slice_url, path, generation=message.slice_generation)
@@ -49,7 +49,7 @@ def transcribe_audio(message: AudioSliced, job: Job) -> None:
             _join(job, done, service=engine.name)
 
 
-def _engine(job: Job) -> SpeechEngine:
+def _engine(job: VideoJob) -> SpeechEngine:
     """The engine of the settings. Raises `Reject` where they are wrong, which does not pass."""
     try:
         return job.context.speech()
@@ -59,7 +59,7 @@ def _engine(job: Job) -> SpeechEngine:
         raise Reject("speech_not_set_up", str(error)) from error
 
 
-def _join(job: Job, done: Done, *, service: str) -> None:
+def _join(job: VideoJob, done: Done, *, service: str) -> None:
     parts = done.sibling_results()
     whole = join([_slice(part) for part in parts])
     seconds = sum(part["processing_seconds"] for part in parts)

@@ -1,11 +1,24 @@
-"""Every minute: nothing is forgotten."""
+"""Every minute: the ledger and the subjects go on with whatever was interrupted."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from shared.messages.upkeep import SweepRequested
+from shared.model_calls.budget import purge_model_calls
 from shared.pipeline.context import Context
 from shared.pipeline.stage import Resources, task
+from shared.pipeline.upkeep.sweep import Chore, Swept
 from shared.pipeline.upkeep.sweep import sweep as sweep_ledger
+from shared.videos.deletion import resume_deletions
+
+
+def finish_deletions(context: Context) -> int:
+    """Go on with the deletions that were interrupted. Returns how many are finished now."""
+    return len(resume_deletions(context))
+
+
+CHORES: Mapping[str, Chore] = {"purged": purge_model_calls, "deleted": finish_deletions}
 
 
 @task(
@@ -15,5 +28,12 @@ from shared.pipeline.upkeep.sweep import sweep as sweep_ledger
     republishes=True,
 )
 def sweep(message: SweepRequested, context: Context) -> None:
-    """Free expired leases, publish again what waits too long, end what has nothing left to do."""
-    sweep_ledger(context)
+    """Free expired leases, republish messages that wait long, end runs with nothing left to do."""
+    sweep_all(context)
+
+
+def sweep_all(
+    context: Context, *, at_once: bool = False, dead_owners: Collection[str] | None = None
+) -> Swept:
+    """Sweep the ledger and do every subject's chore. Parameters and errors as the ledger's."""
+    return sweep_ledger(context, at_once=at_once, dead_owners=dead_owners, chores=CHORES)

@@ -7,21 +7,22 @@ from sqlalchemy import update
 from shared.db.models import Video
 from shared.media.probe import probe
 from shared.messages.videos import VideoProbed, VideoUploaded
+from shared.moments.admission import admit_upload
 from shared.moments.rules.scene_moments import clock
-from shared.pipeline.job import Job
 from shared.pipeline.stage import Resources, stage
 from shared.videos.source import limits, open_source, pinned
+from shared.videos.video_job import VideoJob
 
 
 @stage(
     consumes=[VideoUploaded],
     emits=[VideoProbed],
-    entry=True,
+    entry=admit_upload,
     pipeline_types=["full", "moments_only"],
     resources=Resources(timeout_seconds=120, memory_mib=1024, concurrency=4, min_instances=1),
     needs=["uploads"],
 )
-def probe_video(message: VideoUploaded, job: Job) -> None:
+def probe_video(message: VideoUploaded, job: VideoJob) -> None:
     """Read container and streams, check the claimed duration, fill in the video's row."""
     source = pinned(job.storage, job.video)
     facts = None if job.video.duration_seconds is not None else _facts(job)
@@ -37,7 +38,7 @@ def probe_video(message: VideoUploaded, job: Job) -> None:
         )
 
 
-def _facts(job: Job) -> dict[str, object]:
+def _facts(job: VideoJob) -> dict[str, object]:
     with open_source(job) as opened:
         info = probe(
             opened,

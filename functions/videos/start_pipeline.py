@@ -7,19 +7,20 @@ from sqlalchemy import exists, select
 from shared.db.models import Clip, Moment
 from shared.messages.moments import MomentFound, ScoringRequested
 from shared.messages.videos import PipelineRequested, VideoUploaded
-from shared.pipeline.job import Job
+from shared.moments.admission import admit_request
 from shared.pipeline.stage import Resources, stage
 from shared.videos.source import pinned
+from shared.videos.video_job import VideoJob
 
 
 @stage(
     consumes=[PipelineRequested],
     emits=[VideoUploaded, MomentFound, ScoringRequested],
-    entry=True,
+    entry=admit_request,
     resources=Resources(timeout_seconds=60, memory_mib=512, concurrency=8),
     needs=["uploads"],
 )
-def start_pipeline(message: PipelineRequested, job: Job) -> None:
+def start_pipeline(message: PipelineRequested, job: VideoJob) -> None:
     """A full run begins with its source, a `clips_only` run with the moments that have no clip.
 
     A `scores_only` run has the moments there are scored again.
@@ -45,7 +46,7 @@ def start_pipeline(message: PipelineRequested, job: Job) -> None:
         )
 
 
-def _cut_what_has_no_clip(job: Job) -> None:
+def _cut_what_has_no_clip(job: VideoJob) -> None:
     with job.read() as session:
         waiting = session.execute(
             select(Moment.identifier)

@@ -83,7 +83,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Ignored:
-    """An event that is rightly delivered and needs nothing done, such as an object's deletion."""
+    """A delivery that needs nothing done, such as the event of an object's deletion."""
 
     reason: str
     message_id: str | None = None

@@ -18,7 +18,6 @@ from shared.engines.llm.protocol import Answer, Endpoint, LanguageModel, Questio
 from shared.errors import ModelUnavailable, Reject
 from shared.model_calls import budget as ai_requests
 from shared.model_calls.budget import Budget, Spending
-from shared.model_calls.endpoints import endpoint_of
 from shared.pipeline.job import Job
 from shared.settings.settings import Settings
 from shared.telemetry import spans
@@ -60,12 +59,10 @@ def spending(endpoint: Endpoint, question: Question) -> Spending:
 class Asker:
     """One stage run's way to its model. Safe to use from many threads."""
 
-    def __init__(self, job: Job, subject: str) -> None:
-        """Raises `Reject` where the run's model is not known any more."""
+    def __init__(self, job: Job, subject: str, endpoint: Endpoint) -> None:
         self.job = job
+        self.endpoint = endpoint
         self._subject = subject
-        with job.read() as session:
-            self.endpoint: Endpoint = endpoint_of(session, job.settings, job.config)
         self._lock = threading.Lock()
         self._model: LanguageModel | None = None
 

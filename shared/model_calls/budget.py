@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, delete, func, select, text, update
+from sqlalchemy import CursorResult, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from shared.db.models import AiRequest
 from shared.db.text import storable
 from shared.errors import Reject
+from shared.pipeline.context import Context
 
 BUDGET_LOCK = 0x4149
 """First half of the advisory lock under which a pipeline's calls are summed; the other is
@@ -123,7 +123,9 @@ def answered_before(session: Session, pipeline_id: int, request_hash: str) -> Ai
     ).scalar_one_or_none()
 
 
-def purge(session: Session, before: ColumnElement[datetime]) -> int:
-    """Delete calls made before then. Returns how many."""
-    result = session.execute(delete(AiRequest).where(AiRequest.created_at < before))
-    return cast("CursorResult[Any]", result).rowcount
+def purge_model_calls(context: Context) -> int:
+    """Delete the calls that are older than the settings keep them. Returns how many."""
+    kept_since = context.clock.after(-86_400 * context.settings.llm_keep_days)
+    with context.session() as session, session.begin():
+        result = session.execute(delete(AiRequest).where(AiRequest.created_at < kept_since))
+        return cast("CursorResult[Any]", result).rowcount

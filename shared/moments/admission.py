@@ -1,10 +1,13 @@
-"""Where a pipeline begins: the source is registered, the run is asked for, its first stage queued.
+"""The admission of messages from outside: a video is registered, its run begun, the stage queued.
 
-Everything here is idempotent by derived identifiers: an event delivered twice, or two events for
-one object, are one video and one run.
+Identifiers are derived from what they name, so admission is idempotent: an event that is delivered
+twice, or two events about one object, make one video and one run.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -13,72 +16,82 @@ from sqlalchemy.orm import Session
 from shared.db.models import PipelineHistory, Video
 from shared.domain.names import pipeline_identifier, video_identifier
 from shared.errors import ObjectMissing, Reject, SourceGone, SourceSuperseded
-from shared.messages.base import Message
+from shared.messages.base import PipelineType
 from shared.messages.options import Options
 from shared.messages.videos import PipelineRequested, VideoUploaded
+from shared.messaging.delivery import Ignored
 from shared.moments.generation_config import ensure_config, generator_of
 from shared.pipeline.context import Context
-from shared.pipeline.ledger.claim import Ignored, queue
+from shared.pipeline.ledger.claim import queue
 from shared.pipeline.stage import Stage
+from shared.storage.protocol import ObjectStat
 from shared.videos.lookup import deleted_video, unknown_video
 from shared.videos.registration import identifier_of, name_stem, not_a_source, register_video
 from shared.videos.tombstones import hold_identifier, tombstone
 
+VIDEO_DELETED = Ignored("the video was deleted")
+EntryMessage = TypeVar("EntryMessage", VideoUploaded, PipelineRequested)
 
-def admit(context: Context, stage: Stage, message: Message) -> Message | Ignored:
-    """The message with its pipeline named, which exists and has this stage queued.
 
-    Raises `Reject` when there is no such source or what is asked for clashes.
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A run to begin. `video`: the identifier that the source must have, if one was named."""
+
+    pipeline_type: PipelineType = "full"
+    request_id: str | None = None
+    video: str | None = None
+
+
+def admit_upload(context: Context, stage: Stage, message: VideoUploaded) -> VideoUploaded | Ignored:
+    """Begin a full run of an uploaded video. Raises `Reject`.
+
+    A late event about a deleted video is ignored: it must not bring the video back.
     """
-    if not isinstance(message, VideoUploaded | PipelineRequested):
-        raise TypeError(f"{type(message).__name__} begins no pipeline")
     if message.pipeline is not None:
         return message
-    url = _source_url(context, message)
+    url = message.source_url
     if reason := not_a_source(url):
         return Ignored(reason)
     try:
         stat = context.storage.stat(url)
     except ObjectMissing:
-        if _is_late(context, message, url):
-            return Ignored("the video was deleted")
+        if _is_deleted(context, url, message.generation):
+            return VIDEO_DELETED
         raise SourceGone(url) from None
-    if stat.size_bytes == 0:
-        return Ignored("the file is empty")
-    options = _resolved(context, message.options)
-    with context.session() as session, session.begin():
-        # Before any row of the video: its deletion locks in the same order.
-        hold_identifier(session, identifier_of(stat))
-        if tombstone(session, identifier_of(stat)) is not None:
-            return _deleted(message, identifier_of(stat))
-        video = register_video(session, stat)
-        _same_video(message, video, url)
-        pipeline = _begin_pipeline(session, video, message, options, context)
-        admitted = message.model_copy(update={"pipeline": pipeline.identifier, "options": options})
-        if pipeline.status == "running":
-            queue(session, pipeline.id, stage, admitted, parent_id=None, clock=context.clock)
+    return _admit(context, stage, message, stat, _Request()) or VIDEO_DELETED
+
+
+def admit_request(
+    context: Context, stage: Stage, message: PipelineRequested
+) -> PipelineRequested | Ignored:
+    """Begin the run that was requested. Raises `Reject`, also for a deleted video."""
+    if message.pipeline is not None:
+        return message
+    url = _requested_url(context, message)
+    if reason := not_a_source(url):
+        return Ignored(reason)
+    try:
+        stat = context.storage.stat(url)
+    except ObjectMissing:
+        raise SourceGone(url) from None
+    request = _Request(message.pipeline_type, message.request_id, message.video)
+    admitted = _admit(context, stage, message, stat, request)
+    if admitted is None:
+        raise deleted_video(identifier_of(stat))
     return admitted
 
 
-def _is_late(context: Context, message: VideoUploaded | PipelineRequested, url: str) -> bool:
-    """Whether it is an event about an object that was deleted on purpose."""
-    if not isinstance(message, VideoUploaded) or message.generation is None:
+def _is_deleted(context: Context, url: str, generation: str | None) -> bool:
+    """Whether the video that this version of the object was has been deleted."""
+    if generation is None:
         return False
     with context.session() as session:
-        video = video_identifier(url, message.generation, name_stem(url))
-        return tombstone(session, video) is not None
+        return tombstone(session, video_identifier(url, generation, name_stem(url))) is not None
 
 
-def _deleted(message: VideoUploaded | PipelineRequested, video: str) -> Ignored:
-    """An event may be delivered long after; only a person can have meant it."""
-    if isinstance(message, VideoUploaded):
-        return Ignored("the video was deleted")
-    raise deleted_video(video)
-
-
-def _source_url(context: Context, message: VideoUploaded | PipelineRequested) -> str:
-    if isinstance(message, VideoUploaded) or message.source_url is not None:
-        return message.source_url or ""
+def _requested_url(context: Context, message: PipelineRequested) -> str:
+    if message.source_url is not None:
+        return message.source_url
     with context.session() as session:
         url = session.execute(
             select(Video.cloud_url).where(Video.identifier == message.video)
@@ -88,13 +101,30 @@ def _source_url(context: Context, message: VideoUploaded | PipelineRequested) ->
         return url
 
 
-def _same_video(message: Message, video: Video, url: str) -> None:
-    wanted = message.video if isinstance(message, PipelineRequested) else None
-    if wanted is not None and wanted != video.identifier:
-        raise SourceSuperseded(url)
+def _admit(
+    context: Context, stage: Stage, message: EntryMessage, stat: ObjectStat, request: _Request
+) -> EntryMessage | Ignored | None:
+    """The message with its run named and every option filled in. None for a deleted video."""
+    if stat.size_bytes == 0:
+        return Ignored("the file is empty")
+    options = _resolved(context, message.options)
+    with context.session() as session, session.begin():
+        # Before any row of the video: a deletion locks in the same order.
+        hold_identifier(session, identifier_of(stat))
+        if tombstone(session, identifier_of(stat)) is not None:
+            return None
+        video = register_video(session, stat)
+        if request.video not in (None, video.identifier):
+            raise SourceSuperseded(stat.url)
+        pipeline = _begin_pipeline(session, video, request, options, context)
+        admitted = message.model_copy(update={"pipeline": pipeline.identifier, "options": options})
+        if pipeline.status == "running":
+            queue(session, pipeline.id, stage, admitted, parent_id=None, clock=context.clock)
+    return admitted
 
 
 def _resolved(context: Context, options: Options) -> Options:
+    """The options of the run for good: no stage reads the settings for them again."""
     try:
         return context.settings.resolve(options)
     except ValueError as error:
@@ -102,27 +132,21 @@ def _resolved(context: Context, options: Options) -> Options:
 
 
 def _begin_pipeline(
-    session: Session,
-    video: Video,
-    message: VideoUploaded | PipelineRequested,
-    options: Options,
-    context: Context,
+    session: Session, video: Video, request: _Request, options: Options, context: Context
 ) -> PipelineHistory:
-    pipeline_type = "full" if isinstance(message, VideoUploaded) else message.pipeline_type
-    generator = generator_of(session, context.settings, options, pipeline_type)
+    generator = generator_of(session, context.settings, options, request.pipeline_type)
     config = ensure_config(session, options, generator)
-    request_id = None if isinstance(message, VideoUploaded) else message.request_id
     identifier = pipeline_identifier(
         video.identifier,
         {
-            "type": pipeline_type,
+            "type": request.pipeline_type,
             "config": config.config_hash,
             "padding": [
                 options.padding_left_seconds,
                 options.padding_right_seconds,
                 *([] if options.padding_over_words else ["within silence"]),
             ],
-            "request": request_id,
+            "request": request.request_id,
         },
     )
     session.execute(
@@ -131,7 +155,7 @@ def _begin_pipeline(
             identifier=identifier,
             video_id=video.id,
             generation_config_id=config.id,
-            pipeline_type=pipeline_type,
+            pipeline_type=request.pipeline_type,
             status="running",
             started_at=context.clock.now(),
         )

@@ -8,14 +8,15 @@ from shared.db import models
 from shared.db.models import GenerationConfig
 from shared.domain.transcript import Transcript
 from shared.errors import NotThere
+from shared.moments.moments_job import MomentsJob
 from shared.moments.prompts.prompt_set import PromptSet, load_prompt_set
 from shared.moments.rules.bounds import Bounds
 from shared.moments.rules.script import Script
-from shared.pipeline.job import Job
 from shared.transcripts.rows import from_row
+from shared.videos.video_job import VideoJob
 
 
-def transcript_of(job: Job) -> Transcript:
+def transcript_of(job: VideoJob) -> Transcript:
     """What was said. Raises `NotThere` before it was written, and after it was deleted."""
     with job.read() as session:
         row = session.execute(
@@ -26,7 +27,7 @@ def transcript_of(job: Job) -> Transcript:
     return from_row(row)
 
 
-def script_of(job: Job) -> Script:
+def script_of(job: VideoJob) -> Script:
     """The transcript, ready to be proposed from."""
     return Script.of(transcript_of(job), job.video.duration_seconds or 0.0)
 
@@ -41,12 +42,12 @@ def bounds_of(config: GenerationConfig, most: int) -> Bounds:
     )
 
 
-def prompts_of(job: Job) -> PromptSet:
+def prompts_of(job: VideoJob) -> PromptSet:
     """The prompts for the run's kind of content. Raises `Reject`."""
     return load_prompt_set(job.options.kind or job.settings.kind, job.settings.prompt_folder)
 
 
-def system_of(job: Job) -> str:
+def system_of(job: MomentsJob) -> str:
     """The system prompt the run was begun with: a file edited since changes no run under way."""
     with job.read() as session:
         return session.execute(
@@ -54,7 +55,7 @@ def system_of(job: Job) -> str:
         ).scalar_one()
 
 
-def wish_of(job: Job) -> str:
+def wish_of(job: MomentsJob) -> str:
     """The user's own instruction; empty where there is none."""
     with job.read() as session:
         return session.execute(

@@ -9,10 +9,10 @@ from shared.engines.llm.protocol import Endpoint
 from shared.errors import Reject
 from shared.model_calls.asker import MARGIN_SECONDS, Asker
 from shared.moments.inputs import bounds_of, system_of, wish_of
+from shared.moments.moments_job import MomentsJob
 from shared.moments.reader import Reader
 from shared.moments.rules.script import Script
 from shared.moments.rules.windows import Window, plan_windows
-from shared.pipeline.job import Job
 
 READ_SECONDS = 300
 """Time limit of a message that reads windows; one window may take two answers."""
@@ -21,7 +21,7 @@ _AROUND_TOKENS = 300
 """What is said in a question beside the system prompt, the wish and the window."""
 
 
-def windows_of(job: Job, endpoint: Endpoint, script: Script) -> list[Window]:
+def windows_of(job: MomentsJob, endpoint: Endpoint, script: Script) -> list[Window]:
     """Windows of the settings' size, smaller where the model could not take them.
 
     Raises `Reject` where prompt and answer leave no room for any transcript.
@@ -46,7 +46,7 @@ def windows_of(job: Job, endpoint: Endpoint, script: Script) -> list[Window]:
     )
 
 
-def parts_of(job: Job, windows: list[Window]) -> list[list[Window]]:
+def parts_of(job: MomentsJob, windows: list[Window]) -> list[list[Window]]:
     """The windows in as many messages as it takes for each to end within its time."""
     settings = job.settings
     waves = int((READ_SECONDS - MARGIN_SECONDS) // (2 * settings.llm_timeout_seconds))
@@ -54,7 +54,7 @@ def parts_of(job: Job, windows: list[Window]) -> list[list[Window]]:
     return [windows[i : i + size] for i in range(0, len(windows), size)]
 
 
-def reader_of(job: Job, asker: Asker, script: Script, window_count: int) -> Reader:
+def reader_of(job: MomentsJob, asker: Asker, script: Script, window_count: int) -> Reader:
     """What reads the run's windows."""
     bounds = bounds_of(job.config, len(script.sentences))
     wanted = math.ceil(2 * bounds.max_moments / max(1, window_count)) + 1

@@ -10,10 +10,10 @@ from shared.domain.footage import Footage
 from shared.media.probe import probe
 from shared.media.survey import survey
 from shared.moments.inputs import bounds_of
+from shared.moments.moments_job import MomentsJob
 from shared.moments.rules.activity import signals_of
 from shared.moments.rules.bounds import Bounds
 from shared.moments.rules.scene_moments import SceneMoment, find_scene_moments
-from shared.pipeline.job import Job
 from shared.videos.source import limits, open_source
 
 _log = structlog.get_logger(__name__)
@@ -29,7 +29,7 @@ class Speechless:
     reason: str
 
 
-def moments_without_speech(job: Job) -> Speechless:
+def moments_without_speech(job: MomentsJob) -> Speechless:
     """Looks at the source's keyframes and measures its sound. Raises `SourceGone` and the like."""
     with open_source(job) as source:
         info = probe(source, limits=limits(job), deadline_seconds=job.remaining_seconds)

@@ -11,10 +11,9 @@ from structlog.contextvars import bound_contextvars
 from shared.db.text import storable
 from shared.errors import LeaseLost, Reject
 from shared.messages.base import Message
-from shared.messaging.delivery import Delivery, Outcome
+from shared.messaging.delivery import Delivery, Ignored, Outcome
 from shared.messaging.outgoing import STAGE_ATTRIBUTE
 from shared.messaging.protocol import Outgoing
-from shared.moments.admission import admit
 from shared.pipeline.context import Context
 from shared.pipeline.error_handling import one_line, record_error
 from shared.pipeline.heartbeat import Heartbeat
@@ -38,9 +37,10 @@ class Runtime:
         self.context = context
 
     def handle(self, function: Function, delivery: Delivery) -> Outcome:
-        """What goes wrong is recorded, logged and answered by the outcome.
+        """Handle one delivery.
 
-        Raises nothing but, in the main thread, what is to end the process.
+        Errors are recorded and logged; the outcome tells the broker whether to redeliver. Re-raises
+        only KeyboardInterrupt and SystemExit, and only in the main thread.
         """
         wanted = delivery.attributes.get(STAGE_ATTRIBUTE)
         if wanted is not None and wanted != function.name:
@@ -60,12 +60,12 @@ class Runtime:
                 return Outcome.RETRY
 
     def _run_stage(self, stage: Stage, message: Message) -> Outcome:
-        if stage.entry:
+        if stage.entry is not None:
             try:
-                admitted = admit(self.context, stage, message)
+                admitted = stage.entry(self.context, stage, message)
             except Reject as reject:
                 return self._reject_entry(stage, message, reject)
-            if isinstance(admitted, claims.Ignored):
+            if isinstance(admitted, Ignored):
                 _log.info("ignored", reason=admitted.reason)
                 return Outcome.IGNORED
             message = admitted
@@ -74,7 +74,7 @@ class Runtime:
             return self._claim_and_work(stage, message, pipeline)
 
     def _reject_entry(self, stage: Stage, message: Message, reject: Reject) -> Outcome:
-        """There is no pipeline to fail: the ledger keeps it by itself."""
+        """No pipeline exists yet, so the failure is recorded on its own."""
         with self.context.session() as session, session.begin():
             record_orphan(
                 session,
@@ -103,7 +103,7 @@ class Runtime:
                 clock=context.clock,
             )
         match claim:
-            case claims.Ignored(reason):
+            case Ignored(reason):
                 _log.info("ignored", reason=reason)
                 return Outcome.IGNORED
             case claims.Busy():
@@ -138,7 +138,7 @@ class Runtime:
     def _work(self, stage: Stage, message: Message, run: claims.Claim) -> Outcome:
         _tell_claimed(stage, run)
         heartbeat = Heartbeat(self.context, run)
-        job = Job(self.context, stage, run, heartbeat, folder_of(self.context, run))
+        job: Job = stage.job(self.context, stage, run, heartbeat, folder_of(self.context, run))
         with bound_contextvars(attempt=run.attempt):
             try:
                 with made(job.workdir), heartbeat:

@@ -1,26 +1,23 @@
-"""A plain function becomes a stage by one decorator, which carries all there is to know of it."""
+"""One decorator makes a plain function a stage and holds everything that is declared about it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args, get_type_hints
 
 from shared.messages.base import Message, PipelineType
-
-if TYPE_CHECKING:
-    from shared.pipeline.context import Context
-    from shared.pipeline.job import Job
+from shared.messaging.delivery import Ignored
 
 ALL_PIPELINE_TYPES: frozenset[str] = frozenset(get_args(PipelineType))
 Image = Literal["media", "speech"]
-# What a function touches beside the database and its topics; in the cloud its account gets no more.
+# What a function uses besides the database and its topics; its cloud account is granted no more.
 Need = Literal["uploads", "derived", "models"]
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What one instance gets, and how long one message may take."""
+    """The resources of one instance, and the time limit of one message."""
 
     timeout_seconds: int = 300
     cpu: int = 1
@@ -35,45 +32,52 @@ class Resources:
 class Stage:
     """A unit of work on one subject of one pipeline, run under a lease of the ledger.
 
-    `required`: the pipeline fails when this does; otherwise it ends `partial`.
-    `entry`: its messages may come from outside, so a pipeline may have to be begun first.
-    `pipeline_types`: the runs which it takes part in.
-    `needs`: the uploads it reads, the models it asks; the derived bucket is every stage's, for
-    whichever ends a run deletes what that run kept there.
+    `job`: the class of the job that the handler gets; its annotation names it.
+    `required`: the pipeline fails when this stage does; otherwise it ends `partial`.
+    `entry`: admits messages from outside, which may have to begin a pipeline first.
+    `pipeline_types`: the types of run that the stage takes part in.
+    `needs`: the uploads it reads, the models it asks. Every stage needs the derived bucket: the
+    one that ends a run deletes its temporary objects.
     """
 
     name: str
-    handler: Callable[[Any, Job], None]
+    handler: Callable[[Any, Any], None]
+    job: type[Any]
     consumes: tuple[type[Message], ...]
     emits: tuple[type[Message], ...] = ()
     required: bool = True
-    entry: bool = False
+    entry: Entry | None = None
     pipeline_types: frozenset[str] = ALL_PIPELINE_TYPES
     resources: Resources = field(default_factory=Resources)
     needs: frozenset[Need] = frozenset[Need]({"derived"})
 
-    def __call__(self, message: Message, job: Job) -> None:
-        """The function itself."""
+    def __call__(self, message: Message, job: Any) -> None:
+        """Call the function itself."""
         self.handler(message, job)
+
+
+Entry = Callable[[Any, Stage, Any], Message | Ignored]
+"""Called with context, stage and message. Returns the message with its pipeline named, which exists
+and has the stage queued. Raises `Reject` when the message cannot be admitted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A function outside any pipeline: no ledger row, safe to repeat by its own nature.
+    """A function outside any pipeline, without a row in the ledger; it must be safe to repeat.
 
-    `republishes`: it may send again what any stage waits for.
+    `republishes`: it may publish again any message that a stage waits for.
     """
 
     name: str
-    handler: Callable[[Any, Context], None]
+    handler: Callable[[Any, Any], None]
     consumes: tuple[type[Message], ...]
     resources: Resources = field(default_factory=Resources)
     emits: tuple[type[Message], ...] = ()
     needs: frozenset[Need] = frozenset()
     republishes: bool = False
 
-    def __call__(self, message: Message, context: Context) -> None:
-        """The function itself."""
+    def __call__(self, message: Message, context: Any) -> None:
+        """Call the function itself."""
         self.handler(message, context)
 
 
@@ -85,17 +89,21 @@ def stage(
     consumes: Collection[type[Message]],
     emits: Collection[type[Message]] = (),
     required: bool = True,
-    entry: bool = False,
+    entry: Entry | None = None,
     pipeline_types: Collection[PipelineType] | None = None,
     resources: Resources | None = None,
     needs: Collection[Need] = (),
-) -> Callable[[Callable[[Any, Job], None]], Stage]:
-    """Make a function of (message, job) a stage, named as the function is."""
+) -> Callable[[Callable[[Any, Any], None]], Stage]:
+    """Make a function of (message, job) a stage of the same name.
 
-    def declare(handler: Callable[[Any, Job], None]) -> Stage:
+    The annotation of `job` names the class of job that the stage gets.
+    """
+
+    def declare(handler: Callable[[Any, Any], None]) -> Stage:
         return Stage(
             name=handler.__name__,
             handler=handler,
+            job=get_type_hints(handler)["job"],
             consumes=tuple(consumes),
             emits=tuple(emits),
             required=required,
@@ -114,10 +122,10 @@ def task(
     resources: Resources | None = None,
     needs: Collection[Need] = (),
     republishes: bool = False,
-) -> Callable[[Callable[[Any, Context], None]], Task]:
-    """Make a function of (message, context) a task, named as the function is."""
+) -> Callable[[Callable[[Any, Any], None]], Task]:
+    """Make a function of (message, context) a task of the same name."""
 
-    def declare(handler: Callable[[Any, Context], None]) -> Task:
+    def declare(handler: Callable[[Any, Any], None]) -> Task:
         return Task(
             name=handler.__name__,
             handler=handler,

@@ -16,10 +16,10 @@ from shared.engines.speech.subtitles import MAX_FILE_BYTES, read_subtitles, why_
 from shared.errors import ObjectMissing, Reject
 from shared.media.input import MediaInput
 from shared.media.subtitles import extract_text_track
-from shared.pipeline.job import Job
 from shared.storage.urls import split_url
 from shared.videos.source import limits
 from shared.videos.subtitle_files import SUFFIXES, beside
+from shared.videos.video_job import VideoJob
 
 _log = structlog.get_logger(__name__)
 
@@ -33,7 +33,7 @@ class _Found:
     reason: str = ""
 
 
-def find_captions(job: Job, source: MediaInput, info: MediaInfo) -> Captions | None:
+def find_captions(job: VideoJob, source: MediaInput, info: MediaInfo) -> Captions | None:
     """The first captions that are good enough by the setting, a file's before a track's.
 
     What was found and is not good enough is noted, with the reason.
@@ -54,7 +54,7 @@ def find_captions(job: Job, source: MediaInput, info: MediaInfo) -> Captions | N
     return None
 
 
-def _note(job: Job, text: str, reason: str) -> None:
+def _note(job: VideoJob, text: str, reason: str) -> None:
     # Names of files are the users' own, and stay out of the log.
     _log.info("subtitles not good", reason=reason)
     job.note(
@@ -63,7 +63,7 @@ def _note(job: Job, text: str, reason: str) -> None:
     )
 
 
-def _candidates(job: Job, source: MediaInput, info: MediaInfo) -> Iterator[_Found]:
+def _candidates(job: VideoJob, source: MediaInput, info: MediaInfo) -> Iterator[_Found]:
     for suffix in SUFFIXES:
         found = _beside(job, suffix)
         if found is not None:
@@ -72,7 +72,7 @@ def _candidates(job: Job, source: MediaInput, info: MediaInfo) -> Iterator[_Foun
         yield _inside(job, source, info, track)
 
 
-def _inside(job: Job, source: MediaInput, info: MediaInfo, track: SubtitleStream) -> _Found:
+def _inside(job: VideoJob, source: MediaInput, info: MediaInfo, track: SubtitleStream) -> _Found:
     place = "The subtitles inside the file"
     try:
         text = extract_text_track(
@@ -84,7 +84,7 @@ def _inside(job: Job, source: MediaInput, info: MediaInfo, track: SubtitleStream
     return _Found(place, parse_captions(text.encode(), language=language))
 
 
-def _beside(job: Job, suffix: str) -> _Found | None:
+def _beside(job: VideoJob, suffix: str) -> _Found | None:
     url = beside(job.video.cloud_url, suffix)
     place = f"The subtitles in {PurePosixPath(split_url(url).name).name}"
     try:

@@ -14,6 +14,7 @@ from shared.media.sandbox.runner import Limits
 from shared.pipeline.job import Job
 from shared.storage.protocol import ObjectStat, Storage
 from shared.storage.urls import split_url
+from shared.videos.video_job import VideoJob
 
 
 def pinned(storage: Storage, video: Video) -> ObjectStat:
@@ -29,7 +30,7 @@ def pinned(storage: Storage, video: Video) -> ObjectStat:
 
 
 @contextmanager
-def open_source(job: Job) -> Iterator[MediaInput]:
+def open_source(job: VideoJob) -> Iterator[MediaInput]:
     """The source, pinned to its generation, ready to be handed to a media child."""
     stat = pinned(job.storage, job.video)
     try:

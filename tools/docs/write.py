@@ -171,7 +171,7 @@ def flow_lines(topology: Topology) -> Iterator[str]:
 
 
 def _from_outside(function: Function, emitters: list[str]) -> bool:
-    return not emitters or (isinstance(function, Stage) and function.entry)
+    return not emitters or (isinstance(function, Stage) and function.entry is not None)
 
 
 def _message_row(message: type[Message]) -> str:

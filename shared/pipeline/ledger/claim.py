@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from shared.db.models import PipelineHistory, StageRun
 from shared.messages.base import Message
+from shared.messaging.delivery import Ignored
 from shared.pipeline.clock import Clock
 from shared.pipeline.ledger.pipeline_state import UNFINISHED, is_doomed, lock_pipeline, not_begun
 from shared.pipeline.stage import Stage
@@ -69,13 +70,6 @@ class Hopeless:
 
     run_id: int
     pipeline_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ignored:
-    """Nothing to do, and `reason` why."""
-
-    reason: str
 
 
 def claim(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -13,7 +13,6 @@ from sqlalchemy import ColumnElement, exists, func, select, update
 from shared.db.models import PipelineHistory, StageRun
 from shared.errors import PublishFailed
 from shared.messaging.protocol import Outgoing
-from shared.model_calls.budget import purge
 from shared.pipeline.context import Context
 from shared.pipeline.ledger.claim import LEASE_EXPIRED
 from shared.pipeline.ledger.fail import give_up, tell_given_up
@@ -22,60 +21,77 @@ from shared.pipeline.ledger.pipeline_state import UNFINISHED, end_if_done, lock_
 from shared.pipeline.topology import TopologyError
 from shared.pipeline.upkeep.backlog import tell_backlog
 from shared.pipeline.upkeep.cleanup import clean_up, not_cleaned_up
-from shared.videos.deletion import resume_deletions
 
 _log = structlog.get_logger(__name__)
 BATCH = 500
 
+Chore = Callable[[Context], int]
+"""Upkeep of one subject. Returns how much there was to do."""
+
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """How much one sweep found."""
+    """How much one sweep found; `chores` has the same of each subject's chore, by its name."""
 
     freed: int
     given_up: int
     published: int
     ended: int
     cleaned_up: int
-    purged: int = 0
-    deleted: int = 0
+    chores: Mapping[str, int] = field(default_factory=dict)
+
+    def counts(self) -> dict[str, int]:
+        """All of it in one list, as it is logged."""
+        own = ("freed", "given_up", "published", "ended", "cleaned_up")
+        return {name: getattr(self, name) for name in own} | dict(self.chores)
 
 
 def sweep(
-    context: Context, *, at_once: bool = False, dead_owners: Collection[str] | None = None
+    context: Context,
+    *,
+    at_once: bool = False,
+    dead_owners: Collection[str] | None = None,
+    chores: Mapping[str, Chore] | None = None,
 ) -> Swept:
-    """Free expired leases, fail what has no attempt left, publish again what waits too long.
+    """Free expired leases, fail runs without an attempt left, republish messages that wait long.
 
-    Deletions that were interrupted go on, too.
-
-    `at_once`: for a process whose own topics begin empty: everything queued is published, however
-    young. `dead_owners`: processes known to be gone, whose leases are free before they expire;
-    attempts that ended so are not counted. Raises `PublishFailed` when all else is done.
+    `at_once`: for a process whose topics start empty: publish every queued message, however young.
+    `dead_owners`: processes known to be gone. Their leases are freed before they expire, and their
+    attempts are not counted. `chores`: the subjects' upkeep, by the name that the report gives it.
+    Raises `PublishFailed`, or the error of the first chore that failed, when all else is done.
     """
     freed = _free_leases(context) + _free_dead(context, dead_owners or ())
     given_up = _give_up_hopeless(context)
-    published, refused = 0, None
+    published, errors = 0, list[Exception]()
     try:
         published = _publish_queued(context, at_once=at_once)
     except PublishFailed as error:
-        refused = error  # all else goes on
+        errors.append(error)
     ended = _end_forgotten(context)
     cleaned_up = sum(clean_up(context, pipeline_id) for pipeline_id in not_cleaned_up(context))
-    purged, deleted = _purge_requests(context), len(resume_deletions(context))
-    swept = Swept(freed, given_up, published, ended, cleaned_up, purged, deleted)
+    done = _do_chores(context, chores or {}, errors)
+    swept = Swept(freed, given_up, published, ended, cleaned_up, done)
     tell_backlog(context)
-    if any(asdict(swept).values()):
-        _log.info("swept", **asdict(swept))
-    if refused is not None:
-        raise refused
+    if any(swept.counts().values()):
+        _log.info("swept", **swept.counts())
+    if errors:
+        raise errors[0]
     return swept
 
 
-def _purge_requests(context: Context) -> int:
-    """Calls of models that were kept long enough."""
-    kept_since = context.clock.after(-86_400 * context.settings.llm_keep_days)
-    with context.session() as session, session.begin():
-        return purge(session, kept_since)
+def _do_chores(
+    context: Context, chores: Mapping[str, Chore], errors: list[Exception]
+) -> dict[str, int]:
+    """What each chore did. One that fails is added to `errors` and holds up no other."""
+    done = {}
+    for name, chore in chores.items():
+        try:
+            done[name] = chore(context)
+        except Exception as error:
+            _log.warning("chore failed", chore=name, error=str(error), exc_info=True)
+            done[name] = 0
+            errors.append(error)
+    return done
 
 
 def _free_leases(context: Context) -> int:

@@ -115,7 +115,8 @@ def _job(world: FaultWorld, row: Any) -> Job:
     )
     run = Claim(row.run, row.token, 2, facts)
     stage = cut_clip if row.stage == cut_clip.name else make_thumbnail
-    return Job(world.context, stage, run, Heartbeat(world.context, run), Path())
+    job: Job = stage.job(world.context, stage, run, Heartbeat(world.context, run), Path())
+    return job
 
 
 @sizes(quick=100, full=2000)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from shared.pipeline.upkeep import sweep as sweeping
+from functions.upkeep import sweep as sweeping
 from tests.support.faults.forbidden_states import FORBIDDEN
 from tests.support.faults.invariants import Invariants
 from tests.support.faults.small_media import what_is_wrong, wordless_film

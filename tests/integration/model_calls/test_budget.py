@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from functions.upkeep.sweep import sweep_all
 from shared.db.models import (
     AiRequest,
     GenerationConfig,
@@ -22,7 +23,6 @@ from shared.db.models import (
 )
 from shared.errors import Reject
 from shared.model_calls.budget import Budget, reserve
-from shared.pipeline.upkeep.sweep import sweep
 from tests.support.databases.rows import add_config, add_whole_video, new_ai_request
 from tests.support.llm.runs import llm_runs, talk
 from tests.support.llm.server import Json, Reply, form_of, good, items_of, llm_server, marks_of
@@ -137,9 +137,9 @@ def test_calls_are_kept_for_so_long_and_no_longer(database_url: str, tmp_path: P
         calls, moments = len(runs.rows(AiRequest)), len(runs.rows(Moment))
         assert calls
         runs.context.clock.offset += timedelta(days=29)
-        assert sweep(runs.context).purged == 0
+        assert sweep_all(runs.context).chores["purged"] == 0
         runs.context.clock.offset += timedelta(days=2)
-        assert sweep(runs.context).purged == calls
+        assert sweep_all(runs.context).chores["purged"] == calls
         assert not runs.rows(AiRequest)
         assert len(runs.rows(Moment)) == moments
 

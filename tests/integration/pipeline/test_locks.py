@@ -19,6 +19,7 @@ from shared.pipeline.job import Job
 from shared.pipeline.ledger import finish as finishing
 from shared.pipeline.ledger.pipeline_state import end_if_done
 from shared.videos.deletion import Deleted, delete_video
+from shared.videos.video_job import VideoJob
 from tests.integration.videos.test_deletion import rows
 from tests.support.pipelines.concurrent_runs import a_rival
 from tests.support.pipelines.pipelines import World
@@ -73,7 +74,7 @@ def test_a_deletion_waits_for_a_stage_that_finishes(world: World, tmp_path: Path
     (moment,) = world.publisher.take()
     deletion: list[Future[Deleted]] = []
 
-    def delete_meanwhile(message: Message, job: Job) -> None:
+    def delete_meanwhile(message: Message, job: VideoJob) -> None:
         video = job.video.identifier
         deletion.append(rival.meet(lambda: delete_video(world.context, video)))
 

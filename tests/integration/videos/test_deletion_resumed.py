@@ -12,9 +12,9 @@ from pydantic import SecretStr
 
 from cli.local.home import Home
 from cli.repair.gc import collect_garbage
+from functions.upkeep.sweep import sweep_all
 from shared.messages.videos import VideoUploaded
 from shared.messaging.delivery import Outcome
-from shared.pipeline.upkeep.sweep import sweep
 from shared.videos import deletion as deleting
 from shared.videos.deletion import delete_video, forget_deletion
 from shared.videos.tombstones import only_deletion, unfinished
@@ -48,12 +48,12 @@ def test_the_sweep_goes_on_with_it(
     """Wherever it was interrupted: rows, objects and the upload that was to go are gone."""
     video = drop(world, tmp_path)
     interrupted(world, video, step, monkeypatch)
-    assert sweep(world.context).deleted == 1
+    assert sweep_all(world.context).chores["deleted"] == 1
     assert (rows(world), world.objects(), uploads(world)) == ({}, set(), [])
     ended = stone(world, video)
     assert ended is not None
     assert ended.completed_at is not None
-    assert sweep(world.context).deleted == 0
+    assert sweep_all(world.context).chores["deleted"] == 0
 
 
 def test_one_under_way_is_left_to_its_process(
@@ -64,9 +64,9 @@ def test_one_under_way_is_left_to_its_process(
     interrupted(world, video, "_delete_rows", monkeypatch)
     before = rows(world)
     with only_deletion(world.engine, video):
-        assert sweep(world.context).deleted == 0
+        assert sweep_all(world.context).chores["deleted"] == 0
     assert rows(world) == before
-    assert sweep(world.context).deleted == 1
+    assert sweep_all(world.context).chores["deleted"] == 1
 
 
 def test_what_cannot_be_deleted_holds_up_nothing_else(
@@ -85,10 +85,10 @@ def test_what_cannot_be_deleted_holds_up_nothing_else(
 
     with monkeypatch.context() as here:
         here.setattr(world.storage, "delete", refuse)
-        assert sweep(world.context).deleted == 1
+        assert sweep_all(world.context).chores["deleted"] == 1
     assert f"video='{stuck}'" in caplog.text
     assert world.objects()
-    assert sweep(world.context).deleted == 1
+    assert sweep_all(world.context).chores["deleted"] == 1
     assert (world.objects(), uploads(world)) == (set(), [])
 
 
@@ -110,7 +110,7 @@ def test_a_video_asked_for_anew_meanwhile_is_not_deleted_again(
         return found
 
     monkeypatch.setattr(deleting, "unfinished", look_too_early)
-    assert sweep(world.context).deleted == 0
+    assert sweep_all(world.context).chores["deleted"] == 0
     assert rows(world)["videos"] == 1
     assert len(world.objects()) == 2
     assert stone(world, video) is None

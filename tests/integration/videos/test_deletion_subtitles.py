@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.pipeline.upkeep.sweep import sweep
+from functions.upkeep.sweep import sweep_all
 from shared.storage.protocol import ObjectStat, Storage
 from shared.videos import subtitle_files as beside
 from shared.videos.deletion import delete_video
@@ -79,7 +79,7 @@ def test_an_interrupted_deletion_takes_them_later(
     video = drop(world, tmp_path)
     put(world, tmp_path, "talk.srt")
     interrupted(world, video, step, monkeypatch)
-    assert sweep(world.context).deleted == 1
+    assert sweep_all(world.context).chores["deleted"] == 1
     assert left(world) == []
 
 

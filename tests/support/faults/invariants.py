@@ -13,8 +13,8 @@ import psutil
 from pydantic import ValidationError
 from sqlalchemy import Connection, text
 
+from functions.upkeep.sweep import sweep_all
 from shared.domain.names import temporary_folder
-from shared.pipeline.upkeep.sweep import sweep
 from shared.videos.garbage import collect
 from tests.support.faults.forbidden_states import FORBIDDEN
 from tests.support.faults.world import FaultWorld
@@ -45,7 +45,7 @@ class Invariants:
         world.broker.away = False
         for _ in range(2):
             world.advance(world.context.policy.republish_seconds + 700)
-            sweep(world.context)
+            sweep_all(world.context)
             world.broker.run(1)
         if self.garbage:
             self.collected = len(list(collect(world.context, grace_seconds=0)))

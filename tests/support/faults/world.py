@@ -12,6 +12,7 @@ from sqlalchemy import Engine, func, select, text
 
 from cli.local.cloud import wire_topics
 from functions.main import TOPOLOGY
+from functions.upkeep.sweep import sweep_all
 from shared.db.engine import make_engine
 from shared.db.models import Base, PipelineHistory, StageRun
 from shared.engines.speech.protocol import SpeechEngine
@@ -23,7 +24,7 @@ from shared.messaging.outgoing import outgoing
 from shared.pipeline.context import Context
 from shared.pipeline.ledger.pipeline_state import lock_pipeline, reopen
 from shared.pipeline.runtime import Runtime
-from shared.pipeline.upkeep.sweep import Swept, sweep
+from shared.pipeline.upkeep.sweep import Swept
 from shared.settings.settings import Settings
 from shared.storage.folder.store import FolderStorage
 from shared.storage.protocol import ObjectStat, Storage
@@ -110,7 +111,7 @@ class FaultWorld:
 
     def sweep(self) -> Swept:
         """One sweep; what it cannot publish is due at the next one."""
-        return sweep(self.context)
+        return sweep_all(self.context)
 
     def sweep_late(self) -> None:
         """As the scheduler's sweep, after so long that leases and backoffs are over."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.messages.base import Message
-from shared.pipeline.job import Job
+from shared.videos.video_job import VideoJob
 
-Hook = Callable[[Any, Job], None]
+Hook = Callable[[Any, VideoJob], None]
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Plan:
     emits_twice: bool = False
     hooks: dict[str, Hook] = field(default_factory=dict)
 
-    def reach(self, point: str, message: Message, job: Job) -> None:
+    def reach(self, point: str, message: Message, job: VideoJob) -> None:
         """Call the point's hook, if it has one."""
         if hook := self.hooks.get(point):
             hook(message, job)
@@ -34,7 +34,7 @@ class Plan:
 def raising(error: BaseException, *, subject: str = "") -> Hook:
     """A hook that raises, for every message or only for those whose subject ends so."""
 
-    def hook(message: Message, job: Job) -> None:
+    def hook(message: Message, job: VideoJob) -> None:
         if message.subject.endswith(subject):
             raise error
 

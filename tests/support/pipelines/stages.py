@@ -13,8 +13,9 @@ from shared.messages.clips import ClipCut
 from shared.messages.moments import MomentFound
 from shared.messages.transcripts import AudioSliced, VideoTranscribed
 from shared.messages.videos import VideoProbed, VideoUploaded
-from shared.pipeline.job import Job
+from shared.moments.admission import admit_upload
 from shared.pipeline.stage import Stage, stage
+from shared.videos.video_job import VideoJob
 from tests.support.pipelines.plan import Plan
 
 
@@ -25,14 +26,14 @@ def make_stages(plan: Plan) -> list[Stage]:
 
 def _stages_of_sound(plan: Plan) -> list[Stage]:
 
-    @stage(consumes=[VideoUploaded], emits=[VideoProbed], entry=True)
-    def begin(message: VideoUploaded, job: Job) -> None:
+    @stage(consumes=[VideoUploaded], emits=[VideoProbed], entry=admit_upload)
+    def begin(message: VideoUploaded, job: VideoJob) -> None:
         plan.reach("begin", message, job)
         with job.finish() as done:
             done.emit(probed(job.pipeline.identifier))
 
     @stage(consumes=[VideoProbed], emits=[AudioSliced, VideoTranscribed])
-    def split(message: VideoProbed, job: Job) -> None:
+    def split(message: VideoProbed, job: VideoJob) -> None:
         plan.reach("split", message, job)
         slices = [_slice(job, index, plan.slices) for index in range(plan.slices)]
         with job.finish(skipped=None if slices else "There is nothing to hear.") as done:
@@ -45,7 +46,7 @@ def _stages_of_sound(plan: Plan) -> list[Stage]:
         plan.reach("split.after", message, job)
 
     @stage(consumes=[AudioSliced], emits=[VideoTranscribed])
-    def hear(message: AudioSliced, job: Job) -> None:
+    def hear(message: AudioSliced, job: VideoJob) -> None:
         job.storage.stat(message.slice_url)
         plan.reach("hear", message, job)
         with job.finish() as done:
@@ -64,7 +65,7 @@ def _stages_of_clips(plan: Plan) -> list[Stage]:
         emits=[MomentFound],
         pipeline_types=["full", "moments_only"],
     )
-    def choose(message: VideoTranscribed, job: Job) -> None:
+    def choose(message: VideoTranscribed, job: VideoJob) -> None:
         plan.reach("choose", message, job)
         with job.finish() as done:
             for index in range(plan.moments):
@@ -80,7 +81,7 @@ def _stages_of_clips(plan: Plan) -> list[Stage]:
         required=False,
         pipeline_types=["full", "clips_only"],
     )
-    def cut(message: MomentFound, job: Job) -> None:
+    def cut(message: MomentFound, job: VideoJob) -> None:
         plan.reach("cut", message, job)
         path = job.workdir / "clip.mp4"
         path.write_bytes(b"clip")
@@ -104,7 +105,7 @@ def _stages_of_clips(plan: Plan) -> list[Stage]:
         plan.reach("cut.after", message, job)
 
     @stage(consumes=[ClipCut], required=False)
-    def picture(message: ClipCut, job: Job) -> None:
+    def picture(message: ClipCut, job: VideoJob) -> None:
         plan.reach("picture", message, job)
         with job.finish():
             pass
@@ -136,13 +137,13 @@ def found(pipeline: str, moment: str) -> MomentFound:
     return MomentFound(pipeline=pipeline, video=pipeline.partition(":")[2], moment=moment)
 
 
-def _transcribed(job: Job, *, has_speech: bool) -> VideoTranscribed:
+def _transcribed(job: VideoJob, *, has_speech: bool) -> VideoTranscribed:
     return VideoTranscribed(
         pipeline=job.pipeline.identifier, video=job.video.identifier, has_speech=has_speech
     )
 
 
-def _slice(job: Job, index: int, count: int) -> AudioSliced:
+def _slice(job: VideoJob, index: int, count: int) -> AudioSliced:
     name = job.pipeline.identifier
     url = slice_url(job.context.derived_url, name, job.attempt_name, index)
     path = job.workdir / f"{index}.wav"
@@ -150,7 +151,7 @@ def _slice(job: Job, index: int, count: int) -> AudioSliced:
     return sliced(name, index, count, job.store(path, url, content_type="audio/wav").url)
 
 
-def _transcript(job: Job, results: list[dict[str, Any]]) -> Transcript:
+def _transcript(job: VideoJob, results: list[dict[str, Any]]) -> Transcript:
     words = sorted(result["word"] for result in results)
     return Transcript(
         video_id=job.pipeline.video_id,
@@ -160,7 +161,7 @@ def _transcript(job: Job, results: list[dict[str, Any]]) -> Transcript:
     )
 
 
-def _moment(job: Job, name: str, index: int) -> dict[str, Any]:
+def _moment(job: VideoJob, name: str, index: int) -> dict[str, Any]:
     return {
         "identifier": name,
         "video_id": job.video.id,
@@ -170,7 +171,7 @@ def _moment(job: Job, name: str, index: int) -> dict[str, Any]:
     }
 
 
-def _clip(job: Job, moment: str, url: str) -> Clip:
+def _clip(job: VideoJob, moment: str, url: str) -> Clip:
     with job.read() as session:
         moment_id = session.execute(select(Moment.id).where(Moment.identifier == moment)).scalar()
     return Clip(

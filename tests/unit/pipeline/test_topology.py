@@ -35,6 +35,7 @@ def _stage(
     return Stage(
         name,
         _work,
+        Job,
         tuple(consumes),
         tuple(emits or ()),
         resources=Resources(timeout_seconds=timeout_seconds),

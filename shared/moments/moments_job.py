@@ -1,0 +1,32 @@
+"""The job of a stage that finds, chooses or scores moments."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from sqlalchemy import select
+
+from shared.db.models import GenerationConfig, PipelineHistory
+from shared.engines.llm.protocol import Endpoint
+from shared.model_calls.endpoints import endpoint_of
+from shared.videos.video_job import VideoJob
+
+
+class MomentsJob(VideoJob):
+    """A job whose run has a generation config."""
+
+    @cached_property
+    def config(self) -> GenerationConfig:
+        """The config that the run's moments are generated with."""
+        with self.read() as session:
+            return session.execute(
+                select(GenerationConfig)
+                .join(PipelineHistory, PipelineHistory.generation_config_id == GenerationConfig.id)
+                .where(PipelineHistory.id == self.pipeline.id)
+            ).scalar_one()
+
+    def endpoint(self) -> Endpoint:
+        """The endpoint of the config's model. Raises `Reject` when that is not known any more."""
+        config = self.config
+        with self.read() as session:
+            return endpoint_of(session, self.settings, config)

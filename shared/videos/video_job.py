@@ -1,0 +1,37 @@
+"""The job of a stage that works on a video."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from sqlalchemy import select
+
+from shared.db.models import PipelineHistory, StageRun, Video
+from shared.messages.options import Options
+from shared.pipeline.job import Job
+
+
+class VideoJob(Job):
+    """A job whose pipeline is a run over a video."""
+
+    @cached_property
+    def video(self) -> Video:
+        """The pipeline's video, as it was when the job first read it."""
+        with self.read() as session:
+            return session.execute(
+                select(Video)
+                .join(PipelineHistory, PipelineHistory.video_id == Video.id)
+                .where(PipelineHistory.id == self.pipeline.id)
+            ).scalar_one()
+
+    @cached_property
+    def options(self) -> Options:
+        """The options of the run: admission resolved them and stored them in its first message."""
+        with self.read() as session:
+            first = session.execute(
+                select(StageRun.message)
+                .where(StageRun.pipeline_id == self.pipeline.id)
+                .order_by(StageRun.id)
+                .limit(1)
+            ).scalar_one()
+        return Options.model_validate(first.get("options") or {})
