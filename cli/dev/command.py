@@ -1,4 +1,4 @@
-"""`videomoments dev`: the whole cloud on one machine, every function a process of its own."""
+"""`videomoments dev`: the whole cloud on one machine, one process for each function."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TEND_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class DevRequest:
-    """What the command line asked for."""
+    """The command line's request."""
 
     home: Home
     port_base: int | None = None
@@ -47,7 +47,7 @@ class DevRequest:
 
 
 def dev(settings: Settings, request: DevRequest) -> int:
-    """Run until SIGINT or SIGTERM; returns 0. Raises `SettingsError` when it cannot start."""
+    """Run until SIGINT or SIGTERM; return 0. Raises `SettingsError` if it cannot start."""
     home = request.home
     home.root.mkdir(parents=True, exist_ok=True)
     project = settings.project or os.environ.get("PUBSUB_PROJECT_ID") or DEFAULT_PROJECT
@@ -59,7 +59,7 @@ def dev(settings: Settings, request: DevRequest) -> int:
         lines = stack.enter_context(home.log.open("a", encoding="utf-8"))
         console = DevConsole(Console(), lines, names)
         log.configure("json", settings.log_level, project, cast(TextIO, OwnLines(console)))
-        # What is logged after the file is closed: that the lock is given back.
+        # The log file is closed by now; releasing the lock is still logged.
         stack.callback(log.configure, level=settings.log_level)
         stack.callback(console.say, "Stopped.")
         stack.enter_context(recorded_by(local, "videomoments"))
@@ -83,7 +83,7 @@ class _Dev:
         shutil.rmtree(self._home.work, ignore_errors=True)
         self._home.work.mkdir()
         with ExitStack() as stack:
-            # Closed last: whatever the rest left running ends with it.
+            # Closed last: it ends every process that the others left running.
             guard = Guard()
             stack.callback(guard.close)
             self._console.say("Starting PostgreSQL …", "dim")
@@ -123,7 +123,7 @@ class _Dev:
         if settings.database_url is None and settings.cloud_sql_instance is None:
             found["DATABASE_URL"] = engine.url.render_as_string(hide_password=False)
         named = {f"{PREFIX}{name}": value for name, value in found.items() if value is not None}
-        # What a killed function leaves is emptied with this folder at the next start.
+        # The next start empties this folder, with the leftovers of killed functions.
         return {**named, "TMPDIR": str(self._home.work)}
 
     def _serve(self, stack: ExitStack, engine: Engine, topics: Topics, servers: Servers) -> None:
@@ -145,7 +145,7 @@ class _Dev:
             publisher=topics.publisher,
             work_root=self._home.work,
         )
-        # What earlier topics held is gone; the ledger is not.
+        # Messages of an earlier run are lost; the ledger is not.
         sweep_all(context, at_once=True, dead_owners=dead_owners(engine))
         stack.enter_context(scheduled_sweeps(context))
         stack.enter_context(self._watching(context))
@@ -166,7 +166,7 @@ class _Dev:
 
     @contextmanager
     def _watching(self, context: Context) -> Iterator[None]:
-        """Announce what is dropped into the bucket folder."""
+        """Announce files that are dropped into the bucket folder."""
         folder = path_of(context.upload_url)
         if folder is None:
             self._console.say(

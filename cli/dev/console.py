@@ -1,4 +1,4 @@
-"""What `videomoments dev` prints: the functions' log lines, in colour, under their names."""
+"""The output of `videomoments dev`: the functions' log lines, in colour, under their names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COLORS = (
     *("bright_magenta", "bright_blue", "bright_yellow"),
 )
 _STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red", "DEBUG": "dim"}
-# Said already by the prefix, or of use to machines alone.
+# The prefix shows these already, or only machines need them.
 _HIDDEN = {"message", "severity", "time", "stage", "logger", "stack_trace", "error_type", "@type"}
 _HIDDEN |= {"message_id", "topic", "lineno", "delivery_attempt", "schema_version"}
 _CLOUD = "logging.googleapis.com/"
@@ -27,7 +27,7 @@ OWN = "dev"
 
 
 class DevConsole:
-    """Prints whole lines from any thread, and keeps the functions' JSON lines in a file."""
+    """Print whole lines from any thread, and keep the functions' JSON lines in a file."""
 
     def __init__(self, console: Console, log: TextIO, names: list[str]) -> None:
         self._console = console
@@ -38,19 +38,19 @@ class DevConsole:
         self._colors = {name: _COLORS[i % len(_COLORS)] for i, name in enumerate(names)}
 
     def say(self, text: str, style: str = "bold") -> None:
-        """A sentence of dev's own."""
+        """Print a sentence from `dev` itself."""
         self._print(OWN, Text(text, style))
 
     def notice(self, name: str, text: str) -> None:
-        """A sentence about a function, which somebody should read."""
+        """Print a sentence about a function that the user should read."""
         self._print(name, Text(text, "bold red"))
 
     def address(self, name: str, url: str) -> None:
-        """Where a function takes pushes."""
+        """Print the address at which a function takes pushes."""
         self._print(name, Text(url, "underline"))
 
     def line(self, name: str, line: str) -> None:
-        """A line a function wrote: a log record, or whatever it is."""
+        """Print a line that a function wrote, a log record or not."""
         record = read_record(line)
         kept = record or {"severity": "ERROR", "stage": name, "message": line}
         with self._lock:
@@ -67,25 +67,25 @@ class DevConsole:
 
 
 class OwnLines(io.TextIOBase):
-    """A stream for this process's log, printed as the functions' lines are."""
+    """A stream for this process's own log; its lines are printed like the functions'."""
 
     def __init__(self, console: DevConsole) -> None:
         self._console = console
 
     def write(self, text: str) -> int:
-        """Print each line; what is logged comes line by line."""
+        """Print each line of the log."""
         for line in text.splitlines():
             self._console.line(OWN, line)
         return len(text)
 
 
 def printable(text: str) -> str:
-    """The text with halves of surrogate pairs and control codes written out, as JSON does."""
+    """Escape lone surrogates and control codes, as JSON does."""
     return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def read_record(line: str) -> dict[str, Any] | None:
-    """The log record of a line, or None when it is none."""
+    """Parse a line as a log record; None if it is not one."""
     if not line.startswith("{"):
         return None
     try:
@@ -96,7 +96,7 @@ def read_record(line: str) -> dict[str, Any] | None:
 
 
 def render(record: Mapping[str, Any]) -> Text:
-    """One line for people: time, message, what else the record says, an error's trace below."""
+    """One line for people: time, message and the other fields; an error's trace follows."""
     text = Text()
     if clock := _clock(record.get("time")):
         text.append(f"{clock} ", "dim")

@@ -1,4 +1,4 @@
-"""The official Pub/Sub emulator: found in the gcloud installation, run as a child of ours."""
+"""The official Pub/Sub emulator, found in the gcloud installation and run as a child process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LAUNCHER = Path("platform/pubsub-emulator/bin/cloud-pubsub-emulator")
 
 
 def find_emulator() -> Path | None:
-    """The emulator's launcher, or None where it, or java to run it with, is missing."""
+    """The emulator's launcher; None if the launcher or java is missing."""
     gcloud = shutil.which("gcloud")
     if gcloud is None or shutil.which("java") is None:
         return None
@@ -47,28 +47,28 @@ class PubSubEmulator:
 
     @property
     def host(self) -> str:
-        """`host:port`, as PUBSUB_EMULATOR_HOST wants it."""
+        """`host:port`, in the form of PUBSUB_EMULATOR_HOST."""
         return f"127.0.0.1:{self._port}"
 
     @property
     def process_group(self) -> int | None:
-        """Its launcher's and java's process group; None when it was not started."""
+        """The process group of its launcher and java; None if it was not started."""
         return self._process.pid if self._process is not None else None
 
     @property
     def is_running(self) -> bool:
-        """Whether its process lives."""
+        """Whether its process is alive."""
         return self._process is not None and self._process.poll() is None
 
     def start(self, timeout_seconds: float = 60.0) -> str:
         """Start it (again, on the same port) and return its host once it answers.
 
-        Raises RuntimeError, with the end of its output, when it does not come up.
+        Raises RuntimeError, with the end of its output, if it does not start.
         """
         self.stop()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
         command = [str(self._launcher), "--host=127.0.0.1", f"--port={self._port}"]
-        # A group of its own: Ctrl-C reaches only us, and we stop launcher and java together.
+        # In a group of its own, it does not receive Ctrl-C; we stop launcher and java together.
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -87,7 +87,7 @@ class PubSubEmulator:
         return self.host
 
     def output(self) -> str:
-        """The end of what it wrote."""
+        """The end of its output."""
         if self._log is None:
             return ""
         size = self._log.seek(0, os.SEEK_END)
@@ -95,7 +95,7 @@ class PubSubEmulator:
         return self._log.read().decode(errors="replace")
 
     def stop(self) -> None:
-        """Stop it and everything it started; no-op if it does not run."""
+        """Stop it and everything it started, if it runs."""
         if self._process is not None:
             _end(self._process)
             self._process = None
@@ -118,7 +118,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(patience)
             break
-    # The launcher is gone; whatever of its group is not, goes too.
+    # The launcher has ended; kill the rest of its group.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
@@ -131,7 +131,7 @@ def _free_port() -> int:
 
 
 def _answers(port: int) -> bool:
-    """Whether it serves: it answers HTTP on the port it speaks gRPC on."""
+    """Whether it serves. It answers HTTP on its gRPC port."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
             connection.sendall(b"GET / HTTP/1.0\r\n\r\n")

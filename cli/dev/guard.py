@@ -1,9 +1,8 @@
-"""Sees to it that nothing outlives `videomoments dev`, even when that is killed outright.
+"""A guard process: nothing outlives `videomoments dev`, even if `dev` is killed.
 
-Run by path, as a process of its own: it holds the end of a pipe which the kernel closes when the
-other end's process is gone. It then ends the process groups it was told of. One such process for
-all, and on every POSIX system, where a parent-death signal is Linux's alone and is lost where a
-thread starts the child and ends.
+`dev` runs this file by path. The guard reads a pipe that the kernel closes when `dev` ends; then
+it ends the process groups it watches. This works on every POSIX system. A parent-death signal
+exists on Linux only, and fires too early if the thread that started the child ends.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ PATIENCE_SECONDS = 3.0
 
 
 class Guard:
-    """This process's guard. `watch` a group after starting it, `forget` it once it has ended."""
+    """This process's guard. `watch` a group after its start; `forget` it after its end."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -36,11 +35,11 @@ class Guard:
         )
 
     def watch(self, group: int) -> None:
-        """End that process group when this process is gone."""
+        """End that process group when this process ends."""
         self._say(f"+{group}")
 
     def forget(self, group: int) -> None:
-        """The group has ended; its number may become another's."""
+        """The group has ended, and the system may reuse its number."""
         self._say(f"-{group}")
 
     def close(self) -> None:
@@ -68,7 +67,7 @@ def end_groups(groups: Iterable[int], patience_seconds: float = PATIENCE_SECONDS
 
 
 def _signal(group: int, number: int) -> bool:
-    """Whether anybody was there to get the signal."""
+    """Whether a process received the signal."""
     try:
         os.killpg(group, number)
     except (ProcessLookupError, PermissionError):
@@ -77,7 +76,7 @@ def _signal(group: int, number: int) -> bool:
 
 
 def keep(orders: TextIO) -> None:
-    """Follow the orders until their sender is gone, then end the groups."""
+    """Follow the sender's orders until it ends, then end the groups."""
     groups: set[int] = set()
     for line in orders:
         group = int(line[1:])

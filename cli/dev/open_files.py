@@ -1,4 +1,4 @@
-"""Whether somebody still writes a file, where the system tells (Linux)."""
+"""Whether a process still writes a file. Linux can tell."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _PROC = Path("/proc")
 def is_written_to(path: Path) -> bool:
     """Whether a process has the file open for writing.
 
-    False where that cannot be known: of other users' processes, and on other systems than Linux.
+    False if that is unknown: for other users' processes, and on systems other than Linux.
     """
     wanted = str(path.resolve())
     return any(_may_write(descriptor) for descriptor in _descriptors(wanted))
 
 
 def _descriptors(path: str) -> Iterator[Path]:
-    """The open descriptors of that file: `/proc/PID/fd/NUMBER`."""
+    """The file's open descriptors: `/proc/PID/fd/NUMBER`."""
     try:
         processes = [entry for entry in os.scandir(_PROC) if entry.name.isdigit()]
     except OSError:
@@ -30,7 +30,7 @@ def _descriptors(path: str) -> Iterator[Path]:
                 if os.readlink(entry.path) == path:  # noqa: PTH115 - a thousand of them
                     yield Path(entry.path)
         except OSError:
-            continue  # not ours, or gone meanwhile
+            continue  # another user's, or ended meanwhile
 
 
 def _may_write(descriptor: Path) -> bool:

@@ -1,4 +1,4 @@
-"""What `videomoments dev` is as a process: the only one on its data, ended by signals."""
+"""`videomoments dev` as a process: alone on its data folder, ended by signals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shared.errors import SettingsError
 
 @contextmanager
 def only_one(home: Home) -> Iterator[None]:
-    """Hold the data folder. Raises `SettingsError` where another process does."""
+    """Hold the data folder's lock. Raises `SettingsError` if another process holds it."""
     lock = FileLock(home.lock)
     try:
         lock.acquire(timeout=0)
@@ -31,7 +31,7 @@ def only_one(home: Home) -> Iterator[None]:
 
 @contextmanager
 def stopped_by_signals() -> Iterator[threading.Event]:
-    """An event set by Ctrl-C or SIGTERM, instead of what they did before."""
+    """An event that Ctrl-C or SIGTERM sets, in place of their usual effect."""
     stop = threading.Event()
     before = {
         number: signal.signal(number, lambda *_: stop.set())

@@ -1,7 +1,8 @@
-"""The in-process topics behind Pub/Sub's REST API, and their pushes over HTTP.
+"""In-process topics behind Pub/Sub's REST API, with pushes over HTTP.
 
-Enough of https://cloud.google.com/pubsub/docs/reference/rest/v1/projects.topics for functions,
-`videomoments publish` and `gcloud pubsub topics publish`: publishing, and listing the topics.
+It implements publishing and listing topics from
+https://cloud.google.com/pubsub/docs/reference/rest/v1/projects.topics, enough for functions,
+`videomoments publish` and `gcloud pubsub topics publish`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ MAX_BODY_BYTES = 16 << 20
 
 
 class PubSubServer:
-    """Serves a broker's topics on a free loopback port, under any project's name."""
+    """Serve a broker's topics on a free loopback port, for any project name."""
 
     def __init__(self, broker: MemoryBroker) -> None:
         self._server = _Server(broker)
@@ -90,7 +91,7 @@ class _Requests(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Say nothing: what is published is logged by who handles it."""
+        """Log nothing; the handler logs each message."""
 
 
 def _topic(path: str) -> str:
@@ -103,7 +104,7 @@ def _topic(path: str) -> str:
 
 
 def read_messages(topic: str, body: bytes) -> list[Outgoing]:
-    """The messages of a publish request. Raises ValueError saying what is wrong with it."""
+    """The messages of a publish request. Raises ValueError that says what is wrong."""
     try:
         found = json.loads(body)["messages"]
         return [
@@ -127,7 +128,7 @@ def _error(status: HTTPStatus, message: str) -> dict[str, Any]:
 
 
 def push_to(url: str, timeout_seconds: float) -> Endpoint:
-    """An endpoint that pushes over HTTP as Pub/Sub does: 2xx acknowledges, all else does not."""
+    """An endpoint that pushes over HTTP like Pub/Sub: only 2xx acknowledges."""
     parts = urlsplit(url)
 
     def push(headers: Mapping[str, str], body: bytes) -> Outcome:

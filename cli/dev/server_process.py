@@ -1,4 +1,4 @@
-"""One function behind functions-framework, as a process of its own."""
+"""One function behind functions-framework, in its own process."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from shared.pipeline.stage import Function
 OnLine = Callable[[str, str], None]
 _ROOT = Path(functions.__file__).resolve().parents[1]
 SOURCE = Path(functions.__file__).resolve().with_name("main.py")
-# functions-framework takes its options from these too: what is set for something else must not
-# change how a function is served.
+# functions-framework also reads its options from these variables. Values set for other programs
+# must not change how a function is served.
 _FRAMEWORK = frozenset(
     [
         "DEBUG",
@@ -43,7 +43,7 @@ _FRAMEWORK = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ServerSpec:
-    """What to serve, where, and with which environment. `threads`: messages handled at once."""
+    """The function, its port and its environment. `threads`: messages handled at once."""
 
     name: str
     port: int
@@ -52,20 +52,20 @@ class ServerSpec:
 
     @property
     def url(self) -> str:
-        """Where it takes pushes."""
+        """The address at which it takes pushes."""
         return f"http://127.0.0.1:{self.port}/"
 
 
 def threads_for(function: Function, at_least: int) -> int:
-    """As many messages at once as an instance takes in the cloud, and what one machine may."""
+    """Messages at once: as many as a cloud instance takes, within this machine's limit."""
     return max(function.resources.concurrency, at_least)
 
 
 class FunctionServer:
-    """Started and stopped any number of times, on the same port."""
+    """A server that starts and stops any number of times on one port."""
 
     def __init__(self, spec: ServerSpec, *, on_line: OnLine, guard: Guard | None = None) -> None:
-        """`on_line` gets the function's name and each line the process writes."""
+        """`on_line` receives the function's name and each line of its output."""
         self.spec = spec
         self._on_line = on_line
         self._guard = guard
@@ -74,20 +74,20 @@ class FunctionServer:
 
     @property
     def pid(self) -> int | None:
-        """The server's process, None when it was not started."""
+        """The server's process; None if it was not started."""
         return self._process.pid if self._process is not None else None
 
     @property
     def exit_code(self) -> int | None:
-        """Its exit code once it has ended, negative for a signal; None while it runs."""
+        """Its exit code, negative for a signal; None while it runs."""
         return self._process.poll() if self._process is not None else None
 
     def start(self) -> None:
-        """Start it. It may take seconds until it answers."""
+        """Start it. It may answer only after some seconds."""
         spec = self.spec
         command = [sys.executable, "-m", "functions_framework", "--source", str(SOURCE)]
         command += ["--target", spec.name, "--host", "127.0.0.1", "--port", str(spec.port)]
-        # A group of its own: Ctrl-C reaches only us, and server and workers are ended together.
+        # In a group of its own, it does not receive Ctrl-C; we end server and workers together.
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -117,13 +117,13 @@ class FunctionServer:
             connection.close()
 
     def ask_to_end(self) -> None:
-        """Let it finish what it is at, and end."""
+        """Ask it to finish its requests and end."""
         if self._process is not None and self._process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGTERM)
 
     def end(self, patience_seconds: float) -> None:
-        """Wait until it has ended; what is left of it and its children then is killed."""
+        """Wait until it ends, then kill what is left of it and its children."""
         process = self._process
         if process is None:
             return
@@ -146,13 +146,13 @@ class FunctionServer:
         with stream:
             for line in stream:
                 if text := line.rstrip():
-                    # Read on whatever a line does: a full pipe would stop the function.
+                    # Keep reading after a line that cannot be handled: a full pipe blocks the function.
                     with contextlib.suppress(Exception):
                         self._on_line(self.spec.name, text)
 
 
 def descendants(pid: int) -> list[psutil.Process]:
-    """All processes below that one, at this moment."""
+    """All descendants of that process at this moment."""
     try:
         return list(psutil.Process(pid).children(recursive=True))
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""One server per function: started together, looked after, stopped together."""
+"""One server for each function: started, supervised and stopped together."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ POLL_SECONDS = 0.1
 
 @dataclass(slots=True)
 class _Care:
-    """How a server fares: failures in a row, when it was started, when it may be again."""
+    """A server's health: failures in a row, start time, earliest next start."""
 
     failures: int = 0
     started_at: float = 0.0
@@ -33,9 +33,9 @@ class _Care:
 
 
 class Servers:
-    """The functions of a topology, each in a process of its own.
+    """The functions of a topology, each in its own process.
 
-    `notice` gets a function's name and a sentence for people. Call `tend` now and then.
+    `notice` receives a function's name and a sentence for people. Call `tend` at intervals.
     """
 
     def __init__(
@@ -49,9 +49,9 @@ class Servers:
         port_base: int | None = None,
         threads: int = 2,
     ) -> None:
-        """Raises `SettingsError` when one of the ports from `port_base` on is taken."""
+        """Raises `SettingsError` if one of the ports from `port_base` on is in use."""
         self._notice = notice
-        # gunicorn keeps a control socket in there, or else in the user's home.
+        # gunicorn keeps a control socket here; otherwise it would use the user's home.
         self._runtime = Path(tempfile.mkdtemp(prefix="videomoments-dev-"))
         ports = choose_ports(len(topology.functions), port_base)
         self._servers = {
@@ -76,11 +76,11 @@ class Servers:
 
     @property
     def urls(self) -> dict[str, str]:
-        """Where each function takes pushes."""
+        """The address at which each function takes pushes."""
         return {name: server.spec.url for name, server in self._servers.items()}
 
     def start(self) -> None:
-        """Start all of them; returns at once."""
+        """Start all servers without waiting for them."""
         for name in self._servers:
             self._start(name)
 
@@ -91,7 +91,7 @@ class Servers:
         on_ready: Callable[[str, str], None] | None = None,
         stopped: Callable[[], bool] = lambda: False,
     ) -> set[str]:
-        """Wait until each answers, telling `on_ready`; returns those that do not yet."""
+        """Call `on_ready` for each server that answers; return the servers that do not yet."""
         waiting = set(self._servers)
         deadline = time.monotonic() + timeout_seconds
         while waiting and time.monotonic() < deadline and not stopped():
@@ -105,7 +105,7 @@ class Servers:
         return waiting
 
     def tend(self) -> None:
-        """Report what has died, and start it again after a pause that grows."""
+        """Report servers that have died, and restart them after a growing pause."""
         now = time.monotonic()
         for name, server in self._servers.items():
             care = self._care[name]
@@ -122,7 +122,7 @@ class Servers:
         self._start(name)
 
     def stop(self, patience_seconds: float = 5.0) -> None:
-        """End all of them, together; who takes too long is killed."""
+        """End all servers together; kill those that take too long."""
         for server in self._servers.values():
             server.ask_to_end()
         deadline = time.monotonic() + patience_seconds
@@ -145,13 +145,13 @@ class Servers:
 
 
 def choose_ports(count: int, base: int | None) -> list[int]:
-    """Ports from `base` on, or free ones. Raises `SettingsError` naming a port that is taken."""
+    """Ports from `base` on, or free ones. Raises `SettingsError` that names a port in use."""
     with contextlib.ExitStack() as stack:
         ports = []
-        # All are held until the last is chosen, so that none is chosen twice.
+        # Hold all ports until the last is chosen, so that no port is chosen twice.
         for index in range(count):
             probe = stack.enter_context(socket.socket())
-            # As the server will bind it: connections of an earlier run may still linger.
+            # Bind as the server does: connections of an earlier run may linger.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             wanted = 0 if base is None else base + index
             try:

@@ -1,4 +1,4 @@
-"""The topics of `videomoments dev`: in the official emulator, or in this process."""
+"""The topics of `videomoments dev`, in the official emulator or in this process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REWIRE_SECONDS = 30.0
 
 
 class Topics(Protocol):
-    """Where messages go. `description` says it for people, `api` is the address of its REST API."""
+    """The broker of `dev`. `description` is for people; `api` is its REST API's address."""
 
     description: str
     api: str
@@ -35,7 +35,7 @@ class Topics(Protocol):
     publisher: Publisher
 
     def environment(self) -> dict[str, str]:
-        """What a process needs to publish here."""
+        """The environment that a process needs to publish here."""
         ...
 
     def wire(self, urls: Mapping[str, str]) -> None:
@@ -43,7 +43,7 @@ class Topics(Protocol):
         ...
 
     def tend(self) -> bool:
-        """Look after it; True when it came back empty, so that it must be wired again."""
+        """Check the broker. True if it restarted empty and must be wired again."""
         ...
 
 
@@ -52,8 +52,8 @@ def local_specs(
 ) -> list[SubscriptionSpec]:
     """The topology's subscriptions, pushed to `urls`.
 
-    Fewer deliveries and an even pause between them: who waits for a dead letter here sits before
-    it. What dies only because its worker was busy, the sweep sends again.
+    Deliveries are fewer and evenly spaced, because a person waits for a dead letter here. The sweep
+    sends a message again that died only because its worker was busy.
     """
     return [
         replace(
@@ -73,9 +73,9 @@ def open_topics(
     guard: Guard,
     notice: Callable[[str], None],
 ) -> AbstractContextManager[Topics]:
-    """The emulator where it is found or named, else topics in-process.
+    """The emulator if it is found or named, else in-process topics.
 
-    Raises `SettingsError` where the emulator must be there and is not.
+    Raises `SettingsError` if a required emulator is missing.
     """
     if choice == "never":
         return MemoryTopics(topology, settings)
@@ -94,7 +94,7 @@ def open_topics(
 
 
 class MemoryTopics:
-    """Topics of this process, served to the functions by REST."""
+    """Topics in this process, which the functions reach by REST."""
 
     description = "topics inside this process (no Pub/Sub emulator)"
     emulator_host: str | None = None
@@ -102,7 +102,7 @@ class MemoryTopics:
     def __init__(self, topology: Topology, settings: Settings) -> None:
         self._topology = topology
         self._settings = settings
-        # Each worker waits for an answer: there must be one for everything at work at once.
+        # Each worker waits for an answer, so there must be one for each concurrent message.
         self._broker = MemoryBroker(workers=settings.workers + 2)
         self._stack = ExitStack()
         self.publisher: Publisher = self._broker
@@ -119,7 +119,7 @@ class MemoryTopics:
             self._broker.subscribe(spec, push_to(url, spec.ack_deadline_seconds))
 
     def tend(self) -> bool:
-        """See `Topics`: it lives and dies with this process."""
+        """See `Topics`. It ends with this process."""
         return False
 
     def __enter__(self) -> MemoryTopics:
@@ -132,7 +132,7 @@ class MemoryTopics:
 
 
 class EmulatorTopics:
-    """The official emulator's topics: of our own emulator, or of one that runs already."""
+    """Topics in the official emulator: one that `dev` starts, or one that runs already."""
 
     def __init__(
         self,
@@ -176,7 +176,7 @@ class EmulatorTopics:
         self._wired_at = time.monotonic()
 
     def tend(self) -> bool:
-        """See `Topics`. Of another's emulator nobody says when it was restarted: wire it anew."""
+        """See `Topics`. A foreign emulator does not tell when it restarts, so always wire it."""
         if self._own is None:
             if self._urls and time.monotonic() - self._wired_at > REWIRE_SECONDS:
                 self.wire(self._urls)

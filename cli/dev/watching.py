@@ -1,4 +1,4 @@
-"""Copying a file into the bucket folder is the finalize event, once the file is complete."""
+"""Watch the bucket folder: a complete file is its own finalize event."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Settling:
-    """Which files are complete: those that have not changed for a while. Pure; times are given.
+    """Decide which files are complete: those that have not changed for a while. Pure.
 
-    A generation says all that can change of a file: its times, its size, its inode. A video waits
-    for what lies beside it under the same name, such as its subtitles, to be complete as well.
+    A generation covers a file's times, size and inode. A video also waits until its companions,
+    such as subtitles under the same name, are complete.
     """
 
     settle_seconds: float
@@ -47,7 +47,7 @@ class Settling:
         return bool(self._changing)
 
     def observe(self, stats: Iterable[ObjectStat], now: float) -> list[ObjectStat]:
-        """The files that have just become complete, among those which are there now."""
+        """Of the given files, those that have just become complete."""
         there = {stat.url: stat for stat in stats if stat.size_bytes > 0}
         for known in (self._settled, self._changing):
             for url in known.keys() - there.keys():
@@ -69,7 +69,7 @@ class Settling:
         return ripe
 
     def postpone(self, stat: ObjectStat, now: float) -> None:
-        """The file is not complete after all: it has to be still for as long again."""
+        """The file is not complete: restart its quiet period."""
         self._settled.pop(stat.url, None)
         self._changing[stat.url] = (stat.generation, now)
 
@@ -90,10 +90,10 @@ class _Announced:
 
 
 class Watcher:
-    """Announces each complete file of a bucket folder once, and again while nobody knows it.
+    """Announce each complete file of a bucket folder once, and again until it is registered.
 
-    `announce` publishes the event; `is_known` says whether a video is registered for that very
-    version, so that what came while nobody watched is announced and what is done is not.
+    `announce` publishes the event. `is_known` says whether that version has its video's row, so
+    that files dropped while nothing watched are announced, and finished ones are not.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Watcher:
         self._unconfirmed: dict[str, _Announced] = {}
 
     def run(self, stop: threading.Event) -> None:
-        """Watch until stopped. Errors are logged, and the next look tries again."""
+        """Watch until stopped. Errors are logged; the next look tries again."""
         rescan_at = 0.0
         for changed in self._wakes(stop):
             if not (changed or self._settling.is_busy or self._clock() >= rescan_at):
@@ -146,12 +146,12 @@ class Watcher:
         self._confirm({stat.url: stat.generation for stat in found}, now)
 
     def _tell(self, announced: _Announced) -> None:
-        # Noted first: what could not be published is announced again.
+        # Noted first, so that a file whose event could not be published is announced again.
         self._unconfirmed[announced.stat.url] = announced
         self._announce(announced.stat)
 
     def _confirm(self, there: dict[str, str], now: float) -> None:
-        """Forget what has arrived; a broker that was killed takes its messages with it."""
+        """Forget registered files; announce others again, since a killed broker loses messages."""
         for url, announced in list(self._unconfirmed.items()):
             if now - announced.at < CONFIRM_SECONDS:
                 continue
@@ -162,7 +162,7 @@ class Watcher:
             self._tell(_Announced(announced.stat, now, announced.times + 1))
 
     def _wakes(self, stop: threading.Event) -> Iterator[bool]:
-        """At every change, and several times a second: True for a change."""
+        """Yield at every change, and several times a second; True for a change."""
         from watchfiles import watch
 
         try:
@@ -178,7 +178,7 @@ class Watcher:
             ):
                 yield bool(changes)
         except OSError as error:
-            # As when the system's watches are used up. Looking now and then works everywhere.
+            # The system may be out of watches. Polling works everywhere.
             _log.warning("changes are not reported, the folder is read instead", error=str(error))
         while not stop.wait(SETTLE_SECONDS):
             yield True
@@ -195,7 +195,7 @@ def announce_drop(context: Context, stat: ObjectStat) -> None:
 
 
 def is_registered(engine: Engine, stat: ObjectStat) -> bool:
-    """Whether that version of the object has its video's row."""
+    """Whether that version of the object has a video row."""
     stem = PurePosixPath(split_url(stat.url).name).stem
     identifier = video_identifier(stat.url, stat.generation, stem)
     with engine.connect() as connection:

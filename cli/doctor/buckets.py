@@ -1,4 +1,4 @@
-"""The buckets: each is listed, written to, read back and cleaned again."""
+"""Check the buckets: list, write, read back and clean up each."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from shared.settings.settings import PREFIX, Settings
 from shared.storage.protocol import Storage
 
 PROBE_NAME = "videomoments-doctor-{}.txt"
-"""Empty, and with a suffix that no video has: its event is ignored."""
+"""The object is empty and has no video's suffix, so its event is ignored."""
 
 
 def check_buckets(settings: Settings) -> Iterator[Check]:
-    """One check for each of the two."""
+    """One check for each bucket."""
     storage = storage_from(settings)
     for name, url in (("upload", settings.upload_url), ("derived", settings.derived_url)):
         if url is None:
@@ -39,7 +39,7 @@ def check_buckets(settings: Settings) -> Iterator[Check]:
 
 
 def _try(storage: Storage, url: str) -> None:
-    """Raises what the store raises, or ValueError when it does not keep what it was given."""
+    """Raises the store's errors, or ValueError if the store returns other bytes."""
     next(iter(storage.list(f"{url}/")), None)
     probe = f"{url}/{PROBE_NAME.format(uuid.uuid4().hex)}"
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""What one check of `doctor` found."""
+"""The result of one check of `doctor`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ State = Literal["ok", "warning", "problem"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`problem`: runs fail, or results are missing, until `remedy` is followed. `warning`: it
-    works, but somebody should know."""
+    """`problem`: runs fail or results are missing until `remedy` is followed. `warning`: it
+    works, but the user should know."""
 
     name: str
     state: State
@@ -23,7 +23,7 @@ class Check:
 
 
 def checked(name: str, remedy: str, look: Callable[[], Iterable[Check]]) -> Iterator[Check]:
-    """What `look` finds; what it raises is a problem with that remedy."""
+    """The findings of `look`; an error that it raises is a problem with that remedy."""
     try:
         yield from look()
     except Exception as error:

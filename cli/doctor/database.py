@@ -1,4 +1,4 @@
-"""The database: reachable, migrated, and nothing in it that waits for somebody."""
+"""Check the database: reachable, migrated, and without work that waits for a person."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UPGRADE = "videomoments db upgrade"
 
 
 def check_database(settings: Settings, home: Home) -> Iterator[Check]:
-    """Nothing is made or migrated. Raises `SettingsError` when the server cannot be used."""
+    """Check without making or migrating anything. Raises `SettingsError` for an unusable server."""
     embedded = is_embedded(settings)
     if embedded and not home.postgres.exists():
         yield _to_be_made(home)
@@ -38,7 +38,7 @@ def check_database(settings: Settings, home: Home) -> Iterator[Check]:
 
 
 def is_embedded(settings: Settings) -> bool:
-    """Whether no server is named, so that the data folder's own is used."""
+    """Whether the data folder's embedded server is used, because no server is named."""
     return settings.database_url is None and settings.cloud_sql_instance is None
 
 
@@ -94,7 +94,7 @@ def _dead_letters(session: Session) -> Check:
 
 
 def _stalled(session: Session, settings: Settings) -> Check:
-    """Work that a sweep should have seen to long ago."""
+    """Work that a sweep should have resumed long ago."""
     clock = Clock()
     patience = 3 * max(settings.republish_seconds, settings.lease_seconds)
     running = StageRun.pipeline_id.in_(

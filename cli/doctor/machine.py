@@ -1,4 +1,4 @@
-"""`videomoments doctor`: everything a run needs, and what to do about what is wrong."""
+"""`videomoments doctor`: check everything a run needs, and name a remedy for each fault."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 
 
 def show_checks(checks: Iterable[Check], *, as_json: bool) -> int:
-    """Print each check as it is done; exit code 1 when there is a problem."""
+    """Print each check when it is done. Exit code 1 if there is a problem."""
     console = Console()
     found: list[Check] = []
     for check in checks:
@@ -57,7 +57,7 @@ def _show(console: Console, check: Check) -> None:
 
 
 def check_machine(home: Home) -> Iterator[Check]:
-    """Everything a run on this machine, or with its settings, needs."""
+    """The checks of a run on this machine with its settings."""
     try:
         settings = load_settings()
     except SettingsError as error:

@@ -1,4 +1,4 @@
-"""Asks an OpenAI-compatible endpoint for its list of models: the one request that costs nothing."""
+"""Request the list of models from an OpenAI-compatible endpoint, which costs nothing."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _MOST_BYTES = 4 * 1024**2
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What came back. `models` is None where it was no list of models.
+    """The endpoint's answer. `models` is None if the answer is not a list of models.
 
-    `open_to_all`: the same is told to who has no key. `unreachable`: why nothing came back.
+    `open_to_all`: a request without a key gets the same answer. `unreachable`: why it failed.
     """
 
     status: int = 0
@@ -28,14 +28,14 @@ class Listing:
 
 
 class _NoRedirect(HTTPRedirectHandler):
-    """The key is for that address alone, not for whatever it points to."""
+    """The key is for this address alone, never for a redirect's."""
 
     def redirect_request(self, *_: Any) -> None:
-        """Never."""
+        """Follow no redirect."""
 
 
 def list_models_of(url: str, api_key: str | None) -> Listing:
-    """The models of the endpoint, asked with the key and then, if it has one, without."""
+    """Request the endpoint's models with the key and then, if there is one, without it."""
     listing = _ask(url, api_key)
     if api_key is None or listing.models is None:
         return listing
@@ -60,7 +60,7 @@ def _ask(url: str, api_key: str | None) -> Listing:
         reason = getattr(error, "reason", None) or error
         return Listing(unreachable=f"cannot be reached: {reason}")
     except ValueError:
-        # What it says quotes the header, and so the key.
+        # The error's text quotes the header, and so the key.
         return Listing(unreachable="the address or the key has characters that none may have")
 
 

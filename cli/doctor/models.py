@@ -1,6 +1,6 @@
-"""The language models that runs may name: reachable, the key accepted, the model there.
+"""Check the language models that runs may name: reachable, key accepted, model present.
 
-Nothing is asked of a model, so nothing is paid for.
+No model is asked anything, so the check costs nothing.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LISTED = 5
 def check_models(
     settings: Settings, home: Home, *, connect: Callable[[str | None], GoogleRest] = connect
 ) -> Iterator[Check]:
-    """One check for each endpoint and model there is; one that says so where there is none."""
+    """One check for each endpoint and model, or one that says there are none."""
     endpoints = list(_endpoints(settings, home))
     if settings.llm_url is not None and is_extractive(settings.model):
         yield _unused()
@@ -47,13 +47,13 @@ def check_models(
 
 
 def _endpoints(settings: Settings, home: Home) -> Iterator[Endpoint]:
-    """Of the setting, and of every row of `model_configs` where there are any as yet."""
+    """The endpoints of the settings and of every row of `model_configs`."""
     wanted = [settings.model] if settings.model and not is_extractive(settings.model) else []
     if is_embedded(settings) and not home.postgres.exists():
         yield from (endpoint_from_settings(settings, name) for name in wanted)
         return
     with database(settings, home, migrate=False) as engine, Session(engine) as session:
-        # Without the table it is not migrated as yet, which the check of the database says.
+        # A missing table means an unmigrated database, which its own check reports.
         known = inspect(engine).has_table(ModelConfig.__tablename__)
         named = select(ModelConfig.name).order_by(ModelConfig.name)
         rows = list(session.execute(named).scalars()) if known else []
@@ -83,7 +83,7 @@ def _check(endpoint: Endpoint, connect: Callable[[str | None], GoogleRest]) -> C
 
 
 def _judged(name: str, endpoint: Endpoint, listing: Listing) -> Check:
-    """What the endpoint's answer to a request for its list of models means."""
+    """Interpret the endpoint's answer to a request for its list of models."""
     where = endpoint.url
     if listing.unreachable is not None:
         remedy = f"Start the server, or correct {PREFIX}LLM_URL or the model's row (models set)."
@@ -124,14 +124,14 @@ def _judged_by_list(name: str, endpoint: Endpoint, listing: Listing) -> Check:
 def _check_vertex(
     name: str, endpoint: Endpoint, connect: Callable[[str | None], GoogleRest]
 ) -> Check:
-    """Asks what Vertex AI knows of the model, with this machine's login."""
+    """Ask Vertex AI about the model, with this machine's login."""
     location = endpoint.location
     where = f"Vertex AI, {location}"
     host = "aiplatform" if location == "global" else f"{location}-aiplatform"
     publisher = f"https://{host}.googleapis.com/v1/publishers/google/models"
     project = endpoint.project
     try:
-        # As the client does: without a setting it is the login's own.
+        # Like the client: without a setting, the login's project.
         project = project or default_credentials()[1]
         if project is None:
             return Check(name, "problem", "no project is named", f"Set {PREFIX}PROJECT.")

@@ -1,4 +1,4 @@
-"""The tools: the speech engine's model, and ffmpeg."""
+"""Check the tools: the speech engine's model, and ffmpeg."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BETTER_SPEECH = f"Set {PREFIX}WHISPER_MODEL to the folder of a Whisper model, or
 
 
 def check_speech(settings: Settings) -> Check:
-    """Which engine would listen; nothing is downloaded or loaded."""
+    """The engine that would transcribe. Nothing is downloaded or loaded."""
     model = settings.whisper_model or DEFAULT_MODEL
     try:
         choice = choose_engine(
@@ -45,7 +45,7 @@ def _to_be_fetched(model: str, otherwise: str = "") -> Check:
 
 
 def check_ffmpeg(settings: Settings) -> Check:
-    """Its version and codecs. Raises `SettingsError` when there is none."""
+    """ffmpeg's version and codecs. Raises `SettingsError` if it is not found."""
     ffmpeg = inspect_ffmpeg(str(settings.ffmpeg) if settings.ffmpeg is not None else None)
     what = f"{ffmpeg.version} at {ffmpeg.path}"
     lacks = [f"encoder {name}" for name in ffmpeg.missing_encoders]
@@ -59,7 +59,7 @@ def check_ffmpeg(settings: Settings) -> Check:
 
 
 def check_disk(home: Home) -> Check:
-    """Room for the data folder, where the database, the buckets or temporary files may lie."""
+    """Free space for the data folder: database, buckets and temporary files."""
     folder = next(path for path in (home.root, *home.root.parents) if path.exists())
     free = shutil.disk_usage(folder).free
     found = f"{size_words(free) or 'nothing'} free for {home.root}"

@@ -1,4 +1,4 @@
-"""The topics: present, and wired as the topology says."""
+"""Check the topics: present, and wired like the topology."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHOWN = 6
 
 
 def check_topics(settings: Settings, home: Home) -> Iterator[Check]:
-    """Pub/Sub where a project is set, the emulator where there is one, else nothing to check."""
+    """Pub/Sub if a project is set, the emulator if there is one, else nothing."""
     running = find_running(home.running)
     host = os.environ.get("PUBSUB_EMULATOR_HOST") or (running.emulator_host if running else None)
     if host is not None:

@@ -1,1 +1,1 @@
-"""`videomoments doctor --cloud`: a deployment on Google Cloud, held against what it should be."""
+"""`videomoments doctor --cloud`: compare a deployment on Google Cloud with its declaration."""

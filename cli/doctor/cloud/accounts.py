@@ -1,4 +1,4 @@
-"""Service accounts, and what they may do on the project and in each other's name."""
+"""Check service accounts, their project roles and whom they may impersonate."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ APIS_AT_ONCE = 20
 
 
 def check_apis(view: View) -> Iterator[Check]:
-    """The APIs it runs on."""
+    """The APIs that the deployment needs."""
     wanted = view.deployment.apis
     yield from summed("APIs", f"{len(wanted)} are enabled", _apis(view, wanted))
 
 
 def check_accounts(view: View) -> Iterator[Check]:
-    """Each account is there, and Pub/Sub may sign for the one that pushes."""
+    """Each account exists, and Pub/Sub may sign tokens for the push account."""
     well = f"{len(_emails(view))} service accounts are there, and Pub/Sub signs for its own"
     yield from summed("accounts", well, _accounts(view))
 
 
 def check_project(view: View) -> Iterator[Check]:
-    """The roles that can only be granted on the project."""
+    """Roles that can be granted on the project only."""
     well = "every account may enter the database; no role of everybody's"
     yield from summed("project", well, _project(view))
 

@@ -1,4 +1,4 @@
-"""The two buckets: closed, cleaned, granted to who needs them, and telling of uploads."""
+"""Check the two buckets: private, cleaned, granted, and notifying of uploads."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ TEMPORARY = "temporary/"
 
 
 def check_buckets(view: View) -> Iterator[Check]:
-    """Uploads are read, what is derived is written."""
+    """Functions read uploads and write derived objects."""
     yield from summed("buckets", "both are private, and kept clean", _buckets(view))
 
 
 def check_notification(view: View) -> Iterator[Check]:
-    """An upload must be told to its topic, or nothing ever begins."""
+    """The bucket must notify its topic of uploads, or no run starts."""
     well = f"uploads are told to {VideoUploaded.topic}"
     yield from summed("notification", well, _notification(view))
 
@@ -83,7 +83,7 @@ def _notification(view: View) -> Iterator[Check]:
     bucket = view.deployment.upload_bucket
     found = view.api.find(f"{STORAGE}/b/{bucket}/notificationConfigs")
     if found is None:
-        return  # the bucket itself is missing, which was said
+        return  # another check reports the missing bucket
     topic = f"//pubsub.googleapis.com/{view.project_path}/topics/{VideoUploaded.topic}"
     ours = [item for item in found.get("items", []) if item.get("topic") == topic]
     if not any(_tells_all(item) for item in ours):

@@ -1,4 +1,4 @@
-"""Cloud SQL: running, restorable, entered without passwords, and migrated by this deployment."""
+"""Check Cloud SQL: running, restorable, without passwords, and migrated by this deployment."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def check_database(view: View) -> Iterator[Check]:
 
 
 def check_migration(view: View) -> Iterator[Check]:
-    """The schema is at head when this deployment's migration job has ended well."""
+    """The schema is at head if this deployment's migration job succeeded."""
     well = "the job has ended well with the images that run"
     yield from summed("migration", well, _migration(view))
 
@@ -99,7 +99,7 @@ def _migration(view: View) -> Iterator[Check]:
     if view.api.find(path) is None:
         yield view.again("migration", f"the job {job} is not there")
         return
-    # The same job also answers `status`: what counts is the newest that migrated.
+    # The same job also runs `status`; only the newest execution that migrated counts.
     runs = (run for run in view.api.every(f"{path}/executions", "executions") if _migrates(run))
     newest = max(runs, key=lambda run: str(run.get("createTime")), default=None)
     if newest is None:

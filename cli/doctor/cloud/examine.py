@@ -1,4 +1,4 @@
-"""All checks of a deployment, in the order in which what is wrong explains the rest."""
+"""All checks of a deployment, ordered so that early faults explain later ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from shared.errors import SettingsError
 from shared.settings.settings import PREFIX
 
 LOG_IN = "gcloud auth application-default login"
-# To see everything, who may do what, and to have a person's requests counted on the project.
+# These see all resources and grants, and bill a person's requests to the project.
 ROLES = (
     "roles/viewer",
     "roles/iam.securityReviewer",
@@ -54,8 +54,8 @@ PARTS: dict[str, Callable[[View], Iterator[Check]]] = {
 
 @dataclass(frozen=True, slots=True)
 class CloudRequest:
-    """Which deployment. `outputs` is a file of `terraform output -json`, in the place of the state
-    in its bucket, and names the project; `endpoint` another host that answers as Google's do."""
+    """The deployment to check. `outputs`: a file from `terraform output -json` that replaces the
+    state in its bucket and names the project. `endpoint`: a host that answers like Google's."""
 
     project: str | None
     name: str = "vm"
@@ -64,7 +64,7 @@ class CloudRequest:
 
 
 def examine(asked: CloudRequest) -> Iterator[Check]:
-    """Every check as it is done. What cannot be asked is a problem too, and nothing is raised."""
+    """Yield each check when it is done. A failed request is a problem, too; nothing is raised."""
     project = asked.project
     try:
         recorded = _recorded(asked)
@@ -92,13 +92,13 @@ def _parts(view: View) -> Iterator[Check]:
             yield from look(view)
         except (NoCredentials, Unreachable) as error:
             yield _unasked(name, error, view.deployment.project)
-            return  # the others would say the same
+            return  # the other checks would fail in the same way
         except GoogleError as error:
             yield _unasked(name, error, view.deployment.project)
 
 
 def _recorded(asked: CloudRequest) -> Deployment | None:
-    """What the file says that was given in the place of the state."""
+    """Read the file that replaces the state."""
     if asked.outputs is None:
         return None
     recorded = from_file(asked.outputs)

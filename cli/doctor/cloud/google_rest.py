@@ -1,4 +1,4 @@
-"""Google's REST APIs with application-default credentials: reading, and failures in our words."""
+"""Read Google's REST APIs with application-default credentials."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ _TRANSIENT = frozenset({429, 500, 502, 503, 504})
 
 
 class GoogleError(VideoMomentsError):
-    """Base of what goes wrong when Google is asked."""
+    """Base of errors of requests to Google."""
 
 
 class NotInstalled(GoogleError):
-    """google-auth is not there: it comes with the extra `gcp`."""
+    """google-auth is not installed; the extra `gcp` brings it."""
 
 
 class NoCredentials(GoogleError):
-    """There are none, or Google does not take them."""
+    """Credentials are missing, or Google refuses them."""
 
 
 class Unreachable(GoogleError):
-    """No answer, or none but errors of Google's own, after some attempts."""
+    """Google did not answer, or answered with server errors, after several attempts."""
 
 
 class Refused(GoogleError):
-    """This account may not ask that, or the API is off; `api` names it then."""
+    """The account lacks permission, or the API named by `api` is off."""
 
     def __init__(self, message: str, api: str | None = None) -> None:
         super().__init__(message)
@@ -49,11 +49,11 @@ class Refused(GoogleError):
 
 
 class NoSuchResource(GoogleError):
-    """What was asked for does not exist."""
+    """The resource does not exist."""
 
 
 class GoogleRest:
-    """Asks with one account's credentials; nothing is changed."""
+    """Sends read-only requests with one account's credentials."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class GoogleRest:
         *,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`endpoint` answers in the place of every `https://HOST` as `ENDPOINT/HOST`."""
+        """`ENDPOINT/HOST` replaces every `https://HOST`."""
         self._session = session
         self._endpoint = endpoint.rstrip("/") if endpoint else None
         self._sleep = sleep
@@ -72,14 +72,14 @@ class GoogleRest:
         return self._ask("GET", url, params=parameters)
 
     def find(self, url: str, **parameters: object) -> Json | None:
-        """The resource, or None where there is none. Raises `GoogleError`."""
+        """The resource, or None if it does not exist. Raises `GoogleError`."""
         try:
             return self.get(url, **parameters)
         except NoSuchResource:
             return None
 
     def query(self, url: str, body: Mapping[str, object]) -> Json:
-        """The answer to a question that is put as a POST. Raises `GoogleError`."""
+        """The answer to a read-only POST request. Raises `GoogleError`."""
         return self._ask("POST", url, json=body)
 
     def every(self, url: str, field: str, **parameters: object) -> Iterator[Json]:
@@ -121,9 +121,9 @@ class GoogleRest:
 
 
 def connect(project: str | None = None, endpoint: str | None = None) -> GoogleRest:
-    """With this machine's application-default credentials. Raises as `default_credentials`.
+    """A client with application-default credentials. Raises like `default_credentials`.
 
-    `project` answers for the quota where the credentials are a person's and name none.
+    `project` is billed for quota if a person's credentials name no project.
     """
     credentials, _ = default_credentials()
     from google.auth.transport.requests import AuthorizedSession
@@ -136,7 +136,7 @@ def connect(project: str | None = None, endpoint: str | None = None) -> GoogleRe
 
 
 def default_credentials() -> tuple[Any, str | None]:
-    """This machine's credentials, and the project they belong to, where they say.
+    """This machine's credentials and, if they name one, their project.
 
     Raises `NoCredentials` or `NotInstalled`.
     """
@@ -185,7 +185,7 @@ def _failure(status: int, body: Json, host: str) -> GoogleError:
 
 
 def _disabled_api(details: Json) -> str | None:
-    """The API which an error says is not enabled."""
+    """The API that an error reports as disabled."""
     for detail in details.get("details", []):
         if isinstance(detail, dict) and detail.get("reason") == "SERVICE_DISABLED":
             service: str | None = detail.get("metadata", {}).get("service")

@@ -1,4 +1,4 @@
-"""Grants: who holds a role on a resource, and whether everybody does."""
+"""Grants: who holds a role on a resource, and whether it is public."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EVERYBODY = ("allUsers", "allAuthenticatedUsers")
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Of one resource. `flags` are those of gcloud's commands that change it."""
+    """The grants of one resource. `flags` belong to the gcloud commands that change it."""
 
     name: str
     group: str
@@ -24,11 +24,11 @@ class Policy:
 
     @classmethod
     def of(cls, found: Json, name: str, group: str, resource: str, flags: str = "") -> Policy:
-        """`found` is what an API's getIamPolicy answers, `group` gcloud's: `pubsub topics`."""
+        """`found` is the answer of getIamPolicy; `group` is gcloud's, such as `pubsub topics`."""
         return cls(name, group, resource, flags, tuple(found.get("bindings", ())))
 
     def holds(self, member: str, role: str) -> bool:
-        """Whether the member has that role, under whatever condition."""
+        """Whether the member has that role, with or without a condition."""
         return any(b["role"] == role and member in b.get("members", ()) for b in self.bindings)
 
     def lacking(self, wanted: Iterable[tuple[str, str]]) -> Iterator[Check]:
@@ -43,7 +43,7 @@ class Policy:
                 )
 
     def open_to_all(self) -> Iterator[Check]:
-        """A problem for each role that everybody has."""
+        """A problem for each role granted to everybody."""
         for binding in self.bindings:
             for member in EVERYBODY:
                 if member in binding.get("members", ()):
@@ -61,7 +61,7 @@ class Policy:
 
 
 def short(member: str) -> str:
-    """The member without its kind and its domain's end."""
+    """The member without its kind and domain."""
     return member.partition(":")[2].removesuffix(".iam.gserviceaccount.com")
 
 

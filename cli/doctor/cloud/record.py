@@ -1,4 +1,4 @@
-"""What was deployed, as Terraform's outputs tell it."""
+"""The deployment, as recorded in Terraform's outputs."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from cli.doctor.cloud.google_rest import GoogleRest
 from shared.errors import SettingsError
 
 STATE_OBJECT = "videomoments/default.tfstate"
-"""Where infra/terraform/versions.tf keeps the state in its bucket."""
+"""The state's object, as infra/terraform/versions.tf names it."""
 
 
 class NoOutputs(SettingsError):
-    """The file that was given is not what `terraform output -json` wrote for this deployment."""
+    """The given file does not hold this deployment's `terraform output -json`."""
 
 
 class _Recorded(BaseModel):
-    """What another version of the code wrote beside it is ignored."""
+    """Unknown fields, which another version may write, are ignored."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,7 +40,7 @@ class DeployedFunction(_Recorded):
 
 
 class DeployedSecret(_Recorded):
-    """One secret, and the functions which get it."""
+    """One secret, and the functions that receive it."""
 
     id: str
     functions: list[str]
@@ -73,9 +73,9 @@ class Deployment(_Recorded):
 
     @property
     def deploy_again(self) -> str:
-        """The command that puts right whatever Terraform looks after.
+        """The command that repairs everything Terraform manages.
 
-        The speech model is chosen by substitutions too, which Terraform does not know.
+        Substitutions choose the speech model, too; Terraform does not know them.
         """
         given = f"_ENVIRONMENT={self.environment},_REGION={self.region},_NAME={self.name}"
         command = f"gcloud builds submit --project={self.project} --substitutions={given}"
@@ -83,17 +83,17 @@ class Deployment(_Recorded):
 
     @property
     def at(self) -> str:
-        """The flags that say where."""
+        """The flags for project and region."""
         return f"--project={self.project} --region={self.region}"
 
 
 def state_bucket(project: str, name: str) -> str:
-    """The bucket infra/bootstrap.sh makes."""
+    """The bucket that infra/bootstrap.sh makes."""
     return f"{project}-{name}-state"
 
 
 def from_bucket(api: GoogleRest, bucket: str) -> Deployment | None:
-    """From Terraform's state; None where there is no state. Raises as `from_outputs`."""
+    """Read Terraform's state; None if there is no state. Raises like `from_outputs`."""
     path = f"{quote(bucket, safe='')}/o/{quote(STATE_OBJECT, safe='')}"
     state = api.find(f"https://storage.googleapis.com/storage/v1/b/{path}", alt="media")
     where = f"gs://{bucket}/{STATE_OBJECT}"
@@ -101,7 +101,7 @@ def from_bucket(api: GoogleRest, bucket: str) -> Deployment | None:
 
 
 def from_file(path: Path) -> Deployment:
-    """From what `terraform output -json` wrote. Raises `NoOutputs`, and as `from_outputs`."""
+    """Read the output of `terraform output -json`. Raises `NoOutputs`, and like `from_outputs`."""
     try:
         outputs = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -110,7 +110,7 @@ def from_file(path: Path) -> Deployment:
 
 
 def from_outputs(outputs: Mapping[str, Any], where: str) -> Deployment:
-    """Raises `SettingsError` where the outputs hold no whole deployment."""
+    """Raises `SettingsError` if the outputs do not hold a whole deployment."""
     found = outputs.get("deployment")
     if not isinstance(found, dict) or "value" not in found:
         raise SettingsError(f"{where} holds no output `deployment`: no deployment was completed.")

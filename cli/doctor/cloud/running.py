@@ -1,4 +1,4 @@
-"""What moves, or waits: the schedule, the secrets' contents, and messages nobody takes."""
+"""Check the schedule, the secrets' contents, and waiting or dead messages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECRETS = "https://secretmanager.googleapis.com/v1"
 MONITORING = "https://monitoring.googleapis.com/v3"
 ACCESSOR = "roles/secretmanager.secretAccessor"
 EVERY_MINUTE = "* * * * *"
-# The schedule may be late, and Monitoring shows what happened some minutes ago.
+# The schedule may be late, and Monitoring lags by some minutes.
 LATE = timedelta(minutes=15)
 OLD_SECONDS = 1800
 DEAD_SINCE = timedelta(days=1)
@@ -26,18 +26,18 @@ METRIC = "pubsub.googleapis.com/subscription"
 
 
 def check_schedule(view: View) -> Iterator[Check]:
-    """The sweep, without which nothing that was lost is taken up again."""
+    """The sweep's schedule; without it, lost work never resumes."""
     yield from summed("schedule", "the sweep is asked for every minute", _schedule(view))
 
 
 def check_secrets(view: View) -> Iterator[Check]:
-    """Each has a content, and who needs it may read it."""
+    """Each secret has a version, and the functions that need it may read it."""
     count = len(view.deployment.secrets)
     yield from summed("secrets", f"{count} can be read" if count else "none", _secrets(view))
 
 
 def check_messages(view: View) -> Iterator[Check]:
-    """What waits for too long, and what became a dead letter."""
+    """Messages that wait too long, and dead letters."""
     yield from summed("messages", "none waits for long, none died in a day", _messages(view))
 
 
@@ -119,7 +119,7 @@ def _messages(view: View) -> Iterator[Check]:
 
 
 def _series(view: View, metric: str, period: timedelta, *, by: timedelta) -> dict[str, float]:
-    """The metric's newest value, by our subscriptions' names: its sum where `by` is the period."""
+    """The metric's newest value for each of our subscriptions; its sum if `by` is a period."""
     now = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
     ours = {subscription.name for subscription in view.topology.subscriptions}
     found = view.api.every(

@@ -1,4 +1,4 @@
-"""Cloud Run services: there, ready, as deployed, and callable by the push account alone."""
+"""Check Cloud Run services: ready, as deployed, and callable by the push account alone."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Json = dict[str, Any]
 RUN = "https://run.googleapis.com/v2"
 INTERNAL = "INGRESS_TRAFFIC_INTERNAL_ONLY"
 INVOKER = "roles/run.invoker"
-# The request may take a little longer than its function: see services.tf.
+# A request may take slightly longer than its function: see services.tf.
 GRACE_SECONDS = 30
 
 
 def check_services(view: View) -> Iterator[Check]:
-    """Each function's service, and who may call it."""
+    """Each function's service and its callers."""
     well = f"{len(view.topology.functions)} are ready, and only the push account may call them"
     yield from summed("services", well, _services(view))
 
@@ -63,7 +63,7 @@ def _ready(view: View, name: str, wanted: DeployedFunction, found: Json) -> Iter
     newest = resource_id(found.get("latestCreatedRevision"))
     behind = [r for t in serving if (r := resource_id(t.get("revision"))) not in ("", newest)]
     if behind:
-        # As the build leaves it that took itself back.
+        # A build that rolled itself back leaves this state.
         found_there = f"requests go to {', '.join(behind)}, not to the newest revision {newest}"
         yield Check(name, "warning", found_there, view.deployment.deploy_again)
 

@@ -1,4 +1,4 @@
-"""Topics and subscriptions: there, wired as the topology says, and granted to who needs them."""
+"""Check topics and subscriptions: present, wired like the topology, and granted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def check_topics(view: View) -> Iterator[Check]:
 
 
 def check_subscriptions(view: View) -> Iterator[Check]:
-    """Each subscription: where it pushes, as whom, how long it waits, where its dead go."""
+    """Each subscription's push address, account, deadline and dead-letter topic."""
     wanted = view.topology.subscriptions
     well = f"{len(wanted)} subscriptions push to their functions as the topology says"
     yield from summed("subscriptions", well, _subscriptions(view))
@@ -46,7 +46,7 @@ def _topics(view: View, names: list[str]) -> Iterator[Check]:
 
 
 def _publishers(view: View) -> dict[str, list[str]]:
-    """Who has to publish on each topic: functions, and the agents of Google's own services."""
+    """The publishers of each topic: functions, and the agents of Google's services."""
     found: dict[str, list[str]] = {name: [] for name in view.topology.messages}
     for function in view.deployed():
         member = account(view.deployment.functions[function.name].account)
@@ -106,7 +106,7 @@ def _push(view: View, wanted: Subscription, push: Json) -> Iterator[str]:
     signer = token.get("serviceAccountEmail")
     if signer != view.deployment.push_account:
         yield f"pushes as {signer or 'nobody'}, not as {view.deployment.push_account}"
-    # Without one of its own the endpoint is the audience.
+    # Without an audience, Pub/Sub uses the endpoint.
     audience = token.get("audience") or endpoint
     if signer and audience != function.url:
         yield f"signs for {audience}, not for {function.url}"

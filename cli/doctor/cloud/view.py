@@ -1,4 +1,4 @@
-"""What the checks of a deployment share: where to ask, what to hold it against, how to say it."""
+"""The shared view of a deployment's checks: Google, the topology and the wording."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ class View:
 
     @property
     def project_path(self) -> str:
-        """As Google's resources name it."""
+        """The project's resource name."""
         return f"projects/{self.deployment.project}"
 
     @property
     def place_path(self) -> str:
-        """Where what has a region is."""
+        """The resource name of the region."""
         return f"{self.project_path}/locations/{self.deployment.region}"
 
     def deployed(self) -> Iterator[Function]:
-        """This version's functions that the deployment has."""
+        """The functions of this version that the deployment has."""
         for function in self.topology.functions:
             if function.name in self.deployment.functions:
                 yield function
 
     def again(self, name: str, found: str) -> Check:
-        """A problem which another deployment puts right."""
+        """A problem that a new deployment fixes."""
         return Check(name, "problem", found, self.deployment.deploy_again)
 
 
 def resource_id(name: str | None) -> str:
-    """What a resource's full name ends with; empty where there is none."""
+    """The last part of a resource's full name, or an empty string."""
     return name.rpartition("/")[2] if name else ""
 
 
 def summed(name: str, well: str, found: Iterable[Check]) -> Iterator[Check]:
-    """What was found; one line in its place where that is nothing."""
+    """The checks, or one line that all is well if there are none."""
     nothing = True
     for check in found:
         nothing = False
