@@ -146,7 +146,7 @@ class FunctionServer:
         with stream:
             for line in stream:
                 if text := line.rstrip():
-                    # Keep reading after a line that cannot be handled: a full pipe blocks the function.
+                    # Keep reading after a bad line: a full pipe would block the function.
                     with contextlib.suppress(Exception):
                         self._on_line(self.spec.name, text)
 
