@@ -38,7 +38,7 @@ class Process:
     def handler(self, function: Function) -> Handler:
         """What the function's deliveries are handed to."""
         process.start(self.settings, function.name)
-        return partial(self.runtime.handle, function)
+        return self.runtime.handler(function)
 
     def verifier(self) -> PushVerifier | None:
         """Who may push; None where the settings leave that to the platform."""

@@ -24,13 +24,11 @@ from functions.wiring import Speech, make_context
 from shared.db.models import StageRun
 from shared.http.events.intake import Intake
 from shared.messages.upkeep import SweepRequested
-from shared.messaging.delivery import Handler
 from shared.messaging.in_process.broker import CLOSE_SECONDS, MemoryBroker
 from shared.messaging.outgoing import outgoing
 from shared.messaging.pubsub.provision import SubscriptionSpec
 from shared.pipeline.context import Context, this_process
 from shared.pipeline.runtime import Runtime
-from shared.pipeline.stage import Function
 from shared.pipeline.topology import MAX_DELIVERY_ATTEMPTS, Topology
 from shared.settings.settings import Settings
 from shared.telemetry.process import recorded_by
@@ -60,14 +58,13 @@ def wire_topics(
     broker: MemoryBroker, topology: Topology, settings: Settings, runtime: Runtime
 ) -> None:
     """Subscribe every function to its topics, through the same envelopes as in the cloud."""
-    intakes = {f.name: Intake(f.name, f.consumes, _factory(runtime, f)) for f in topology.functions}
+    intakes = {
+        function.name: Intake(function.name, function.consumes, partial(runtime.handler, function))
+        for function in topology.functions
+    }
     for spec in subscription_specs(topology, settings):
         function = spec.name.rpartition(".")[2]
         broker.subscribe(spec, intakes[function].receive)
-
-
-def _factory(runtime: Runtime, function: Function) -> Callable[[], Handler]:
-    return lambda: partial(runtime.handle, function)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 from structlog.contextvars import bound_contextvars
@@ -11,7 +12,7 @@ from structlog.contextvars import bound_contextvars
 from shared.db.text import storable
 from shared.errors import LeaseLost, Reject
 from shared.messages.base import Message
-from shared.messaging.delivery import Delivery, Ignored, Outcome
+from shared.messaging.delivery import Delivery, Handler, Ignored, Outcome
 from shared.messaging.outgoing import STAGE_ATTRIBUTE
 from shared.messaging.protocol import Outgoing
 from shared.pipeline.context import Context
@@ -36,6 +37,10 @@ class Runtime:
     def __init__(self, context: Context) -> None:
         self.context = context
 
+    def handler(self, function: Function) -> Handler:
+        """Takes the function's deliveries."""
+        return partial(self.handle, function)
+
     def handle(self, function: Function, delivery: Delivery) -> Outcome:
         """Handle one delivery.
 
@@ -43,7 +48,8 @@ class Runtime:
         only KeyboardInterrupt and SystemExit, and only in the main thread.
         """
         wanted = delivery.attributes.get(STAGE_ATTRIBUTE)
-        if wanted is not None and wanted != function.name:
+        if wanted and wanted != function.name:
+            _log.info("message ignored", reason=f"meant for {wanted}")
             return Outcome.IGNORED
         with bound_contextvars(stage=function.name, subject=delivery.message.subject):
             try:

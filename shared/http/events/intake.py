@@ -14,8 +14,7 @@ import structlog
 from shared.errors import MalformedMessage
 from shared.http.events.decode import Contracts, decode
 from shared.messaging.delivery import Delivery, Handler, Ignored, Outcome, worst
-from shared.messaging.outgoing import STAGE_ATTRIBUTE
-from shared.telemetry import measures, spans, trace
+from shared.telemetry import measures, spans
 
 log = structlog.get_logger(__name__)
 
@@ -50,12 +49,6 @@ class Intake:
             log.info("event ignored", reason=item.reason, **fields)
             return Outcome.IGNORED
         with ExitStack() as stack:
-            wanted = item.attributes.get(STAGE_ATTRIBUTE)
-            if wanted not in (None, "", self.name):
-                stack.enter_context(trace.tracing(item.trace))
-                stack.enter_context(structlog.contextvars.bound_contextvars(**self._fields(item)))
-                log.info("message ignored", reason=f"meant for {wanted}")
-                return Outcome.IGNORED
             # First, for it begins the recording of spans, too.
             handler = self._ready()
             span = stack.enter_context(spans.delivery(self.name, self._said(item), item.trace))

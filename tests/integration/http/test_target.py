@@ -216,12 +216,6 @@ def test_handler_is_made_once() -> None:
     assert len(made) == 1
 
 
-def test_meant_for_another_stage() -> None:
-    """A message for one stage is acknowledged unread by the topic's others."""
-    assert call(never, push_body(PROBED, stage="make_thumbnail")).status_code == 204
-    assert call(answering(Outcome.RETRY), push_body(PROBED, stage="split_audio")).status_code == 500
-
-
 def test_empty_message() -> None:
     """A push without data works, where the framework's own conversion would fail."""
     body = {"message": {"messageId": "1", "attributes": {}}, "subscription": "s"}

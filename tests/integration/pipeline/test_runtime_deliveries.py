@@ -113,6 +113,11 @@ def test_a_stage_outside_the_pipelines_type_has_no_part(world: World) -> None:
     assert world.runs(pipeline, "cut") == []
 
 
+def test_runtime_handles_a_message_when_it_names_no_function(world: World) -> None:
+    """An empty attribute `stage` says nothing: the message is for every function."""
+    assert world.deliver("split", probed(world.begin()), stage="") is Outcome.DONE
+
+
 def test_what_is_for_another_function_is_ignored(world: World) -> None:
     """The attribute `stage` names the only function that handles the message."""
     pipeline = world.begin()

@@ -27,7 +27,7 @@ LINE = "telemetry is not exported"
 def target_of(world: World) -> Target:
     """The first function, as functions-framework serves it."""
     begin = world.context.topology["begin"]
-    return make_target("begin", begin.consumes, lambda: partial(world.runtime.handle, begin))
+    return make_target("begin", begin.consumes, partial(world.runtime.handler, begin))
 
 
 def push(target: Target, body: bytes) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -205,7 +204,7 @@ def test_the_first_delivery_of_a_process(world: World, tmp_path: Path) -> None:
     def handler() -> Handler:
         settings = Settings(telemetry="otlp", telemetry_endpoint=reached.url)
         process.start(settings, "begin")
-        return partial(world.runtime.handle, begin)
+        return world.runtime.handler(begin)
 
     body = push_body(Parcel("video-uploaded.begin", outgoing(message), "7"))
     with collecting() as reached:

@@ -87,9 +87,7 @@ def serve(connection: Connection, spec: WorkerSpec) -> None:
     context = _context(connection, spec, saboteur)
     runtime = Runtime(context)
     intakes = {
-        function.name: Intake(
-            function.name, function.consumes, partial(partial, runtime.handle, function)
-        )
+        function.name: Intake(function.name, function.consumes, partial(runtime.handler, function))
         for function in TOPOLOGY.functions
     }
     with suppress(EOFError, OSError):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from shared.http.events.intake import Intake
 from shared.messages.base import Message
 from shared.messages.videos import VideoUploaded
-from shared.messaging.delivery import Handler, Outcome
+from shared.messaging.delivery import Outcome
 from shared.messaging.in_process.parcel import Parcel, push_body
 from shared.messaging.outgoing import outgoing
 from shared.messaging.protocol import Outgoing
 from shared.messaging.traced import TracedPublisher
-from shared.pipeline.stage import Function
 from shared.storage.router import StorageRouter
 from tests.support.pipelines.pipelines import World
 
@@ -30,12 +28,11 @@ class Topics:
         world.context.publisher = self.publisher
         world.context.storage = StorageRouter(folder_root=folder / "buckets")
         self._intakes = {
-            function.name: Intake(function.name, function.consumes, self._factory(function))
+            function.name: Intake(
+                function.name, function.consumes, partial(world.runtime.handler, function)
+            )
             for function in world.context.topology.functions
         }
-
-    def _factory(self, function: Function) -> Callable[[], Handler]:
-        return lambda: partial(self.world.runtime.handle, function)
 
     def drop(self, folder: Path) -> VideoUploaded:
         """A file in the bucket of uploads, and the event of it."""
