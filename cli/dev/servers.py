@@ -115,12 +115,6 @@ class Servers:
             if care.due_at is not None and now >= care.due_at:
                 self._start(name)
 
-    def restart(self, name: str, patience_seconds: float = 10.0) -> None:
-        """Stop a function and start it again."""
-        self._servers[name].ask_to_end()
-        self._servers[name].end(patience_seconds)
-        self._start(name)
-
     def stop(self, patience_seconds: float = 5.0) -> None:
         """End all servers together; kill those that take too long."""
         for server in self._servers.values():

@@ -20,7 +20,6 @@ class Picture:
 
     seconds: float
     change: float
-    brightness: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Planning a clip: how far padding may reach, where whole GOPs begin and end, what is written.
+"""The plan of a clip: how far padding may reach, how far edges may move, what is written.
 
 Pure. Times are seconds on the recording's timeline, which begins at 0 where the first picture or
 sound of the chosen streams is presented.
@@ -6,7 +6,6 @@ sound of the chosen streams is presented.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -18,8 +17,6 @@ AudioTreatment = Literal["copy", "aac", "opus"]
 
 MAX_KEYFRAME_MOVE_SECONDS = 15.0
 """Farther than this no edge of a clip is moved to reach a keyframe: it is re-encoded instead."""
-
-_EDGE_TOLERANCE_SECONDS = 0.001
 
 _BROWSER_PIXEL_FORMATS: dict[str, frozenset[str]] = {
     "h264": frozenset({"yuv420p", "yuvj420p"}),
@@ -118,20 +115,6 @@ def _audio_output(audio: AudioStream | None) -> OutputFormat:
     return OutputFormat("m4a", "ipod", "audio/mp4", False, _treatment(audio, "aac"))
 
 
-def keyframe_span(
-    keyframes: Sequence[float], window: TimeSpan, end_of_stream_seconds: float
-) -> TimeSpan | None:
-    """The whole GOPs that hold `window`: from the last keyframe at or before its start to the
-    first at or after its end, or to the end of the stream. None without a keyframe before it.
-    """
-    before = [k for k in keyframes if k <= window.start_seconds + _EDGE_TOLERANCE_SECONDS]
-    if not before:
-        return None
-    after = [k for k in keyframes if k >= window.end_seconds - _EDGE_TOLERANCE_SECONDS]
-    end = min(after, default=max(end_of_stream_seconds, window.end_seconds))
-    return TimeSpan(max(0.0, max(before)), end)
-
-
 def max_head_move_seconds(window: TimeSpan) -> float:
     """How much earlier than `window` a copied clip may begin."""
     return min(MAX_KEYFRAME_MOVE_SECONDS, window.length_seconds)
@@ -141,12 +124,3 @@ def max_tail_move_seconds(window: TimeSpan, start_seconds: float) -> float:
     """How much later than `window` a clip copied from `start_seconds` may end."""
     head = max(0.0, window.start_seconds - start_seconds)
     return max(0.0, min(MAX_KEYFRAME_MOVE_SECONDS, window.length_seconds - head))
-
-
-def is_acceptable_move(window: TimeSpan, used: TimeSpan) -> bool:
-    """False when whole GOPs would more than double the clip or move an edge too far."""
-    head = window.start_seconds - used.start_seconds
-    tail = used.end_seconds - window.end_seconds
-    return head <= max_head_move_seconds(window) and tail <= max_tail_move_seconds(
-        window, used.start_seconds
-    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from shared.domain.media_info import AudioStream, MediaInfo, SubtitleStream, VideoStream
-from shared.domain.spans import TimeSpan
 from shared.errors import Reject
 from shared.media.input import MediaInput
 from shared.media.sandbox.runner import Limits, run_operation
@@ -56,27 +55,3 @@ def info_from_facts(facts: dict[str, Any]) -> MediaInfo:
         has_cover_art=facts["has_cover_art"],
         origin_seconds=facts["origin_seconds"],
     )
-
-
-def keyframe_times(
-    source: MediaInput,
-    info: MediaInfo,
-    *,
-    around: TimeSpan,
-    limits: Limits,
-    deadline_seconds: float,
-) -> list[float]:
-    """When the keyframes about `around` are presented, in seconds, ascending.
-
-    From the last at or before its start to the first at or after its end, as far as there are such;
-    at most `MAX_KEYFRAME_MOVE_SECONDS` past its end are read. [] without video.
-    """
-    if info.video is None:
-        return []
-    request = {
-        "location": source.location,
-        "start": around.start_seconds,
-        "end": around.end_seconds,
-    }
-    reply = run_operation("keyframes", request, limits=limits, deadline_seconds=deadline_seconds)
-    return [float(time) for time in reply["times"]]

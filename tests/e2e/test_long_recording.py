@@ -35,9 +35,6 @@ class BurstEngine:
 
     name = "bursts"
 
-    def load(self) -> None:
-        """Nothing to load."""
-
     def transcribe(self, wav_path: Path, *, language: str | None, deadline_seconds: float) -> Heard:
         """The bursts in the slice, by their energy in steps of 10 ms."""
         with wave.open(str(wav_path), "rb") as file:

@@ -10,7 +10,6 @@ import numpy as np
 Json = dict[str, object]
 _MARKS = ".,?!;:。、？！"  # noqa: RUF001
 _ENDS = ".?!。？！"  # noqa: RUF001
-SEGMENT_WORDS = 12
 
 
 @dataclass(frozen=True, slots=True)

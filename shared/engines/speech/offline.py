@@ -44,17 +44,14 @@ class OfflineEngine:
 
     name = "pocketsphinx:en-us"
 
-    def load(self) -> None:
-        """Make ready. Raises SettingsError where pocketsphinx is not installed."""
-        _decoder()
-
     def transcribe(
         self, wav_path: Path, *, language: str | None, deadline_seconds: float
     ) -> Transcript:
         """Words and segments of one slice; see `SpeechEngine.transcribe`.
 
-        Raises Reject("language_unsupported") for anything but English, Reject("slice_unreadable")
-        and TimeoutError. The deadline is looked at before each stretch of speech (12 s at most).
+        Raises Reject("language_unsupported") for anything but English, Reject("slice_unreadable"),
+        TimeoutError, and SettingsError when pocketsphinx is not installed. The deadline is looked
+        at before each stretch of speech (12 s at most).
         """
         deadline = time.monotonic() + deadline_seconds
         if language_code(language) not in (None, LANGUAGE):

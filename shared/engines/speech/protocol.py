@@ -17,20 +17,17 @@ class SpeechEngine(Protocol):
     """Turns one slice of audio into words with times.
 
     `name` goes into transcripts.transcription_service (at most 50 characters). Loading happens
-    once per process, at the first call or at `load`, never at import.
+    once per process, at the first call, never at import.
     """
 
     name: str
-
-    def load(self) -> None:
-        """Make ready. Raises `SettingsError` naming the remedy when the model cannot be had."""
-        ...
 
     def transcribe(
         self, wav_path: Path, *, language: str | None, deadline_seconds: float
     ) -> Transcript:
         """`wav_path`: 16 kHz mono PCM. Times are relative to the start of that file.
 
-        `language` None means: detect. Raises TimeoutError past `deadline_seconds`.
+        `language` None means: detect. Raises TimeoutError past `deadline_seconds`, and
+        `SettingsError` naming the remedy when the model cannot be had.
         """
         ...

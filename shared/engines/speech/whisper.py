@@ -42,7 +42,7 @@ class WhisperEngine:
     """Transcribes with a Whisper model given by folder, size or hub id.
 
     `device` "auto" is the CPU: the functions run there, and so does a laptop; "cuda" is asked for
-    by name. The model is found and loaded at `load` or the first call, once per process, and
+    by name. The model is found and loaded at the first call, once per process, and
     shared by all engines of the same model.
 
     What cannot be trusted is flagged, not silently kept: `Segment.suspect` is "repetition" (text
@@ -74,17 +74,14 @@ class WhisperEngine:
         self._download_root = download_root
         self._allow_download = allow_download
 
-    def load(self) -> None:
-        """Make ready. Raises SettingsError (ModelUnavailable where it could not be fetched)."""
-        self._ready()
-
     def transcribe(
         self, wav_path: Path, *, language: str | None, deadline_seconds: float
     ) -> Transcript:
         """Words and segments of one slice; see `SpeechEngine.transcribe`.
 
         The deadline is looked at after each window of 30 s. Raises also
-        Reject("language_unsupported") and Reject("slice_unreadable").
+        Reject("language_unsupported"), Reject("slice_unreadable") and SettingsError
+        (ModelUnavailable when the model could not be fetched).
         """
         deadline = time.monotonic() + deadline_seconds
         model = self._ready()

@@ -15,7 +15,6 @@ from shared.http.events.envelope import Envelope
 
 STORAGE_PREFIX = "google.cloud.storage.object.v1."
 FINALIZED = STORAGE_PREFIX + "finalized"
-PUBLISHED = "google.cloud.pubsub.topic.v1.messagePublished"
 
 
 def is_binary(headers: dict[str, str]) -> bool:

@@ -9,7 +9,6 @@ from typing import Any
 
 from shared.media.child.demux import Media, open_media
 from shared.media.child.memory import check_memory
-from shared.media.cut_plan import MAX_KEYFRAME_MOVE_SECONDS
 
 EDGE_TOLERANCE_SECONDS = 0.001
 _LATE_BEGINNING_SECONDS = 0.5
@@ -22,25 +21,6 @@ class Entry:
 
     seconds: float
     packets: Iterator[Any]
-
-
-def keyframes(request: dict[str, Any]) -> dict[str, Any]:
-    """The presentation times of the keyframes from `start` to the first at or after `end`."""
-    with open_media(request["location"]) as media:
-        stream = media.video
-        entry = find_entry(media, request["start"], [stream], MAX_KEYFRAME_MOVE_SECONDS)
-        if entry is None:
-            return {"times": []}
-        times: list[float] = []
-        for packet in entry.packets:
-            now = media.time(packet.pts, stream)
-            if packet.is_keyframe:
-                times.append(now)
-            if now >= request["end"] - EDGE_TOLERANCE_SECONDS and (
-                packet.is_keyframe or now > request["end"] + MAX_KEYFRAME_MOVE_SECONDS
-            ):
-                break
-    return {"times": sorted(times)}
 
 
 def frame_before(request: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from shared.media.child.memory import check_memory
 
 _OPERATIONS = {
     "probe": ("shared.media.child.probe", "probe"),
-    "keyframes": ("shared.media.child.keyframes", "keyframes"),
     "frame_before": ("shared.media.child.keyframes", "frame_before"),
     "copy": ("shared.media.child.remux", "copy"),
     "merge": ("shared.media.child.remux", "merge"),

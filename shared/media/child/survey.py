@@ -30,10 +30,10 @@ Glance = npt.NDArray[np.float32]
 
 
 def glances(request: dict[str, Any]) -> dict[str, Any]:
-    """`pictures`: [seconds, change, brightness] of keyframes at least `step` seconds apart.
+    """`pictures`: [seconds, change] of keyframes at least `step` seconds apart.
 
     `change` is the mean difference of the colours from the picture before, 0..1, and 0 for the
-    first; `brightness` is 0..1. Ends after `seconds` of work; `until` is how far it came.
+    first. Ends after `seconds` of work; `until` is how far it came.
     """
     deadline = time.monotonic() + request["seconds"]
     with open_media(request["location"]) as media:
@@ -49,7 +49,7 @@ def glances(request: dict[str, Any]) -> dict[str, Any]:
         before: Glance | None = None
         for seconds, seen in _seen(media, stream, step):
             change = 0.0 if before is None else float(np.abs(seen - before).mean())
-            pictures.append([round(seconds, 3), round(change, 4), round(float(seen.mean()), 4)])
+            pictures.append([round(seconds, 3), round(change, 4)])
             before = seen
             if time.monotonic() > deadline:
                 return {"pictures": pictures, "until": seconds}

@@ -165,7 +165,7 @@ def test_a_broken_model_is_a_settings_error(tmp_path: Path) -> None:
     for name in FILES:
         (tmp_path / name).write_bytes(b"{}")
     with pytest.raises(SettingsError, match="cannot be loaded"):
-        WhisperEngine(str(tmp_path)).load()
+        WhisperEngine(str(tmp_path)).transcribe(tmp_path, language=None, deadline_seconds=60)
 
 
 def test_the_offline_engine_can_be_asked_for() -> None:

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.domain.spans import TimeSpan
 from shared.errors import Reject
 from shared.media.audio import split_audio
 from shared.media.input import LocalInput
-from shared.media.probe import keyframe_times, probe
+from shared.media.probe import probe
 from shared.media.subtitles import extract_text_track
 from tests.support.media.cases import CASES, DEADLINE_SECONDS, LIMITS, Case, opened
 from tests.support.media.factory import make_video, run_ffmpeg
@@ -67,16 +66,6 @@ def test_a_recording_without_a_written_duration(tmp_path: Path) -> None:
     """A live recording's length is found from its packets."""
     path = make_video(tmp_path / "live.mkv", extra=("-live", "1", "-f", "matroska"))
     assert opened(path)[1].duration_seconds == pytest.approx(6.0, abs=0.1)
-
-
-def test_keyframes_about_a_window(tmp_path: Path) -> None:
-    """From the last before its start to the first after its end."""
-    for name in ("a.mp4", "a.mkv", "a.ts"):
-        source, info = opened(make_video(tmp_path / name))
-        times = keyframe_times(
-            source, info, around=TimeSpan(2.3, 4.1), limits=LIMITS, deadline_seconds=60
-        )
-        assert times == pytest.approx([2.0, 3.0, 4.0, 5.0], abs=0.03)
 
 
 def test_a_text_track_is_read_on_the_recordings_timeline(tmp_path: Path) -> None:

@@ -137,9 +137,6 @@ class FakeSpeech:
     media: FakeMedia
     name: str = "fake"
 
-    def load(self) -> None:
-        """Nothing to load."""
-
     def transcribe(
         self, wav_path: Path, *, language: str | None, deadline_seconds: float
     ) -> Transcript:

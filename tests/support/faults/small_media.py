@@ -51,9 +51,6 @@ class FixedSpeech:
 
     name = "fixed"
 
-    def load(self) -> None:
-        """Nothing to load."""
-
     def transcribe(
         self, wav_path: Path, *, language: str | None, deadline_seconds: float
     ) -> Transcript:
