@@ -5,9 +5,7 @@ from __future__ import annotations
 from functools import cached_property, partial
 
 from functions.wiring import make_context
-from shared.http.auth.oidc import PushVerifier
-from shared.http.auth.signing_keys import RemoteKeys
-from shared.http.events.target import Target, make_target
+from shared.http.events.target import Target, Verifier, make_target
 from shared.messaging.delivery import Handler
 from shared.pipeline.runtime import Runtime
 from shared.pipeline.stage import Function
@@ -40,11 +38,14 @@ class Process:
         process.start(self.settings, function.name)
         return self.runtime.handler(function)
 
-    def verifier(self) -> PushVerifier | None:
+    def verifier(self) -> Verifier | None:
         """Who may push; None where the settings leave that to the platform."""
         settings = self.settings
         if settings.oidc_audience is None or settings.oidc_service_account is None:
             return None
+        from shared.http.auth.oidc import PushVerifier
+        from shared.http.auth.signing_keys import RemoteKeys
+
         keys = RemoteKeys(settings.oidc_certs_url) if settings.oidc_certs_url else RemoteKeys()
         return PushVerifier(
             settings.oidc_audience, frozenset({settings.oidc_service_account}), keys

@@ -1,4 +1,8 @@
-"""The public keys push tokens are signed with, and where they come from."""
+"""The public keys that sign push tokens, and where they come from.
+
+PyJWT reads the keys. Its own client of key servers is not used: it ignores how long the server
+lets keys be kept, and has no keys at all once they expire while the server is away.
+"""
 
 from __future__ import annotations
 
@@ -7,41 +11,33 @@ import re
 import threading
 import time
 import urllib.request
-from base64 import urlsafe_b64decode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol, TypeGuard
 from urllib.parse import urlsplit
 
-from shared.errors import SettingsError, VideoMomentsError
+import structlog
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.x509 import load_pem_x509_certificate
+from jwt import PyJWK, PyJWKSet, PyJWTError
+
+from shared.errors import SettingsError
+from shared.http.auth.errors import KeysUnavailable
 
 GOOGLE_CERTS_URL = "https://www.googleapis.com/oauth2/v3/certs"
+ALGORITHM = "RS256"
 MIN_KEY_BITS = 2048
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _MAX_AGE = re.compile(r"max-age=(\d+)")
-
-
-class KeysUnavailable(VideoMomentsError):
-    """The key set could not be fetched: transient, says nothing about the token."""
+_log = structlog.get_logger(__name__)
 
 
 class SigningKeys(Protocol):
     """A set of RSA public keys by key id."""
 
-    def find(self, key_id: str) -> str | None:
-        """The key as PEM, or None. Raises `KeysUnavailable`."""
+    def find(self, key_id: str) -> RSAPublicKey | None:
+        """The key, or None. Raises `KeysUnavailable`."""
         ...
-
-
-@dataclass(frozen=True)
-class FixedKeys:
-    """Keys given beforehand."""
-
-    keys: Mapping[str, str]
-
-    def find(self, key_id: str) -> str | None:
-        """The key as PEM, or None."""
-        return self.keys.get(key_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +64,9 @@ def fetch(url: str) -> Fetched:
 class RemoteKeys:
     """Keys read from a URL (a JWKS, or Google's map of X.509 certificates) and kept a while.
 
-    An unknown key id reads them again, for keys are rotated, but at most once in
-    `refresh_seconds`: forged ids must not turn every request into a fetch.
+    A key id that is not known has them read again, because keys are rotated; forged ids must not
+    make every request fetch, so once there are keys they are read at most once in
+    `refresh_seconds`. Keys that have expired stay in use while the server is away.
     """
 
     def __init__(
@@ -85,59 +82,61 @@ class RemoteKeys:
         self._clock = clock
         self._refresh_seconds = refresh_seconds
         self._lock = threading.Lock()
-        self._keys: dict[str, str] = {}
-        self._fetched_at = float("-inf")
+        self._keys: dict[str, RSAPublicKey] = {}
         self._expires_at = float("-inf")
+        self._next_fetch_at = float("-inf")
+        self._failure = ""
 
-    def find(self, key_id: str) -> str | None:
-        """The key as PEM, or None. Raises `KeysUnavailable`."""
+    def find(self, key_id: str) -> RSAPublicKey | None:
+        """The key, or None. Raises `KeysUnavailable`."""
         with self._lock:
             now = self._clock()
-            unknown = key_id not in self._keys and now >= self._fetched_at + self._refresh_seconds
-            if unknown or now >= self._expires_at:
+            is_wanted = key_id not in self._keys or now >= self._expires_at
+            if is_wanted and (now >= self._next_fetch_at or not self._keys):
                 self._refresh(now)
-            return self._keys.get(key_id)
+            key = self._keys.get(key_id)
+            if key is None and now >= self._expires_at:
+                raise KeysUnavailable(self._failure)
+            return key
 
     def _refresh(self, now: float) -> None:
+        self._next_fetch_at = now + self._refresh_seconds
         try:
             fetched = self._fetch(self._url)
-            keys = parse_key_set(fetched.body)
-        except KeysUnavailable:
-            if not self._keys or now >= self._expires_at:
-                raise
+            self._keys = parse_key_set(fetched.body)
+        except KeysUnavailable as error:
+            self._failure = str(error)
+            if self._keys:
+                _log.warning("signing keys not refreshed", reason=self._failure)
             return
-        self._keys = keys
-        self._fetched_at = now
         self._expires_at = now + max(fetched.max_age_seconds, self._refresh_seconds)
 
 
-def parse_key_set(body: bytes) -> dict[str, str]:
-    """RSA keys as PEM by id, from either format. Raises `KeysUnavailable` if it is neither."""
+def parse_key_set(body: bytes) -> dict[str, RSAPublicKey]:
+    """RSA keys by id, from either format. Raises `KeysUnavailable` if there is none in it."""
     try:
         found = json.loads(body)
         if "keys" in found:
-            return {k["kid"]: pem for k in found["keys"] if (pem := _pem_of_jwk(k)) is not None}
-        return {str(key_id): str(pem) for key_id, pem in found.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+            candidates = {jwk.key_id: _key_of(jwk) for jwk in PyJWKSet.from_dict(found)}
+        else:
+            candidates = {key_id: _key_of_certificate(pem) for key_id, pem in found.items()}
+    except (ValueError, TypeError, AttributeError, PyJWTError) as error:
         raise KeysUnavailable(f"The signing keys are no key set: {error!r}") from error
+    keys = {key_id: key for key_id, key in candidates.items() if key_id and _is_strong(key)}
+    if not keys:
+        raise KeysUnavailable("The signing keys hold none that may verify a push token.")
+    return keys
 
 
-def _pem_of_jwk(key: Mapping[str, Any]) -> str | None:
-    """The key as PEM; None for one that must not verify our tokens."""
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
-
-    if key.get("kty") != "RSA" or key.get("use", "sig") != "sig" or "kid" not in key:
-        return None
-    if key.get("alg", "RS256") != "RS256":
-        return None
-    modulus = _integer(key["n"])
-    if modulus.bit_length() < MIN_KEY_BITS:
-        return None
-    public = RSAPublicNumbers(_integer(key["e"]), modulus).public_key()
-    form = serialization.PublicFormat.SubjectPublicKeyInfo
-    return public.public_bytes(serialization.Encoding.PEM, form).decode()
+def _key_of(jwk: PyJWK) -> object:
+    """The key; None for one that must not verify our tokens."""
+    is_ours = jwk.algorithm_name == ALGORITHM and jwk.public_key_use in (None, "sig")
+    return jwk.key if is_ours else None
 
 
-def _integer(encoded: str) -> int:
-    return int.from_bytes(urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+def _key_of_certificate(pem: str) -> object:
+    return load_pem_x509_certificate(pem.encode()).public_key()
+
+
+def _is_strong(key: object) -> TypeGuard[RSAPublicKey]:
+    return isinstance(key, RSAPublicKey) and key.key_size >= MIN_KEY_BITS

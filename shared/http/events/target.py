@@ -17,8 +17,7 @@ import structlog
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from shared.errors import MalformedMessage, VideoMomentsError
-from shared.http.auth.oidc import Forbidden, Unauthenticated
-from shared.http.auth.signing_keys import KeysUnavailable
+from shared.http.auth.errors import Forbidden, KeysUnavailable, Unauthenticated
 from shared.http.events.decode import Contracts
 from shared.http.events.intake import Intake
 from shared.messaging.delivery import Handler, Outcome

@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import flask
 import pytest
 
-from shared.http.auth.oidc import PushVerifier, Unauthenticated
+from shared.http.auth.errors import Unauthenticated
+from shared.http.auth.oidc import PushVerifier
 from shared.http.auth.signing_keys import RemoteKeys
 from shared.http.events.target import make_target
 from shared.messages.videos import VideoProbed

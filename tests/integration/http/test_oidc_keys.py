@@ -1,4 +1,4 @@
-"""The keys push tokens are verified with: their formats, their rotation, where they come from."""
+"""The keys that verify push tokens: their formats, their rotation, where they come from."""
 
 from __future__ import annotations
 
@@ -12,20 +12,15 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 from shared.errors import SettingsError
-from shared.http.auth.oidc import Forbidden, PushVerifier
-from shared.http.auth.signing_keys import (
-    Fetched,
-    FixedKeys,
-    KeysUnavailable,
-    RemoteKeys,
-    fetch,
-    parse_key_set,
-)
+from shared.http.auth.errors import Forbidden, KeysUnavailable
+from shared.http.auth.oidc import PushVerifier
+from shared.http.auth.signing_keys import Fetched, RemoteKeys, fetch, parse_key_set
 from tests.support.http.oidc_tokens import (
     AUDIENCE,
     EMAIL,
     KEY,
     OTHER_KEY,
+    FixedKeys,
     bearer,
     claims,
     jwk,
@@ -33,7 +28,7 @@ from tests.support.http.oidc_tokens import (
 )
 
 
-def test_x509_key_set() -> None:
+def test_parse_key_set_reads_certificates() -> None:
     """Google's older format, X.509 certificates by key id, works as well."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "federated-signon")])
     day = datetime.timedelta(days=1)
@@ -56,7 +51,7 @@ def test_x509_key_set() -> None:
         verifier.verify(bearer(mint(claims(email="eve@example.com"))))
 
 
-def test_weak_key_is_not_taken() -> None:
+def test_parse_key_set_leaves_out_weak_keys() -> None:
     """A key of 1024 bits verifies nothing."""
     weak = rsa.generate_private_key(public_exponent=65537, key_size=1024)
     assert parse_key_set(json.dumps({"keys": [jwk(weak, "w"), jwk(KEY, "k")]}).encode()).keys() == {
@@ -64,34 +59,92 @@ def test_weak_key_is_not_taken() -> None:
     }
 
 
-def test_keys_are_kept_and_rotated() -> None:
-    """Keys are fetched once; an unknown id fetches again, but not for every forged one."""
-    clock, fetches = [0.0], []
+class KeyServer:
+    """Serves the first key, later the second one, too; counts what it is asked, and may be away."""
 
-    def serve(url: str) -> Fetched:
-        fetches.append(url)
-        found = [jwk(KEY, "k1")] + ([jwk(OTHER_KEY, "k2")] if len(fetches) > 1 else [])
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.fetches = 0
+        self.is_rotated = False
+        self.is_away = False
+
+    def keys(self) -> RemoteKeys:
+        """Its keys, by its clock."""
+        return RemoteKeys("https://x", fetch=self._serve, clock=lambda: self.now)
+
+    def _serve(self, url: str) -> Fetched:
+        self.fetches += 1
+        if self.is_away:
+            raise KeysUnavailable(f"{url} does not answer")
+        found = [jwk(KEY, "k1")] + ([jwk(OTHER_KEY, "k2")] if self.is_rotated else [])
         return Fetched(json.dumps({"keys": found}).encode(), 1000.0)
 
-    keys = RemoteKeys("https://x", fetch=serve, clock=lambda: clock[0])
+
+def test_remote_keys_are_kept_and_rotated() -> None:
+    """Keys are fetched once; an unknown id fetches again, but not for every forged one."""
+    server = KeyServer()
+    keys = server.keys()
     assert keys.find("k1")
+    server.is_rotated = True
     assert all(keys.find("k2") is None for _ in range(50))
-    assert len(fetches) == 1
-    clock[0] = 61.0
+    assert server.fetches == 1
+    server.now = 61.0
     assert keys.find("k2")
-    assert len(fetches) == 2
-    clock[0] = 2000.0
+    assert server.fetches == 2
+    server.now = 2000.0
     assert keys.find("k1")
-    assert len(fetches) == 3
+    assert server.fetches == 3
 
 
-def test_no_key_set() -> None:
-    """A page that is no key set is a failure of the server, not of the token."""
+def test_remote_keys_stay_in_use_when_the_server_is_away() -> None:
+    """Expired keys still verify, and the server is not asked for every token meanwhile."""
+    server = KeyServer()
+    keys = server.keys()
+    assert keys.find("k1")
+    server.is_away, server.now = True, 5000.0
+    assert all(keys.find("k1") for _ in range(50))
+    assert server.fetches == 2
+    with pytest.raises(KeysUnavailable, match="does not answer"):
+        keys.find("k2")
+    assert server.fetches == 2
+    server.is_away, server.is_rotated, server.now = False, True, 5061.0
+    assert keys.find("k2")
+    assert server.fetches == 3
+
+
+def test_remote_keys_are_asked_for_every_time_when_there_are_none() -> None:
+    """A process that never had keys lets pushes in as soon as the server is back."""
+    server = KeyServer()
+    keys = server.keys()
+    server.is_away = True
+    for _ in range(2):
+        with pytest.raises(KeysUnavailable):
+            keys.find("k1")
+    server.is_away = False
+    assert keys.find("k1")
+    assert server.fetches == 3
+
+
+def test_remote_keys_refuse_an_unknown_id_when_they_are_fresh_and_the_server_is_away() -> None:
+    """A forged id is refused as unknown while the keys are fresh, though the server is away."""
+    server = KeyServer()
+    keys = server.keys()
+    assert keys.find("k1")
+    server.is_away, server.now = True, 61.0
+    assert all(keys.find("k9") is None for _ in range(50))
+    assert server.fetches == 2
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>", b"[]", b'"keys"', b'{"keys": []}', b'{"error": "down"}', b"{}"]
+)
+def test_parse_key_set_blames_the_server_when_there_is_no_key(body: bytes) -> None:
+    """A page without keys is a failure of the server, not of the token."""
     with pytest.raises(KeysUnavailable):
-        parse_key_set(b"<html>")
+        parse_key_set(body)
 
 
-def test_keys_only_from_safe_places() -> None:
+def test_fetch_refuses_plain_http() -> None:
     """Signing keys are never read over plain HTTP from another machine."""
     with pytest.raises(SettingsError, match="must begin with https"):
         fetch("http://keys.example.com/certs")

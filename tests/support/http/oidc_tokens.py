@@ -7,7 +7,8 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -21,6 +22,17 @@ PUBLIC_PEM = KEY.public_key().public_bytes(
     serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
 )
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class FixedKeys:
+    """Signing keys that come from no server."""
+
+    keys: Mapping[str, rsa.RSAPublicKey]
+
+    def find(self, key_id: str) -> rsa.RSAPublicKey | None:
+        """The key, or None."""
+        return self.keys.get(key_id)
 
 
 def b64(raw: bytes) -> str:
