@@ -29,11 +29,11 @@ app = typer.Typer(
 )
 
 INTERRUPTED = 130
-"""The exit code that Typer makes of Ctrl-C."""
+"""Typer's exit code for Ctrl-C."""
 
 
 def main() -> None:
-    """The entry point: what a user can put right is one line on stderr and exit code 1."""
+    """The entry point. An error that the user can fix is one line on stderr and exit code 1."""
     _write_everything()
     try:
         app()
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _write_everything() -> None:
-    """What the terminal's encoding lacks, or a file's name has that is no text, is written out."""
+    """Escape characters that the terminal cannot show, and file names that are not text."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -71,10 +71,10 @@ def dev(
         typer.Option(help="The official Pub/Sub emulator: where found, never, or an error."),
     ] = "auto",
 ) -> None:
-    """Run the local cloud: every function a server, fed by topics, until Ctrl-C.
+    """Run the local cloud until Ctrl-C: every function is a server, fed by topics.
 
     Copying a video into the upload folder is its finalize event. Messages go through the official
-    Pub/Sub emulator where it is installed (or PUBSUB_EMULATOR_HOST names one), else through topics
+    Pub/Sub emulator if it is installed or PUBSUB_EMULATOR_HOST names one, else through topics
     inside this process.
     """
     from cli.dev.command import DevRequest

@@ -16,14 +16,14 @@ from shared.telemetry import process
 
 
 class Process:
-    """What one serving process has: made when first needed, never at import."""
+    """The parts of one serving process, made when first needed, never at import."""
 
     def __init__(self, topology: Topology) -> None:
         self._topology = topology
 
     @cached_property
     def settings(self) -> Settings:
-        """The environment's settings, and the logs as they say."""
+        """The environment's settings. Also configures the logs."""
         settings = load_settings()
         log.configure(settings.log_format, settings.log_level, settings.project)
         return settings
@@ -34,12 +34,12 @@ class Process:
         return Runtime(make_context(self.settings, self._topology))
 
     def handler(self, function: Function) -> Handler:
-        """What the function's deliveries are handed to."""
+        """The handler of the function's deliveries."""
         process.start(self.settings, function.name)
         return self.runtime.handler(function)
 
     def verifier(self) -> Verifier | None:
-        """Who may push; None where the settings leave that to the platform."""
+        """The verifier of push tokens; None if the settings leave that to the platform."""
         settings = self.settings
         if settings.oidc_audience is None or settings.oidc_service_account is None:
             return None

@@ -1,4 +1,4 @@
-"""From settings to ports: the one place where adapters are chosen."""
+"""From settings to ports: the one place that chooses adapters."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Speech:
-    """The speech engine, chosen at the first slice and kept for the life of the process."""
+    """The speech engine, chosen at the first slice and kept until the process ends."""
 
     def __init__(self, settings: Settings, on_notice: Callable[[str], None] | None = None) -> None:
         self._settings = settings
@@ -37,7 +37,7 @@ class Speech:
         self._lock = threading.Lock()
 
     def __call__(self) -> SpeechEngine:
-        """The engine, ready. Raises `SettingsError`."""
+        """The loaded engine. Raises `SettingsError`."""
         with self._lock:
             return self._choice.engine
 
@@ -55,14 +55,14 @@ class Speech:
 
 
 class Models:
-    """The language models asked so far, one client for each endpoint."""
+    """The clients of language models, one for each endpoint."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._clients: dict[Endpoint, ModelClient] = {}
 
     def __call__(self, endpoint: Endpoint) -> LanguageModel:
-        """The endpoint's client. Connects to nothing yet."""
+        """The endpoint's client. It does not connect yet."""
         with self._lock:
             return self._clients.setdefault(endpoint, ModelClient(endpoint))
 
@@ -75,7 +75,7 @@ class Models:
 
 
 def engine_from(settings: Settings) -> Engine:
-    """The database of these settings. Raises `SettingsError` when none is named."""
+    """The settings' database. Raises `SettingsError` if none is named."""
     url = settings.database_url.get_secret_value() if settings.database_url else None
     if url is None and settings.cloud_sql_instance is None:
         raise SettingsError(f"Set {PREFIX}DATABASE_URL or {PREFIX}CLOUD_SQL_INSTANCE.")
@@ -90,7 +90,7 @@ def engine_from(settings: Settings) -> Engine:
 
 
 def storage_from(settings: Settings) -> StorageRouter:
-    """The object stores of these settings; each is connected to when first used."""
+    """The settings' object stores. Each connects at its first use."""
     return StorageRouter(
         folder_root=settings.folder_root,
         gcs_endpoint=settings.gcs_endpoint,
@@ -119,7 +119,7 @@ def make_context(
     llm: Callable[[Endpoint], LanguageModel] | None = None,
     work_root: Path | None = None,
 ) -> Context:
-    """All ports of one process. Raises `SettingsError` naming what is missing."""
+    """All ports of one process. Raises `SettingsError` that names what is missing."""
     if settings.upload_url is None or settings.derived_url is None:
         raise SettingsError(f"Set {PREFIX}UPLOAD_URL and {PREFIX}DERIVED_URL.")
     return Context(

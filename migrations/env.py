@@ -1,4 +1,4 @@
-"""Runs the migrations: one upgrade at a time, never waiting long for a lock others hold."""
+"""Run the migrations: one upgrade at a time, with short waits for locks."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from shared.db.models import Base
 from shared.settings.settings import Settings
 
 UPGRADE_LOCK_KEY = 0x5649_4445_4F4D
-"""Advisory lock of this database that every upgrade holds; any number, as long as it stays."""
+"""The key of every upgrade's advisory lock. Any number will do, but it must not change."""
 
 
 def run_migrations(connection: Connection) -> None:
-    """Run what `context` was asked for in one transaction: all of it, or nothing."""
+    """Run the requested migrations in one transaction."""
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
@@ -22,8 +22,8 @@ def run_migrations(connection: Connection) -> None:
         compare_server_default=True,
     )
     with context.begin_transaction():
-        # The second of two upgrades waits for the first; a migration does not queue behind
-        # readers, for whoever came after it would queue behind the migration.
+        # The second of two upgrades waits for the first. A migration does not queue behind
+        # readers, because later statements would then queue behind the migration.
         connection.execute(text("SET LOCAL lock_timeout = '120s'"))
         connection.execute(text("SET LOCAL statement_timeout = '120s'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK_KEY})
@@ -33,7 +33,7 @@ def run_migrations(connection: Connection) -> None:
 
 
 def run_with_own_connection() -> None:
-    """For the `alembic` command itself: the database the settings name."""
+    """For the `alembic` command: the settings' database."""
     settings = Settings()
     url = settings.database_url.get_secret_value() if settings.database_url else None
     engine = make_engine(url, pool_size=1)

@@ -1,4 +1,4 @@
-"""The command that measures generators."""
+"""The `eval` command."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def evaluate(
 ) -> None:
     """Measure generators on a labelled set: recall, precision, IoU, Pk, WindowDiff, cost, time.
 
-    Media are transcribed through the ordinary stages first, and models asked by the functions
-    themselves, under the budget that is set. Equal and random cuts are told the true number of
-    topics; nothing else is. Exit code 1 where a limit is broken, or an item failed.
+    The ordinary stages transcribe media first, and the functions themselves ask models, within the
+    budget. Only equal and random cuts know the true number of topics. Exit code 1 if a limit is
+    broken or an item failed.
     """
     from cli.evaluation.evaluate import EvalRequest
     from cli.evaluation.evaluate import evaluate as run_eval

@@ -34,12 +34,12 @@ def _extractive(recording: Recording, bounds: Bounds) -> Proposal:
 
 
 def _equal(recording: Recording, bounds: Bounds) -> Proposal:
-    number = _told(recording.reference)
+    number = _true_count(recording.reference)
     return _cut(recording, equal_boundaries(recording.duration_seconds, number), bounds)
 
 
 def _random(recording: Recording, bounds: Bounds) -> Proposal:
-    number, seed = _told(recording.reference), zlib.crc32(recording.name.encode())
+    number, seed = _true_count(recording.reference), zlib.crc32(recording.name.encode())
     return _cut(recording, random_boundaries(recording.duration_seconds, number, seed), bounds)
 
 
@@ -47,8 +47,8 @@ def _text_tiling(recording: Recording, bounds: Bounds) -> Proposal:
     return _cut(recording, tiled_boundaries(recording.transcript.words), bounds)
 
 
-def _told(reference: Reference) -> int:
-    """The true number of segments, which no other method is told."""
+def _true_count(reference: Reference) -> int:
+    """The true number of segments. No other method knows it."""
     if reference.topic_boundaries is not None:
         return len(reference.topic_boundaries) + 1
     return max(1, len(reference.moments or ()))
@@ -65,7 +65,7 @@ METHODS: dict[str, Method] = {
     "random": _random,
     "texttiling": _text_tiling,
 }
-"""A new generator is one more entry."""
+"""Add a generator by adding an entry."""
 BASELINES = ("equal-cuts", "random", "texttiling")
 
 
@@ -75,7 +75,7 @@ LONGEST_NAME = 100
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A named method with the bounds it was given; `asks` is how it asks a model, if it does."""
+    """A named method with its bounds. `asks`: how it asks a model, if it does."""
 
     name: str
     method: str
@@ -83,16 +83,16 @@ class Config:
     asks: Asks | None = None
 
     def bounds_for(self, *given: LengthBounds, settings: Settings) -> Bounds:
-        """The config's bounds, then the item's and the set's as `given`, then the settings'."""
+        """Bounds of the config, else of the item or set (`given`), else of the settings."""
         return _bounds([self.bounds, *given], settings)
 
 
 def parse_config(text: str) -> Config:
-    """`tight=extractive,max_length=60`: a name, a method, bounds. A bare method names itself.
+    """Parse `tight=extractive,max_length=60`: name, method, bounds. A bare method names itself.
 
     `mine=model,model=NAME,prompt_set=talk`: a language model. Raises Reject("config_invalid").
     """
-    # Commas within a value are part of it: `prompt=Find jokes, and laughter`.
+    # A comma inside a value belongs to it: `prompt=Find jokes, and laughter`.
     first, *options = re.split(r",(?=\s*\w+=)", text)
     name, _, method = first.partition("=")
     method = method or name
@@ -143,7 +143,7 @@ def _option(text: str, method: str, option: str) -> tuple[str, str]:
 
 
 def _bounds(layers: Sequence[LengthBounds], settings: Settings) -> Bounds:
-    """The first layer that says something counts. Raises Reject("config_invalid")."""
+    """The first layer with a value wins. Raises Reject("config_invalid")."""
 
     def first(name: str, default: float) -> float:
         said = (getattr(layer, name) for layer in layers)

@@ -1,4 +1,4 @@
-"""`videomoments eval`: generators held against what people marked."""
+"""`videomoments eval`: compare generators with labels that people marked."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _WIDTH = 140
 
 @dataclass(frozen=True, slots=True)
 class EvalRequest:
-    """What the command line asked for."""
+    """The command line's request."""
 
     labelled_set: Path
     configs: list[str]
@@ -39,9 +39,9 @@ class EvalRequest:
 
 
 def evaluate(settings: Settings, request: EvalRequest) -> int:
-    """Exit code 0, or 1 where a limit is broken or not all went well with an item.
+    """Exit code 0, or 1 if a limit is broken or an item had a problem.
 
-    Raises Reject where set or config is wrong.
+    Raises Reject for an invalid set or config.
     """
     labelled = read_set(request.labelled_set)
     configs = _configs(request)

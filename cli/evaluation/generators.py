@@ -1,4 +1,4 @@
-"""Runs the configs of `videomoments eval`, in this process or as the functions themselves."""
+"""Run the configs of `videomoments eval`, in this process or through the functions."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from shared.settings.settings import Settings
 def generators(
     settings: Settings, home: Home, configs: Sequence[Config], on_wait: Callable[[str], None]
 ) -> Iterator[Propose]:
-    """What runs any of the configs on a recording, and takes the time.
+    """Yield a callable that runs any config on a recording and measures the time.
 
-    Raises `Reject` for a model that is not known.
+    Raises `Reject` for an unknown model.
     """
     if all(config.asks is None for config in configs):
         yield _by_method
         return
-    # Importing every function takes time, and no other method needs a database.
+    # Importing every function takes time, and other methods need no database.
     from cli.evaluation.models import model_runs
 
     with model_runs(settings, home, configs, on_wait) as ask:

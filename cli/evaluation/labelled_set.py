@@ -1,4 +1,4 @@
-"""Labelled sets: recordings or transcripts with what people marked (docs/labelled-sets.md)."""
+"""Labelled sets: recordings or transcripts with people's labels (docs/labelled-sets.md)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Json = dict[str, Any]
 
 
 def _keyed(*names: str) -> BeforeValidator:
-    """A list `[a, b, …]` read as the fields of those names."""
+    """Read a list `[a, b, …]` as named fields."""
 
     def read(value: object) -> object:
         return dict(zip(names, value, strict=False)) if isinstance(value, list | tuple) else value
@@ -72,14 +72,14 @@ Words = list[Annotated[SpokenWord, _keyed("text", "start", "end")]]
 
 
 class SpokenSegment(Span):
-    """A run of speech; without `words` its words are spread over it by their letters."""
+    """A segment of speech. Without `words`, its words are spread over it by length."""
 
     text: str = ""
     words: Words | None = None
 
 
 class LengthBounds(_Part):
-    """Bounds on moments; what is not given comes from the config, then from the settings."""
+    """Bounds on moments. The config, then the settings, fill the gaps."""
 
     min_length_seconds: float | None = Field(default=None, ge=0)
     max_length_seconds: float | None = Field(default=None, gt=0)
@@ -88,7 +88,7 @@ class LengthBounds(_Part):
 
 
 class Item(_Part):
-    """One recording with its marks."""
+    """One recording with its labels."""
 
     name: str = Field(min_length=1)
     language: str = "und"
@@ -115,13 +115,13 @@ class Item(_Part):
 
     @property
     def reference(self) -> Reference:
-        """What people marked."""
+        """The labels that people marked."""
         moments = None if self.moments is None else tuple(m.span() for m in self.moments)
         times = None if self.topic_boundaries is None else tuple(self.topic_boundaries)
         return Reference(moments, times)
 
     def transcript(self) -> Transcript | None:
-        """What the item says was said, in time order; None where its media must be heard."""
+        """The given words in time order; None if the media must be transcribed."""
         if self.words is None and self.segments is None:
             return None
         segments = sorted(self.segments or [], key=lambda s: s.start)
@@ -135,7 +135,7 @@ class Item(_Part):
 
 
 class LabelledSet(_Part):
-    """Items of unlike recordings, each with a name of its own."""
+    """Items of different recordings with unique names."""
 
     name: str = ""
     bounds: LengthBounds = LengthBounds()
@@ -151,7 +151,7 @@ class LabelledSet(_Part):
 
     @property
     def fingerprint(self) -> str:
-        """Of its whole content: results of different sets are not to be compared."""
+        """A digest of the set's content: results of different sets must not be compared."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
 
@@ -166,9 +166,9 @@ def _spread(segment: SpokenSegment) -> list[Word]:
 
 
 def read_set(path: Path) -> LabelledSet:
-    """The set in a file; a bare list counts as its items. Paths of media are relative to the file.
+    """Read a set from a file. A bare list is its items. Media paths are relative to the file.
 
-    Raises Reject("labelled_set_invalid") saying where and why.
+    Raises Reject("labelled_set_invalid") that says where and why.
     """
     try:
         text = path.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""`--fail-under` of `videomoments eval`: the worst a total may be."""
+"""`--fail-under` of `videomoments eval`: limits on totals."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _ALIASES = {"recall@0.5": "recall_50", "recall@0.7": "recall_70", "iou": "mean_i
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The worst total a config may have; of one config, or of all that are no baselines."""
+    """The worst total that a config may have: one config, or all except baselines."""
 
     config: str | None
     metric: str
     value: float
 
     def broken_by(self, config: Config, measures: Measures) -> str | None:
-        """One readable line, or None where the limit holds or does not concern the config."""
+        """One readable line, or None if the limit holds or concerns another config."""
         concerned = config.name == self.config if self.config else config.method not in BASELINES
         if not concerned:
             return None

@@ -1,4 +1,4 @@
-"""How a config of `videomoments eval` asks a language model: KEY=VALUE pairs, checked at once."""
+"""Settings by which a config of `videomoments eval` asks a language model: KEY=VALUE pairs."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ _OF_ROW = (
 
 @dataclass(frozen=True, slots=True)
 class Asks:
-    """Which model, and by which settings other than the deployment's.
+    """The model, and settings that differ from the deployment's.
 
-    Neither the second look at the bounds nor the scores change which moments clips are cut of,
-    so neither is asked for unless the config says so.
+    Refinement and scoring do not change which moments become clips, so they run only if the
+    config asks for them.
     """
 
     model: str
@@ -52,19 +52,19 @@ class Asks:
 
     @property
     def refines(self) -> bool:
-        """Whether the refined bounds are what is measured."""
+        """Whether the refined bounds are measured."""
         return self.settings().llm_refine
 
     def settings(self, **fixed: Any) -> Settings:
-        """The deployment's settings with the config's. Raises SettingsError."""
+        """The deployment's settings, overridden by the config's. Raises SettingsError."""
         changed = {SETTINGS_BY_KEY[key]: value for key, value in self.given.items()}
         usual = {"llm_refine": False, "llm_score": False}
         return load_settings(**{**usual, **changed, **fixed})
 
     def row(self, name: str, found: Mapping[str, Any] | None, settings: Settings) -> ModelConfig:
-        """The model as a row of that name: as it was found, else as the settings have it.
+        """The model as a row of that name: the user's row, else the settings.
 
-        What the config says goes before what the row says.
+        The config overrides the row.
         """
         values = dict(found or {"provider": settings.llm_provider, "model": self.model})
         own = {key: getattr(settings, SETTINGS_BY_KEY[key]) for key in _OF_ROW if key in self.given}
@@ -74,7 +74,7 @@ class Asks:
 
 
 def parse_asks(text: str, given: Mapping[str, str]) -> Asks:
-    """What a config says of its model. Raises Reject("config_invalid")."""
+    """Parse a config's model settings. Raises Reject("config_invalid")."""
     model = given.get("model")
     if not model or is_extractive(model):
         raise Reject("config_invalid", f"--config {text}: name the model, as model=NAME.")

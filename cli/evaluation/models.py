@@ -1,7 +1,6 @@
 """Model-backed configs of `videomoments eval`: the functions themselves, over given transcripts.
 
-They run on a data folder of their own, with an embedded database: whatever other runs there are,
-here or in a cloud, neither sees the others' rows.
+They run in their own data folder with an embedded database, apart from all other runs.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ _ELSEWHERE = ("database_url", "cloud_sql_instance", "upload_url", "derived_url",
 def model_runs(
     settings: Settings, home: Home, configs: Sequence[Config], on_wait: Callable[[str], None]
 ) -> Iterator[Propose]:
-    """What runs a config on a recording. Raises `Reject` for a model that is not known."""
+    """Yield a callable that runs a config on a recording. Raises `Reject` for an unknown model."""
     asking = {c.name: c.asks for c in configs if c.asks is not None}
     rows = _rows(settings, home, asking)
     place = Home(home.root / "eval")
@@ -63,14 +62,14 @@ def model_runs(
 
 
 def _rows(settings: Settings, home: Home, asking: dict[str, Asks]) -> dict[str, ModelConfig]:
-    """Each config's model as a row of the config's name, from the rows that the user has."""
+    """Store each config's model under the config's name, derived from the user's rows."""
     with database(settings, home) as engine, Session(engine) as session:
         return {name: _row(session, name, asks) for name, asks in asking.items()}
 
 
 def _row(session: Session, name: str, asks: Asks) -> ModelConfig:
     changed = asks.settings()
-    # No item's time is to hold the seconds that the client takes to be imported.
+    # Import the client now, so that no item's time includes it.
     ModelClient(endpoint_named(session, changed, asks.model)).prepare()
     found = session.execute(
         select(ModelConfig).where(ModelConfig.name == asks.model)
@@ -80,7 +79,7 @@ def _row(session: Session, name: str, asks: Asks) -> ModelConfig:
 
 
 def _begin_anew(engine: Engine, rows: Any) -> None:
-    """Nothing of an earlier evaluation goes on: what it spent is not to be spent again."""
+    """End the runs of an earlier evaluation, so that they spend nothing more."""
     with Session(engine) as session, session.begin():
         session.execute(delete(Video))
         session.execute(delete(ModelConfig))
@@ -89,7 +88,7 @@ def _begin_anew(engine: Engine, rows: Any) -> None:
 
 @contextmanager
 def at_work(asks: Asks, place: Home, engine: Engine) -> Iterator[Context]:
-    """All functions, with the config's settings, until the block is left."""
+    """Run all functions with the config's settings until the block ends."""
     settings = place.settings(asks.settings(**dict.fromkeys(_ELSEWHERE)))
     models, broker = Models(), MemoryBroker(workers=settings.workers)
     try:
@@ -112,7 +111,7 @@ def propose_by(context: Context, config: Config, recording: Recording, bounds: B
         pipeline = begin(context, config.name, recording, bounds)
     except Reject as reject:
         return Attempt(Proposal(()), reject.message)
-    # Its own alone: another config's settings are not for these stages.
+    # Resume this config's runs only: the others need other settings.
     with scheduled_sweeps(context):
         wait(context, [pipeline], lambda *_: None)
     seconds = time.perf_counter() - began

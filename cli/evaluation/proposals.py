@@ -1,4 +1,4 @@
-"""What goes into a generator that is measured, and what comes out of it."""
+"""The input and output of a measured generator."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shared.domain.transcript import Transcript
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What a generator is given; `reference` only tells the blind baselines how many to cut."""
+    """A generator's input. Only the blind baselines use `reference`, to know how many to cut."""
 
     name: str
     transcript: Transcript
@@ -20,7 +20,7 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What a config found in an item and, where not all went well, why not."""
+    """A config's findings in an item and, if something failed, why."""
 
     proposal: Proposal
     error: str | None = None

@@ -1,4 +1,4 @@
-"""The recordings of a labelled set: what was said in them, as given or as heard."""
+"""The recordings of a labelled set, with given or transcribed words."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def recordings(
     folder: Path,
     on_notice: Callable[[str], None],
 ) -> list[Recording | Reject]:
-    """Each item's transcript as given, or heard; what an earlier call heard is not heard again.
+    """Each item's given or new transcript. Earlier transcripts are reused.
 
-    `folder` is what paths of media are relative to. Reject("media_not_heard") in place of what
-    could not be heard.
+    Media paths are relative to `folder`. Reject("media_not_heard") replaces a recording that
+    could not be transcribed.
     """
     unheard = [item for item in items if item.transcript() is None]
     heard: dict[str, Heard | Reject] = {}
     if unheard:
-        # Importing every function takes time, and transcripts need none of them.
+        # Importing every function takes time; transcripts do not need them.
         from cli.evaluation.transcribe import hear
 
         heard = hear(settings, home, unheard, folder, on_notice)
@@ -41,9 +41,9 @@ def _recording(item: Item, heard: Heard | Reject | None) -> Recording | Reject:
         return heard
     given = item.transcript()
     transcript, seconds = heard or (given or SILENT, 0.0)
-    # To the millisecond, as transcripts are kept.
+    # Round to the millisecond, like stored transcripts.
     transcript = from_json(to_json(transcript))
     seconds = item.duration_seconds or seconds
-    # A duration that was not given is that of all that is spoken or marked.
+    # Without a duration, use the last word or label.
     times = [w.end_seconds for w in transcript.words[-1:]] + item.reference.edges[-1:]
     return Recording(item.name, transcript, max([seconds, *times]), item.reference)

@@ -1,4 +1,4 @@
-"""What `videomoments eval` tells: a table for people, a document for programs, a diff."""
+"""The reports of `videomoments eval`: a table for people, a document for programs, a diff."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def document(
     results: Sequence[Result],
     totals: dict[str, Measures],
 ) -> Json:
-    """Everything, as one JSON document. Times are seconds."""
+    """The whole result as one JSON document. Times in seconds."""
     return {
         "set": {"name": labelled.name, "fingerprint": labelled.fingerprint},
         "configs": [
@@ -86,13 +86,13 @@ def _result(result: Result) -> Json:
 
 
 def difference(one: Measures, other: Measures) -> dict[str, float | None]:
-    """Each measure of `other` less that of `one`; None where either has none."""
+    """Each measure of `other` minus that of `one`; None if either is None."""
     pairs = {name: (getattr(one, name), getattr(other, name)) for name in NAMES}
     return {n: None if a is None or b is None else b - a for n, (a, b) in pairs.items()}
 
 
 def show(console: Console, results: Sequence[Result], totals: dict[str, Measures]) -> None:
-    """Every item with a row for each config, then the whole set."""
+    """Print every item with a row for each config, then the whole set."""
     table = _table("item", "config")
     items = list(dict.fromkeys(r.item for r in results))
     for item in items:
@@ -112,7 +112,7 @@ def show_difference(
     results: Sequence[Result],
     totals: dict[str, Measures],
 ) -> None:
-    """How the second config differs from the first, per item and in total."""
+    """Print how the second config differs from the first, per item and in total."""
     found = {(r.item, r.config): r.measures for r in results}
     table = _table(f"{names[1]} − {names[0]}")  # noqa: RUF001
     for item in dict.fromkeys(r.item for r in results):

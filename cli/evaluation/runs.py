@@ -29,9 +29,9 @@ _SHORTEST_SECONDS = 0.001
 
 
 def begin(context: Context, model: str, recording: Recording, bounds: Bounds) -> str:
-    """A run over the transcript, as after its transcription. Returns its identifier.
+    """Start a run over the transcript, as if just transcribed. Returns its identifier.
 
-    Raises `Reject` as the admission of a run does.
+    Raises `Reject` like the admission of a run.
     """
     settings, clock = context.settings, context.clock
     options = settings.resolve(
@@ -72,7 +72,7 @@ def begin(context: Context, model: str, recording: Recording, bounds: Bounds) ->
             options=options,
             pipeline=pipeline.identifier,
         )
-        # The first message of a run says what it was asked for.
+        # The first message of a run carries its options.
         queue(session, pipeline.id, START, asked, parent_id=None, clock=clock)
         session.execute(
             update(StageRun)
@@ -86,7 +86,7 @@ def begin(context: Context, model: str, recording: Recording, bounds: Bounds) ->
 
 
 def result(session: Session, identifier: str, seconds: float, *, refined: bool) -> Attempt:
-    """What came of an ended run, with all it took; a failed one found nothing."""
+    """The findings and cost of an ended run. A failed run found nothing."""
     pipeline = session.execute(
         select(PipelineHistory).where(PipelineHistory.identifier == identifier)
     ).scalar_one()
@@ -111,7 +111,7 @@ def result(session: Session, identifier: str, seconds: float, *, refined: bool) 
 
 
 def _spans(session: Session, pipeline: PipelineHistory, *, refined: bool) -> tuple[TimeSpan, ...]:
-    """The root moments, each with its refined bounds where those are asked for and there."""
+    """The root moments, with refined bounds if requested and present."""
     moments = list(
         session.execute(
             select(Moment).where(Moment.video_id == pipeline.video_id).order_by(Moment.id)

@@ -1,4 +1,4 @@
-"""Recordings heard through the ordinary stages, for `videomoments eval`."""
+"""Transcribe recordings through the ordinary stages, for `videomoments eval`."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def hear(
     folder: Path,
     on_notice: Callable[[str], None],
 ) -> dict[str, Heard | Reject]:
-    """Each item's transcript and duration in seconds, by its name, or why there is none."""
+    """Each item's transcript and duration in seconds by name, or why it has none."""
     with (
         logged_to(settings, home),
         local_cloud(settings, home, on_notice=on_notice, on_wait=on_notice) as cloud,
     ):
         context = cloud.context
-        # Only what is said is wanted: no model is to be paid for choosing moments.
+        # Only the transcript is needed, so pay no model to choose moments.
         options = settings.resolve(Options(model="extractive"))
         runs = {item.name: _request(context, folder, item, options) for item in items}
         wait(context, [run for run in runs.values() if isinstance(run, str)], lambda *_: None)

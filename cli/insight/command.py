@@ -1,4 +1,4 @@
-"""Commands that look and change nothing: status, explain, doctor, topology."""
+"""Commands that only read: status, explain, doctor, topology."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def status(
         typer.Option("--forget-failures", help="Keep those outside any run no longer, once shown."),
     ] = False,
 ) -> None:
-    """Show how runs stand: all of them, or one video's with each of its stages.
+    """Show the state of all runs, or of one video's runs and their stages.
 
-    Without a video also what failed outside any run, dead letters among it, and deletions that
-    were not finished.
+    Without a video, also show failures outside any run, including dead letters, and unfinished
+    deletions.
     """
     from cli.insight.status import show_status
 
@@ -42,7 +42,7 @@ def status(
 
 @app.command(epilog="Example: videomoments explain talk-1a2b3c4d5e")
 def explain(video: Video, data: Data = None) -> None:
-    """Say in plain words where a video stands, what failed, why, and what to do."""
+    """Explain in plain words where a video stands, what failed, why, and what to do."""
     from cli.insight.explain import explain_video
 
     raise typer.Exit(explain_video(load_settings(), Home.of(data), video))
@@ -67,13 +67,13 @@ def doctor(
         typer.Option(help="What `terraform output -json` wrote, if not to read in its bucket."),
     ] = None,
 ) -> None:
-    """Check everything a run needs, and say what to do about what is wrong.
+    """Check everything a run needs, and name a remedy for each fault.
 
     Settings, disk, database, buckets, topics, dead letters, speech model, language models, ffmpeg.
     With --cloud, by application-default credentials: APIs, accounts and grants, Cloud SQL,
     migration, buckets, topics, subscriptions, services, secrets, schedule, and messages that wait
-    or died. Nothing is installed, migrated, downloaded or changed. Exit code 1 when something is
-    wrong.
+    or died. The command installs, migrates, downloads and changes nothing. Exit code 1 if there is
+    a fault.
     """
     from cli.doctor.machine import check_machine, show_checks
 
@@ -102,7 +102,7 @@ def topology(
         bool, typer.Option("--terraform", help="As infra/terraform/topology.auto.tfvars.json.")
     ] = False,
 ) -> None:
-    """Show every function: what it consumes and emits, and what it may take."""
+    """Show every function: its messages and its resources."""
     from cli.insight.topology import show_topology
 
     show_topology(as_json=as_json, as_markdown=markdown, as_terraform=terraform)

@@ -19,7 +19,7 @@ Json = dict[str, Any]
 def show_moment(
     settings: Settings, home: Home, moment: str, *, with_prompt: bool, as_json: bool
 ) -> int:
-    """Print the moment and its origin. Raises `Reject` for a moment that is not there."""
+    """Print the moment and its origin. Raises `Reject` for an unknown moment."""
     with database(settings, home) as engine, Session(engine) as session:
         found = provenance_of(session, moment)
     if as_json:

@@ -1,4 +1,4 @@
-"""What the ledger says of stage runs, for people and as JSON: state, attempt, time and bytes."""
+"""Facts of stage runs from the ledger, for people and as JSON: state, attempt, time, bytes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 
 def stages_of(session: Session, pipeline: str) -> list[Json]:
-    """Every stage run of a pipeline, in the order they were queued in."""
+    """Every stage run of a run, in queueing order."""
     rows = session.execute(
         select(StageRun)
         .join(PipelineHistory, PipelineHistory.id == StageRun.pipeline_id)
@@ -27,7 +27,7 @@ def stages_of(session: Session, pipeline: str) -> list[Json]:
 
 
 def failures_outside(session: Session) -> list[Json]:
-    """Failures that belong to no pipeline: what could not be read, or named no source."""
+    """Failures outside any run: unreadable messages, and messages without a source."""
     rows = session.execute(
         select(StageRun).where(StageRun.pipeline_id.is_(None)).order_by(StageRun.id)
     ).scalars()
@@ -36,12 +36,12 @@ def failures_outside(session: Session) -> list[Json]:
 
 
 def database_time(session: Session) -> datetime:
-    """The time that leases and due times are measured by."""
+    """The database's time, which leases and due times refer to."""
     return session.execute(select(Clock().now())).scalar_one()
 
 
 def stage_json(row: StageRun, now: datetime) -> Json:
-    """One stage run. `waited_seconds` and `lease_seconds_left` are of this moment."""
+    """One stage run. `waited_seconds` and `lease_seconds_left` refer to now."""
     return {
         "stage": row.stage,
         "subject": row.subject,
@@ -62,7 +62,7 @@ def stage_json(row: StageRun, now: datetime) -> Json:
 
 
 def _seconds(row: StageRun, now: datetime) -> float | None:
-    """Of the last attempt, or of the one under way."""
+    """Seconds of the last or current attempt."""
     if row.status == "running" and row.started_at is not None:
         return _since(row.started_at, now)
     spent = row.metrics.get("seconds")

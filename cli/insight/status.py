@@ -1,4 +1,4 @@
-"""`videomoments status`: how runs stand, as a table or as JSON."""
+"""`videomoments status`: the state of runs, as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ Json = dict[str, Any]
 def show_status(
     settings: Settings, home: Home, video: str | None, *, as_json: bool, forget: bool = False
 ) -> int:
-    """Print all runs, or one video's. Raises `Reject` for a video that is not there.
+    """Print all runs, or one video's. Raises `Reject` for an unknown video.
 
-    `forget`: failures outside any run are shown once more, and no longer kept.
+    `forget`: show failures outside any run once more, then delete them.
     """
     with database(settings, home) as engine, Session(engine) as session:
         found = document(session, pipelines_of(session, video))
@@ -48,7 +48,7 @@ def show_status(
 
 
 def pipelines_of(session: Session, video: str | None) -> list[str]:
-    """The runs of a video, or all; the oldest first. Raises `Reject` for an unknown video."""
+    """The runs of a video, or all runs, oldest first. Raises `Reject` for an unknown video."""
     query = (
         select(PipelineHistory.identifier)
         .join(Video, Video.id == PipelineHistory.video_id)
@@ -92,7 +92,7 @@ def _say(console: Console, line: str) -> None:
 
 
 def _print_pipelines(console: Console, pipelines: list[Json], *, with_stages: bool) -> None:
-    """The table, then each reason on a line of its own: sentences have no room in a table."""
+    """Print the table, then each reason on its own line, since a table has no room for it."""
     console.print(_pipelines_table(pipelines))
     for pipeline in pipelines:
         if pipeline["error_stage"]:
@@ -106,7 +106,7 @@ def _print_pipelines(console: Console, pipelines: list[Json], *, with_stages: bo
 
 def _pipelines_table(pipelines: list[Json]) -> Table:
     table = Table(show_edge=False)
-    # What is to be typed again is never cut short.
+    # Never truncate an identifier that the user must type again.
     table.add_column("Video", overflow="fold")
     for column in ("Run", "Status", "Moments", "Clips"):
         table.add_column(column, no_wrap=True)

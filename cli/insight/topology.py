@@ -1,4 +1,4 @@
-"""`videomoments topology`: the declarations of the functions, for people and for machines."""
+"""`videomoments topology`: the functions' declarations, for people and programs."""
 
 from __future__ import annotations
 

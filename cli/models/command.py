@@ -1,4 +1,4 @@
-"""Commands about language models: show where a moment comes from, and the models themselves."""
+"""Commands about language models: `show` a moment's origin, and `models`."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ models_app = typer.Typer(
 def show(
     moment: Annotated[str, typer.Argument(help="A moment's identifier.")],
     prompt: Annotated[
-        bool, typer.Option("--prompt", help="Also the complete prompt it was found with.")
+        bool, typer.Option("--prompt", help="Also show the complete prompt.")
     ] = False,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a moment, what found it, and why.
+    """Show a moment, its generator, and the reason for it.
 
-    The prompt is rebuilt from the stored prompt, the transcript and the config, so it is there
-    long after the call itself was deleted.
+    The command rebuilds the prompt from the stored prompt, the transcript and the config, so it
+    works even after the recorded call was deleted.
     """
     from cli.insight.show import show_moment
 
@@ -49,8 +49,8 @@ def list_all(data: Data = None, as_json: AsJson = False) -> None:
     epilog="Example: videomoments models set qwen --model qwen3:8b --url http://127.0.0.1:11434/v1",
 )
 def set_one(
-    name: Annotated[str, typer.Argument(help="What runs call it: run --model NAME.")],
-    model: Annotated[str, typer.Option(help="What its endpoint calls it.")],
+    name: Annotated[str, typer.Argument(help="Name for `run --model NAME`.")],
+    model: Annotated[str, typer.Option(help="The endpoint's name for it.")],
     provider: Annotated[
         Literal["openai", "vertex"],
         typer.Option(help="An OpenAI-compatible endpoint, or Gemini on Vertex AI."),
@@ -59,13 +59,13 @@ def set_one(
     api_key_name: Annotated[
         str | None,
         typer.Option(
-            metavar="KEY", help="Its key is in VIDEOMOMENTS_LLM_API_KEY_<KEY>, never in a row."
+            metavar="KEY", help="The key is read from VIDEOMOMENTS_LLM_API_KEY_<KEY>, never stored."
         ),
     ] = None,
     location: Annotated[str | None, typer.Option(help="Vertex AI's location.")] = None,
     output: Annotated[
         Literal["schema", "json", "text"] | None,
-        typer.Option(help="How the answer's form is asked for."),
+        typer.Option(help="How to request the answer's form."),
     ] = None,
     temperature: Annotated[float | None, typer.Option(min=0, max=2)] = None,
     top_p: Annotated[float | None, typer.Option(min=0, max=1)] = None,
@@ -74,14 +74,14 @@ def set_one(
     answer_tokens: Annotated[int | None, typer.Option(min=256)] = None,
     timeout_seconds: Annotated[float | None, typer.Option(min=1, max=250)] = None,
     input_price: Annotated[
-        float | None, typer.Option(min=0, help="Of a million tokens of question.")
+        float | None, typer.Option(min=0, help="Price of a million input tokens.")
     ] = None,
     output_price: Annotated[
-        float | None, typer.Option(min=0, help="Of a million tokens of answer.")
+        float | None, typer.Option(min=0, help="Price of a million output tokens.")
     ] = None,
     data: Data = None,
 ) -> None:
-    """Add a model, or replace it. What is not given is as the settings say."""
+    """Add or replace a model. The settings fill the gaps."""
     from cli.models.models import set_model
 
     values = {
@@ -106,7 +106,7 @@ def set_one(
 
 @models_app.command("remove", epilog="Example: videomoments models remove qwen")
 def remove(name: Annotated[str, typer.Argument(help="A model's name.")], data: Data = None) -> None:
-    """Remove a model. What it found stays."""
+    """Remove a model. Its moments stay."""
     from cli.models.models import remove_model
 
     raise typer.Exit(remove_model(load_settings(), Home.of(data), name))

@@ -47,7 +47,7 @@ def list_models(settings: Settings, home: Home, *, as_json: bool) -> int:
 
 
 def set_model(settings: Settings, home: Home, values: Mapping[str, Any]) -> int:
-    """Add a model or replace it whole: what is not given is the deployment's setting."""
+    """Add a model or replace it whole. The deployment's settings fill the gaps."""
     row = {**dict.fromkeys(FIELDS), "provider": "openai", **values}
     with database(settings, home) as engine, Session(engine) as session, session.begin():
         session.execute(
@@ -57,7 +57,7 @@ def set_model(settings: Settings, home: Home, values: Mapping[str, Any]) -> int:
 
 
 def remove_model(settings: Settings, home: Home, name: str) -> int:
-    """Remove a model. Raises `Reject` where there is none of that name."""
+    """Remove a model. Raises `Reject` for an unknown name."""
     with database(settings, home) as engine, Session(engine) as session, session.begin():
         removed = session.execute(
             delete(ModelConfig).where(ModelConfig.name == name).returning(ModelConfig.id)

@@ -1,4 +1,4 @@
-"""Commands that act on what is there: publish, retry, delete, gc, and the database's own."""
+"""Commands that change things: publish, retry, delete, gc and db."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def publish(
     message: Annotated[str, typer.Argument(metavar="JSON", help="The message, as JSON.")],
     data: Data = None,
 ) -> None:
-    """Publish a message: to Pub/Sub where a project is set, else to this machine's functions."""
+    """Publish a message to Pub/Sub if a project is set, else to this machine's functions."""
     from cli.repair.publish import publish_message
 
     raise typer.Exit(publish_message(load_settings(), Home.of(data), topic, message))
@@ -33,14 +33,14 @@ def publish(
 def retry(
     video: Video,
     stage: Annotated[
-        str | None, typer.Option(metavar="STAGE", help="Only what failed in this stage.")
+        str | None, typer.Option(metavar="STAGE", help="Only repeat this stage.")
     ] = None,
     data: Data = None,
 ) -> None:
-    """Do again what failed in a video's ended runs, and nothing that was completed.
+    """Repeat the failed steps of a video's ended runs, and no completed ones.
 
-    Where functions run elsewhere it returns at once; else it waits, and exit code 1 says that a
-    run is still partial or failed.
+    The command returns at once if functions run elsewhere. Otherwise it waits, and exit code 1
+    says that a run is still partial or failed.
     """
     from cli.repair.retry import retry_video
 
@@ -54,14 +54,14 @@ def delete(
         bool,
         typer.Option(
             "--with-source",
-            help="Also the uploaded file itself, and the subtitles that came with it.",
+            help="Also delete the uploaded file and the subtitles beside it.",
         ),
     ] = False,
     data: Data = None,
 ) -> None:
     """Delete a video: its runs, transcript, moments, clips and thumbnails.
 
-    Stages at work on it are stopped. A deletion that was interrupted goes on with the same command.
+    Running stages stop. Run the command again to continue an interrupted deletion.
     """
     from cli.repair.delete import delete_one
 
@@ -71,18 +71,18 @@ def delete(
 @app.command(epilog="Example: videomoments gc --dry-run --grace-hours 48")
 def gc(
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="List what would be deleted, delete nothing.")
+        bool, typer.Option("--dry-run", help="List the objects, delete nothing.")
     ] = False,
     grace_hours: Annotated[
-        float, typer.Option(min=0, metavar="N", help="Leave objects younger than this.")
+        float, typer.Option(min=0, metavar="N", help="Keep objects younger than N hours.")
     ] = 24.0,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
     """Delete clips, thumbnails and slices in the derived bucket that no row names.
 
-    Such are left by workers that were killed. What has another name than these functions give is
-    never touched.
+    Killed workers leave such objects. The command never touches objects with other names than
+    the functions give.
     """
     from cli.repair.gc import collect_garbage
 
@@ -101,7 +101,7 @@ def database_upgrade(
         typer.Option(metavar="USER", help="Let this database user read and write; repeatable."),
     ] = None,
 ) -> None:
-    """Bring the database to this version's schema."""
+    """Migrate the database to this version's schema."""
     from cli.local.database import upgrade_database
 
     upgrade_database(load_settings(), Home.of(data), grant_to or ())
@@ -109,7 +109,7 @@ def database_upgrade(
 
 @database_app.command("current", epilog="Example: videomoments db current")
 def database_current(data: Data = None) -> None:
-    """Show the database's schema version, and this version's."""
+    """Show the database's schema revision and the newest one."""
     from cli.local.database import show_revision
 
     show_revision(load_settings(), Home.of(data))

@@ -1,4 +1,4 @@
-"""`videomoments delete`: a video and all that was made of it."""
+"""`videomoments delete`: delete a video and everything made from it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.videos.deletion import Deleted, delete_video
 
 
 def delete_one(settings: Settings, home: Home, video: str, *, with_source: bool) -> int:
-    """Delete it and say what went. Raises `Reject` for a video that never was."""
+    """Delete the video and print what was deleted. Raises `Reject` for an unknown video."""
     with logged_to(settings, home), command_context(settings, home) as context:
         deleted = delete_video(context, video, with_source=with_source)
     for line in _lines(deleted, with_source=with_source):

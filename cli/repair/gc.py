@@ -1,4 +1,4 @@
-"""`videomoments gc`: what killed workers left, and deletions they did not finish."""
+"""`videomoments gc`: delete leftovers of killed workers, and finish deletions."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ Json = dict[str, Any]
 def collect_garbage(
     settings: Settings, home: Home, *, grace_hours: float, dry_run: bool, as_json: bool
 ) -> int:
-    """Delete the garbage, or with `dry_run` list it; then say how much it was.
+    """Delete the garbage, or list it with `dry_run`; then print a summary.
 
-    Exit code 1 when a deletion could not be finished.
+    Exit code 1 if a deletion could not be finished.
     """
     seconds = grace_hours * 3600
     with logged_to(settings, home), command_context(settings, home) as context:
@@ -35,7 +35,7 @@ def collect_garbage(
         left = _unfinished(context)
         look = find_garbage if dry_run else collect
         found = [
-            _told(garbage, as_json=as_json) for garbage in look(context, grace_seconds=seconds)
+            _printed(garbage, as_json=as_json) for garbage in look(context, grace_seconds=seconds)
         ]
     if as_json:
         document = {
@@ -55,8 +55,8 @@ def _unfinished(context: Context) -> list[str]:
         return [stone.video for stone in unfinished(session)]
 
 
-def _told(garbage: Garbage, *, as_json: bool) -> Garbage:
-    """Told at once: a long clean-up is seen to go on."""
+def _printed(garbage: Garbage, *, as_json: bool) -> Garbage:
+    """Print each object at once, to show the progress of a long clean-up."""
     if not as_json:
         line = f"{garbage.kind:<10} {size_words(garbage.size_bytes):>10}  {location(garbage.url)}"
         Console().print(line, highlight=False, markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`videomoments publish`: a message by hand."""
+"""`videomoments publish`: publish a message by hand."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from shared.settings.settings import Settings
 
 
 def publish_message(settings: Settings, home: Home, topic: str, text: str) -> int:
-    """Check the message and publish it. Raises `MalformedMessage` saying what is wrong."""
+    """Check the message and publish it. Raises `MalformedMessage` that says what is wrong."""
     message = read_message(topic, text)
     stderr = Console(stderr=True)
     publisher = reachable_publisher(settings, home)
@@ -44,7 +44,7 @@ def publish_message(settings: Settings, home: Home, topic: str, text: str) -> in
 
 
 def reachable_publisher(settings: Settings, home: Home) -> Publisher | None:
-    """Where the environment names a broker, that; else a `dev` that runs on this data folder."""
+    """The environment's broker, else that of a `dev` on this data folder; None without either."""
     if "PUBSUB_EMULATOR_HOST" in os.environ:
         return PubSubPublisher(settings.project or DEFAULT_PROJECT)
     running = find_running(home.running)
@@ -54,7 +54,7 @@ def reachable_publisher(settings: Settings, home: Home) -> Publisher | None:
 
 
 def read_message(topic: str, text: str) -> Message:
-    """The message a person wrote. Raises `MalformedMessage`."""
+    """Parse the message that a person wrote. Raises `MalformedMessage`."""
     contracts: Mapping[str, type[Message]] = TOPOLOGY.messages
     contract = contracts.get(topic)
     if contract is None or contract is DeadLetter:
@@ -63,7 +63,7 @@ def read_message(topic: str, text: str) -> Message:
     try:
         return contract.model_validate(json.loads(text))
     except json.JSONDecodeError as error:
-        raise MalformedMessage(f"This is no JSON: {error}.") from None
+        raise MalformedMessage(f"This is not JSON: {error}.") from None
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(str(part) for part in problem['loc']) or topic}: {problem['msg']}"

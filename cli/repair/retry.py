@@ -1,4 +1,4 @@
-"""`videomoments retry`: what failed is done again, here or by the functions that run elsewhere."""
+"""`videomoments retry`: repeat failed steps, here or by functions that run elsewhere."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from shared.settings.settings import Settings
 
 
 def retry_video(settings: Settings, home: Home, video: str, stage: str | None) -> int:
-    """Exit code 0 when all that was retried here completed, or was handed to others.
+    """Exit code 0 if all retried runs completed, or other processes took them.
 
-    Raises `Reject` where there is nothing to retry, `TopologyError` for an unknown stage.
+    Raises `Reject` if there is nothing to retry, `TopologyError` for an unknown stage.
     """
     console = Console(stderr=True, soft_wrap=True)
 
@@ -55,7 +55,7 @@ def retry_video(settings: Settings, home: Home, video: str, stage: str | None) -
 
 
 def reopen(context: Context, video: str, stage: str | None) -> dict[str, int]:
-    """How many steps of which run were queued again."""
+    """Requeue failed steps. Returns the number of steps for each run."""
     with Session(context.engine) as session:
         identifiers = pipelines_of(session, video)
     counts = {identifier: retry(context, identifier, stage) for identifier in identifiers}

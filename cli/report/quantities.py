@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def size_words(size_bytes: int) -> str:
-    """`12.3 MiB`; nothing for nothing."""
+    """`12.3 MiB`; an empty string for 0."""
     if size_bytes == 0:
         return ""
     amount = float(size_bytes)

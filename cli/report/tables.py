@@ -1,4 +1,4 @@
-"""Results for people: a table of moments, and the paths of what was made."""
+"""Results for people: a table of moments, and the paths of clips and thumbnails."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def clock_time(seconds: float) -> str:
 
 
 def location(url: str) -> str:
-    """A path for an object of this machine, else the URL."""
+    """An object's path if it lies on this machine, else its URL."""
     path = path_of(url)
     return str(path) if path is not None else url
 
 
 def show(console: Console, name: str, pipeline: Json, notes: Sequence[str]) -> None:
-    """One pipeline: what is to be said of it, its moments with their clips, the other files."""
+    """Print one run: its summary and notes, its moments with clips, and its other files."""
     clips = {clip["moment"]: clip for clip in pipeline["clips"]}
     console.print(Text(f"{name}: {_headline(pipeline)}", style="bold"))
     for note in notes:
@@ -42,7 +42,7 @@ def show(console: Console, name: str, pipeline: Json, notes: Sequence[str]) -> N
         for moment in pipeline["moments"]:
             span = f"{clock_time(moment['start_time'])}–{clock_time(moment['end_time'])}"
             score = "" if moment["score"] is None else str(moment["score"])
-            # A refined moment stands beside the one it refines, which has the clip.
+            # A refined moment stands beside its parent, which has the clip.
             title = f"↳ {moment['title']}" if moment["is_refined"] else moment["title"]
             table.add_row(span, score, Text(title))
         console.print(table)
@@ -73,7 +73,7 @@ def _headline(pipeline: Json) -> str:
 
 
 def reason_line(name: str, pipeline: Json) -> str | None:
-    """Why a run did not complete, in one line; None when it did."""
+    """Why a run did not complete, in one line; None if it did."""
     if pipeline["status"] == "completed":
         return None
     stage = pipeline["error_stage"] or "pipeline"

@@ -1,8 +1,8 @@
-"""An AWS Lambda function that hands what S3 tells on to Pub/Sub, unchanged.
+"""An AWS Lambda function that forwards S3 events to Pub/Sub, unchanged.
 
-By an S3 notification, SNS, SQS or an EventBridge rule: probe_video understands them all. Set TOPIC
-to projects/PROJECT/topics/video-uploaded. docs/deploy.md says how it is set up, without any key of
-Google's: by workload identity federation.
+S3 notifications, SNS, SQS and EventBridge rules may call it; probe_video understands them all. Set
+TOPIC to projects/PROJECT/topics/video-uploaded. docs/deploy.md describes the set-up, which uses
+workload identity federation in place of a key.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TIMEOUT_SECONDS = 20.0
 
 
 def handler(event: Mapping[str, Any], _context: object = None) -> None:
-    """Publish the event. What it raises makes AWS call it again, with the same event."""
+    """Publish the event. If this raises, AWS calls it again with the same event."""
     endpoint = os.environ.get("PUBSUB_ENDPOINT", "https://pubsub.googleapis.com")
     data = base64.b64encode(json.dumps(event).encode()).decode()
     answer = _session().post(
@@ -32,7 +32,7 @@ def handler(event: Mapping[str, Any], _context: object = None) -> None:
 
 @cache
 def _session() -> Any:
-    """One for the life of the process, with the credentials that the environment names."""
+    """One publisher for the life of the process, with the environment's credentials."""
     import google.auth
     from google.auth.transport.requests import AuthorizedSession
 

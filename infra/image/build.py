@@ -1,6 +1,6 @@
 """Execute a Dockerfile's steps without Docker: each stage is a folder, each RUN a chroot.
 
-The base image is made by debootstrap from the same distribution. As root, on Linux.
+debootstrap makes the base image from the same distribution. Needs root, on Linux.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ HOST_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 @dataclass
 class Image:
-    """A stage that was executed."""
+    """An executed stage."""
 
     root: Path
     environment: dict[str, str] = field(default_factory=lambda: {"PATH": SYSTEM_PATH})
@@ -51,7 +51,7 @@ class Builder:
         self._images: dict[str, Image] = {}
 
     def build(self, target: str) -> Image:
-        """The target's image. Raises `CalledProcessError` where a step fails."""
+        """Build the target's image. Raises `CalledProcessError` if a step fails."""
         for stage in self._dockerfile.needed(target):
             self._images[stage.name] = self._execute(stage)
         return self._images[target]
@@ -142,14 +142,14 @@ def run_inside(root: Path, command: list[str], environment: dict[str, str], user
 
 
 def entering(root: Path, user: str) -> list[str]:
-    """What enters the folder as its root, with processes of its own: the next word is PID 1."""
+    """The command prefix that enters the folder as its root; the next word runs as PID 1."""
     setup = 'mount -t proc proc "$0/proc" && exec chroot --userspec="$1:$1" "$0" "${@:2}"'
     private = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
     return [*private, "bash", "-c", setup, str(root), user]
 
 
 def debian(name: str, work: Path) -> Path:
-    """A base image `debian:SUITE-slim`, made once and kept."""
+    """Make the base image `debian:SUITE-slim` once, and keep it."""
     image, _, tag = name.partition(":")
     if image != "debian":
         raise DockerfileError(f"Only images of Debian can be rehearsed, not {name}")
@@ -171,7 +171,7 @@ def debian(name: str, work: Path) -> Path:
 
 
 def _slim(root: Path) -> None:
-    """What Docker's images of Debian do: no documentation, no packages kept after installing."""
+    """Configure dpkg and apt like Docker's Debian images: no documentation, no kept packages."""
     for name in ("doc", "man", "locale", "info"):
         shutil.rmtree(root / "usr/share" / name, ignore_errors=True)
     excluded = "".join(f"path-exclude /usr/share/{name}/*\n" for name in ("doc", "man", "locale"))
@@ -183,7 +183,7 @@ def _slim(root: Path) -> None:
 
 
 def say(text: str) -> None:
-    """One line of progress, with the time."""
+    """Print one line of progress with the time."""
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)  # noqa: T201
 
 
@@ -202,7 +202,7 @@ def _reaching_out(root: Path) -> dict[str, str]:
 
 
 class _network:  # noqa: N801 - reads as a statement
-    """The machine's name resolution, there while a step runs, and no service started by apt."""
+    """While a step runs, share the machine's name resolution; apt starts no service."""
 
     def __init__(self, root: Path) -> None:
         self._resolver = root / "etc/resolv.conf"

@@ -1,4 +1,4 @@
-"""A Dockerfile as data: its stages, their instructions, and which of them a target needs."""
+"""A Dockerfile as data: its stages, their instructions, and the stages that a target needs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 class DockerfileError(Exception):
-    """The Dockerfile holds what cannot be understood."""
+    """The Dockerfile holds an unknown construct."""
 
 
 @dataclass(frozen=True)
 class Instruction:
-    """One line, continuations joined. `line` is where it begins."""
+    """One instruction with its continuations joined. `line`: its first line's number."""
 
     line: int
     name: str
@@ -45,14 +45,14 @@ class Instruction:
 
 @dataclass
 class Stage:
-    """What one FROM begins."""
+    """One stage, which FROM begins."""
 
     base: str
     name: str
     instructions: list[Instruction] = field(default_factory=list)
 
     def sources(self) -> list[str]:
-        """The stages it copies from."""
+        """The stages that it copies from."""
         flags = (word for i in self.instructions if i.name == "COPY" for word in i.words)
         return [flag.removeprefix("--from=") for flag in flags if flag.startswith("--from=")]
 
@@ -65,7 +65,7 @@ class Dockerfile:
 
     @classmethod
     def read(cls, path: Path) -> Dockerfile:
-        """Raises `DockerfileError` naming the line."""
+        """Raises `DockerfileError` that names the line."""
         stages: dict[str, Stage] = {}
         current: Stage | None = None
         for instruction in _instructions(path.read_text(encoding="utf-8")):
@@ -79,7 +79,7 @@ class Dockerfile:
         return cls(stages)
 
     def needed(self, target: str) -> list[Stage]:
-        """The stages that make `target`, each after those it is made of."""
+        """The stages that make `target`, in build order."""
         found: dict[str, Stage] = {}
 
         def visit(name: str) -> None:
@@ -97,7 +97,7 @@ class Dockerfile:
 
 
 def expand(text: str, values: dict[str, str]) -> str:
-    """`${NAME}` replaced, as Docker does for what ARG and ENV have set; others stay."""
+    """Replace `${NAME}` like Docker, for names that ARG or ENV set; keep others."""
     return _VARIABLE.sub(lambda found: values.get(found[1], found[0]), text)
 
 

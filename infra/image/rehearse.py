@@ -2,10 +2,9 @@
 
     python -m infra.image.rehearse [--target media|speech] [--model FOLDER] [--work FOLDER]
 
-Functions run as the image's own user behind its own PID 1. They are given the database, the bucket
-folder and the topics of this machine, so that a message goes all the way: the job that migrates
-runs first, probe_video then measures the sample, in the speech image transcribe_audio listens to
-it, and the ledger says what they found.
+Functions run as the image's user behind its PID 1, with this machine's database, bucket folder and
+topics. The migration job runs first, then probe_video measures the sample. In the speech image
+transcribe_audio transcribes it. The ledger must show their results.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ SAMPLE = ROOT / "tools/sample/three-topics.mp4"
 NEEDED = ("debootstrap", "chroot", "unshare")
 BUCKETS = "/tmp/buckets"  # noqa: S108 - inside the image
 SLICE_SECONDS = 20.0
-# What comes in, in any container that is taken, and what goes out.
+# The codecs of accepted inputs, and of outputs.
 DECODERS = "h264 hevc vp8 vp9 libdav1d mpeg4 mjpeg aac mp3 opus vorbis flac ac3 pcm_s16le"
 ENCODERS = "libx264 aac libopus libmp3lame mjpeg png pcm_s16le"
 
@@ -84,7 +83,7 @@ def _lacking() -> str | None:
 
 
 def _take_model(dockerfile: Dockerfile, model: Path) -> None:
-    """Where Hugging Face cannot be reached: the one step that downloads becomes a copy."""
+    """Replace the download of the model with a copy, for machines without Hugging Face."""
     stage = dockerfile.stages["build-speech"]
     for index, step in enumerate(stage.instructions):
         if step.name == "RUN" and "download_model" in step.text:
@@ -95,7 +94,7 @@ def _take_model(dockerfile: Dockerfile, model: Path) -> None:
 
 
 def _check(image: Image, target: str) -> None:
-    """What holds for any image of ours."""
+    """Checks that hold for every image."""
     if image.user in ("", "0", "root"):
         raise SystemExit("The image runs as root.")
     if "tini" not in image.entrypoint[0]:
@@ -107,7 +106,7 @@ def _check(image: Image, target: str) -> None:
 
 
 def _check_codecs(image: Image, question: str, wanted: str) -> None:
-    """ffmpeg must run and have them."""
+    """ffmpeg must run and have the codecs."""
     command = [*entering(image.root, image.user), "ffmpeg", "-hide_banner", question]
     listed = subprocess.run(
         command, env=image.environment, capture_output=True, text=True, check=True
@@ -119,7 +118,7 @@ def _check_codecs(image: Image, question: str, wanted: str) -> None:
 
 @dataclass(frozen=True)
 class _World:
-    """An image with the database, bucket and topics of this machine."""
+    """An image with this machine's database, bucket and topics."""
 
     image: Image
     environment: dict[str, str]
@@ -165,7 +164,7 @@ def _world(image: Image) -> Iterator[_World]:
 
 
 def _try(world: _World, target: str) -> None:
-    """Migrate, and have the functions do their work; the ledger must say that they did."""
+    """Migrate and run the functions; the ledger must show their work."""
     say("The migration job")
     command = ["videomoments", "db", "upgrade"]
     run_inside(world.image.root, command, world.environment, world.image.user)
@@ -182,7 +181,7 @@ def _try(world: _World, target: str) -> None:
 
 
 def _slice(world: _World) -> AudioSliced:
-    """A slice of the sample, as split_audio cuts it in the other image."""
+    """A slice of the sample, like one that split_audio cuts in the other image."""
     path = world.image.inside(f"{BUCKETS}/derived/slice.wav")
     cut = ["-i", str(SAMPLE), "-t", str(SLICE_SECONDS), "-vn", "-ac", "1", "-ar", "16000"]
     subprocess.run([find_ffmpeg(None), "-loglevel", "error", *cut, str(path)], check=True)
@@ -200,7 +199,7 @@ def _slice(world: _World) -> AudioSliced:
 
 
 def _completed(world: _World, stage: str) -> None:
-    """The ledger must say so."""
+    """The ledger must show the stage as completed."""
     status = world.ask(f"SELECT status FROM stage_runs WHERE stage = '{stage}'")  # noqa: S608
     say(f"The ledger: {stage} {status}")
     if status != "completed":

@@ -1,4 +1,4 @@
-"""A Unix socket of this machine as a port on loopback."""
+"""Serve a Unix socket of this machine as a port on loopback."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class Relay:
-    """Hands each connection on, both ways, until it is left."""
+    """Forward each connection both ways until the block ends."""
 
     def __init__(self, target: Path) -> None:
         self._target = str(target)

@@ -1,4 +1,4 @@
-"""Where this machine takes packages from: a rehearsed image takes them from there as well."""
+"""The package sources of this machine, which a rehearsed image uses, too."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ INDEX = {"UV_DEFAULT_INDEX": "PIP_INDEX_URL", "UV_INSECURE_HOST": "PIP_TRUSTED_H
 
 
 def debian_mirror(suite: str) -> str | None:
-    """The mirror of a suite of Debian that apt's sources name, or None where they name none."""
+    """The mirror that apt's sources name for a Debian suite, or None."""
     chosen = [f"Release: {suite}", "Component: main", "Created-By: Packages"]
     try:
         listed = subprocess.run(
@@ -29,7 +29,7 @@ def debian_mirror(suite: str) -> str | None:
 
 
 def package_index() -> dict[str, str]:
-    """Variables that lead pip and uv, inside an image, to the index of this machine."""
+    """Variables that point pip and uv inside an image to this machine's index."""
     pip = runpy.run_path(str(ROOT / ".ci/installer.py"))["find_pip"](ROOT / ".cache")
     settings = runpy.run_path(str(ROOT / ".ci/index.py"))["index_settings"](pip)
     found = {name: settings[name] for name in INDEX if name in settings}

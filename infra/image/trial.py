@@ -1,4 +1,4 @@
-"""A function of a built image: started as its platform does, given one event, and ended."""
+"""Try a function of a built image: start it like its platform, send one event, end it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ END_SECONDS = 10.0
 def try_function(
     image: Image, environment: dict[str, str], function: str, message: Message
 ) -> None:
-    """It must start as the image's user behind its PID 1, take the event, and end when asked to.
+    """It must start as the image's user behind its PID 1, take the event, and end on SIGTERM.
 
-    Raises `SystemExit` with what went wrong.
+    Raises `SystemExit` that says what went wrong.
     """
     say(f"Starting {function} as user {image.user}")
     command = [*entering(image.root, image.user), *image.entrypoint, *image.command]
@@ -47,7 +47,7 @@ def try_function(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """As Cloud Run ends an instance: SIGTERM to its PID 1, which has 10 seconds."""
+    """End it like Cloud Run: SIGTERM to its PID 1, then 10 seconds."""
     (first,) = psutil.Process(process.pid).children()
     if "tini" not in first.name():
         raise SystemExit(f"PID 1 is {first.name()}.")
@@ -67,7 +67,7 @@ def _answers() -> bool:
 
 
 def _push(function: str, message: Message) -> int:
-    """As Pub/Sub pushes."""
+    """Push like Pub/Sub."""
     data = base64.b64encode(message.model_dump_json().encode()).decode()
     body = {
         "message": {"data": data, "messageId": "1", "publishTime": "2026-01-01T00:00:00Z"},

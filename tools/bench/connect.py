@@ -2,9 +2,9 @@
 
     python -m tools.bench.connect
 
-pg8000 left to itself builds a TLS context for every connection, also where the server speaks no
-TLS. Uses VIDEOMOMENTS_DATABASE_URL (a server reached over TCP), or an embedded server for which a
-forwarder from TCP to its Unix socket is set up.
+By default pg8000 builds a TLS context for every connection, even if the server does not speak
+TLS. Uses VIDEOMOMENTS_DATABASE_URL (a server reached over TCP), or an embedded server behind a
+forwarder from TCP to its Unix socket.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _plain_connect(target: Target) -> Any:
 
 
 def _median_ms(connect: Callable[[], Any]) -> float:
-    """Median of `ROUNDS` connections, each closed again, after one that does not count."""
+    """Median of `ROUNDS` connections, each closed again, after a warm-up."""
     connect().close()
     taken = []
     for _ in range(ROUNDS):
@@ -68,7 +68,7 @@ def _target() -> Iterator[Target]:
         yield parse_database_url(given)[1]
         return
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)  # Run by root, the server is another account's.
+        Path(folder).chmod(0o755)  # If root runs this, another account owns the server.
         with (
             EmbeddedPostgres(Path(folder)) as postgres,
             _forwarder((local := parse_database_url(postgres.url())[1]).unix_socket or "") as port,
@@ -85,7 +85,7 @@ def _target() -> Iterator[Target]:
 
 @contextlib.contextmanager
 def _forwarder(unix_socket: str) -> Iterator[int]:
-    """A TCP port on loopback whose every connection is passed on to `unix_socket`."""
+    """A TCP port on loopback that forwards every connection to `unix_socket`."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=_accept, args=(listener, unix_socket), daemon=True).start()
         yield listener.getsockname()[1]

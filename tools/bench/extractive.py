@@ -1,7 +1,7 @@
-"""Choosing moments in a 4-hour transcript: ours, the plain quadratic way, and the ratio.
+"""Choose moments in a 4-hour transcript: ours, a plain quadratic baseline, and the ratio.
 
-The baseline does the same two jobs plainly: every pair of sentences compared (C99's similarity
-matrix) and the choice of spans by a dynamic programme that visits each pair in Python.
+The baseline compares every pair of sentences (C99's similarity matrix) and chooses spans by a
+dynamic programme that visits each pair in Python.
 """
 
 from __future__ import annotations

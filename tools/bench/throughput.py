@@ -1,10 +1,10 @@
-"""Messages through the runtime on real PostgreSQL: ours, the same two transactions by hand, ratio.
+"""Messages through the runtime on real PostgreSQL: ours, the two transactions by hand, the ratio.
 
     python -m tools.bench.throughput
 
-The stage does nothing, so that what is measured is the claim, the heartbeat's thread, the fenced
+The stage does nothing, so the benchmark measures the claim, the heartbeat's thread, the fenced
 finish with its fan-in, and the delivery around them. The baseline sends the statements that a
-claim and a finish cannot do without, over plain pg8000 connections: the pipeline looked up, the
+claim and a finish need, over plain pg8000 connections: the pipeline looked up, the
 run locked and taken, commit; the pipeline and the run locked, the run closed, the unfinished
 counted, the pipeline's end written, commit. Both take turns, with as many threads, on pipelines of
 four runs each. Uses VIDEOMOMENTS_DATABASE_URL, which must be empty, or an embedded server.
@@ -90,14 +90,14 @@ Message = tuple[str, str]
 
 @stage(consumes=[MomentFound], required=False, pipeline_types=["clips_only"])
 def note_moment(message: MomentFound, job: Job) -> None:  # noqa: ARG001
-    """Nothing but its end."""
+    """Finish at once."""
     with job.finish():
         pass
 
 
 @dataclass
 class Measured:
-    """Of all rounds: seconds of each message, and messages per second of each round."""
+    """All rounds: seconds of each message, and messages per second of each round."""
 
     seconds: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
@@ -115,12 +115,12 @@ class _Nobody:
     """A publisher: the stage emits nothing."""
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Nothing comes."""
+        """Publish nothing."""
 
 
 def main() -> None:
     """Print messages per second, p50 and p95: ours, the baseline, and the ratio."""
-    # Where logs go to is another matter.
+    # Logging is not measured.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     ours, baseline = Measured(), Measured()
     with _engine() as engine, tempfile.TemporaryDirectory() as folder:
@@ -146,7 +146,7 @@ def _engine() -> Iterator[Engine]:
         url = os.environ.get("VIDEOMOMENTS_DATABASE_URL")
         if url is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            folder.chmod(0o755)  # Run by root, the server is another account's.
+            folder.chmod(0o755)  # If root runs this, another account owns the server.
             url = stack.enter_context(EmbeddedPostgres(folder)).url()
         engine = make_engine(url, pool_size=WORKERS + 1)
         stack.callback(engine.dispose)
@@ -157,7 +157,7 @@ def _engine() -> Iterator[Engine]:
 
 
 def _queue(engine: Engine, name: str) -> list[Message]:
-    """New pipelines with their queued runs; the runs of one pipeline are far apart."""
+    """Insert runs with queued stage runs; the stage runs of one run are far apart."""
     with engine.begin() as connection:
         rows = connection.execute(text(QUEUE), {"name": name}).all()
     with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
@@ -191,7 +191,7 @@ def _runtime(engine: Engine, folder: Path) -> Callable[[Message], None]:
 
 
 def _by_hand(engine: Engine) -> Callable[[Message], None]:
-    """Each thread has a connection of its own, as plain as it can be."""
+    """Each thread has its own plain connection."""
     local = threading.local()
 
     def handle(message: Message) -> None:

@@ -1,10 +1,10 @@
-"""What listening costs: processor seconds for an hour of speech, for a size of Whisper.
+"""The cost of transcription: processor seconds for an hour of speech, by size of Whisper.
 
     python -m tools.bench.whisper_cost small
 
-The model has the size's exact shape and random weights: it says nonsense in as much time as the
-real one needs for as many words. Processor time, and not the clock's, is what a cloud bills, and
-says the same on a busy machine.
+The model has the size's exact shape and random weights. It produces nonsense in the time that the
+real model needs for as many words. Clouds bill processor time, and it does not depend on the
+machine's load.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 WINDOW_SECONDS = 30
-# 150 words a minute, and 1.3 tokens and the times of sentences to a word.
+# 150 words a minute; 1.3 tokens for each word, plus the sentences' time tokens.
 TOKENS = 110
 BEAM = 5
 VOCABULARY = 51_865
@@ -42,7 +42,7 @@ THREADS = 2
 
 @dataclass(frozen=True)
 class Shape:
-    """Layers of encoder and decoder each, width, and heads."""
+    """Layers in the encoder and in the decoder, width, and heads."""
 
     layers: int
     width: int
@@ -58,39 +58,39 @@ SHAPES = {
 
 
 class Weights:
-    """Fills the parts of a model's description with random numbers."""
+    """Fills a model's description with random numbers."""
 
     def __init__(self, width: int) -> None:
         self._width = width
         self._numbers = np.random.default_rng(1)
 
     def of(self, *size: int) -> Any:
-        """Small ones, as a trained model's are."""
+        """Small random weights, like a trained model's."""
         return (self._numbers.standard_normal(size) * 0.02).astype(np.float32)
 
     def linear(self, layer: Any, inside: int, outside: int) -> None:
-        """A matrix and what is added."""
+        """A matrix and a bias."""
         layer.weight, layer.bias = self.of(outside, inside), self.of(outside)
 
     def norm(self, layer: Any) -> None:
-        """A normalisation that changes little."""
+        """A normalisation close to the identity."""
         layer.gamma, layer.beta = np.ones(self._width, np.float32), self.of(self._width)
 
     def attention(self, layer: Any, widths: tuple[int, ...]) -> None:
-        """To itself (one matrix for three) or to the encoder (queries apart)."""
+        """Self-attention (one fused matrix) or attention to the encoder (separate queries)."""
         self.norm(layer.layer_norm)
         for part, times in zip(layer.linear, widths, strict=True):
             self.linear(part, self._width, times * self._width)
 
     def feed_forward(self, layer: Any) -> None:
-        """Four times as wide inside."""
+        """A feed-forward block, four times as wide inside."""
         self.norm(layer.layer_norm)
         self.linear(layer.linear_0, self._width, 4 * self._width)
         self.linear(layer.linear_1, 4 * self._width, self._width)
 
 
 def write_model(shape: Shape, folder: Path) -> None:
-    """A Whisper of that shape with random weights, as CTranslate2 loads it, in int8."""
+    """An int8 Whisper of that shape with random weights, in CTranslate2's form."""
     from ctranslate2.specs import WhisperSpec
 
     weights = Weights(shape.width)
@@ -122,7 +122,7 @@ def _save(spec: Any, shape: Shape, folder: Path) -> None:
 
 
 def processor_seconds(shape: Shape) -> float:
-    """For one window of 30 s: features, encoder, a beam of answers, and the words' times."""
+    """Processor seconds for one window of 30 s: features, encoder, beam search, word times."""
     import ctranslate2
     from faster_whisper.feature_extractor import FeatureExtractor
 
@@ -140,7 +140,7 @@ def processor_seconds(shape: Shape) -> float:
             heard,
             [PROMPT],
             beam_size=BEAM,
-            max_length=2 * TOKENS,  # of which half may be answer
+            max_length=2 * TOKENS,  # half of it may be the answer
             suppress_tokens=[END_OF_TEXT],
         )
         tokens = [min(token, END_OF_TEXT - 1) for token in said[0].sequences_ids[0]]
@@ -148,7 +148,7 @@ def processor_seconds(shape: Shape) -> float:
             raise SystemExit(f"It stopped after {len(tokens)} tokens: nothing was measured.")
         model.align(heard, PROMPT, [tokens], 3000)
 
-    listen()  # the first one also allocates
+    listen()  # the first call also allocates
     begun = time.process_time()
     for _ in range(WINDOWS):
         listen()

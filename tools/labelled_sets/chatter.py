@@ -1,4 +1,4 @@
-"""Endless talk about nothing much, for recordings of hours: a grammar of the project's own."""
+"""Endless small talk for recordings of hours, from this project's own grammar."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday"
 
 
 def chatter(random: np.random.Generator, words: int) -> str:
-    """About so many words of small talk, in whole sentences, of no topic."""
+    """About so many words of small talk in whole sentences, without a topic."""
     templates = _TEMPLATES.strip().splitlines()
     nouns, adjectives = _NOUNS.split(), _ADJECTIVES.split()
     people, days = _PEOPLE.split(), _DAYS.split()

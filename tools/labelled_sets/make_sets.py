@@ -1,8 +1,8 @@
 """Make the labelled sets: python -m tools.labelled_sets.make_sets [FOLDER] [--long].
 
-Without `--long`, tuned.json and held_out.json, as they are kept here: every text read aloud with
-punctuation and without. With it, recordings of hours out of the same texts, which are too large to
-keep. The same texts always give the same bytes.
+Without `--long` it makes tuned.json and held_out.json: every text read aloud, with and without
+punctuation. With `--long` it makes recordings of hours from the same texts; they are too large for
+the repository. The same texts always give the same bytes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LEAST_WORDS, _LEAST_CHARACTERS = 50, 100
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One text: its paragraphs are its topics; those long enough are moments."""
+    """One text. Its paragraphs are its topics; the long ones are moments."""
 
     name: str
     language: str
@@ -38,7 +38,7 @@ class Text:
 
 
 def texts(part: str) -> list[Text]:
-    """All texts of a part, by name."""
+    """All texts of a set, sorted by name."""
     return [_text(path) for path in sorted((HERE / "texts" / part).glob("*.txt"))]
 
 
@@ -51,14 +51,14 @@ def _text(path: Path) -> Text:
 
 
 def _is_telling(text: str, language: str) -> bool:
-    """Greetings and good-byes are short; what is worth watching is not."""
+    """A passage worth watching is long; greetings and goodbyes are short."""
     if language == "ja":
         return len(text) >= _LEAST_CHARACTERS
     return len(text.split()) >= _LEAST_WORDS
 
 
 def short_set(part: str) -> Json:
-    """Every text as it would be punctuated by a recogniser, and without any mark or capital."""
+    """Every text twice: with a recogniser's punctuation, and without marks and capitals."""
     items: list[Json] = []
     for text in texts(part):
         for suffix, punctuated in (("", True), ("-unpunctuated", False)):
@@ -101,7 +101,7 @@ def long_set(part: str) -> Json:
 
 
 def _scattered(found: Sequence[Text], random: np.random.Generator) -> list[Passage]:
-    """The telling passages of all texts, in any order, in three hours of small talk."""
+    """The moments of all texts, shuffled into three hours of small talk."""
     telling = [p for text in found for p in text.passages if p.telling]
     spoken = sum(len(p.text.split()) for p in telling)
     idle = LONG_SECONDS * _WORDS_PER_SECOND - spoken

@@ -1,4 +1,4 @@
-"""Texts read aloud, on paper: words with the times a speaker would take."""
+"""Simulate speakers: give each word of a text the time a speaker would take."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ENDS = ".?!。？！"  # noqa: RUF001
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Text of one topic; `telling` where it is a moment, not only talk around one."""
+    """Text of one topic. `telling`: it is a moment, not small talk."""
 
     text: str
     telling: bool
@@ -22,7 +22,7 @@ class Passage:
 
 @dataclass(slots=True)
 class Speech:
-    """What has been said so far."""
+    """The words spoken so far."""
 
     random: np.random.Generator
     punctuated: bool
@@ -33,7 +33,7 @@ class Speech:
     boundaries: list[float] = field(default_factory=list)
 
     def say(self, passage: Passage) -> None:
-        """One more passage: uneven words, pauses after sentences, hardly longer between topics."""
+        """Speak a passage: uneven words, pauses after sentences, longer ones between topics."""
         if self.words:
             self.boundaries.append(round(self.at_seconds - 0.1, 2))
         begin = self.at_seconds
@@ -53,7 +53,7 @@ class Speech:
         if piece[-1] in _ENDS:
             self.at_seconds += float(self.random.uniform(0.25, 0.8))
         elif self.random.random() < 0.2:
-            # Speakers also stop inside sentences, to think.
+            # Speakers also pause inside sentences, to think.
             self.at_seconds += float(self.random.uniform(0.05, 0.35))
 
 
@@ -68,7 +68,7 @@ def item(
 ) -> Json:
     """The passages as an item of a labelled set (docs/labelled-sets.md).
 
-    Without punctuation there are no capitals either, and segments end wherever they are full.
+    Without punctuation there are no capitals either, and segments end when they are full.
     """
     speech = Speech(np.random.default_rng(seed), punctuated, spaced=language != "ja")
     for passage in passages:

@@ -1,7 +1,7 @@
 """Make three-topics.mp4: python -m tools.sample.make_sample [FILE].
 
-Needs espeak-ng, and an ffmpeg with drawtext, libx264 and a font. The finished file needs neither.
-It carries its narration as a text track, so that it has a good transcript on every machine.
+This needs espeak-ng, and an ffmpeg with drawtext, libx264 and a font. The video carries its
+narration as a text track, so that it has a good transcript on every machine.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BAR_HEIGHT = 6
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """A sentence and when it is heard."""
+    """A sentence and its time."""
 
     text: str
     start_seconds: float
@@ -44,7 +44,7 @@ def main(target: Path = TARGET) -> None:
 
 
 def narrate(topics: Sequence[Topic], work: Path) -> tuple[list[Cue], list[float]]:
-    """Write speech.wav; return each sentence's times and each topic's length in seconds."""
+    """Write speech.wav. Returns each sentence's times and each topic's length in seconds."""
     cues: list[Cue] = []
     lengths: list[float] = []
     clock = 0.0
@@ -77,7 +77,7 @@ def speak(sentence: str, work: Path) -> tuple[bytes, int]:
 
 
 def silence(seconds: float, rate: int) -> bytes:
-    """16-bit samples of nothing."""
+    """16-bit samples of silence."""
     return bytes(2 * round(seconds * rate))
 
 
@@ -96,7 +96,7 @@ def _clock(seconds: float) -> str:
 
 
 def command(topics: Sequence[Topic], lengths: Sequence[float], work: Path) -> list[str]:
-    """The ffmpeg command line, but for the output's name."""
+    """The ffmpeg command line without the output's name."""
     slides = [
         slide(number, topic, length, work)
         for number, (topic, length) in enumerate(zip(topics, lengths, strict=True), start=1)

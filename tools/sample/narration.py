@@ -1,4 +1,4 @@
-"""What the sample says: three topics that share hardly a word."""
+"""The sample's narration: three topics that share hardly a word."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One slide and what is said while it shows. Colours are 0xRRGGBB."""
+    """One slide and its narration. Colours are 0xRRGGBB."""
 
     title: str
     subtitle: str

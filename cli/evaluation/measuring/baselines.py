@@ -1,4 +1,4 @@
-"""What any generator must beat: cuts that do not listen, and TextTiling."""
+"""Baselines that any generator must beat: blind cuts, and TextTiling."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from shared.moments.rules.bounds import Bounds
 
 
 def equal_boundaries(duration_seconds: float, segments: int) -> list[float]:
-    """Boundaries between `segments` stretches of the same length."""
+    """Boundaries between `segments` segments of equal length."""
     return [float(t) for t in np.linspace(0, duration_seconds, max(1, segments) + 1)[1:-1]]
 
 
 def random_boundaries(duration_seconds: float, segments: int, seed: int) -> list[float]:
-    """Boundaries between `segments` stretches of random lengths, the same for the same seed."""
+    """Boundaries between `segments` segments of random length, fixed by the seed."""
     random = np.random.default_rng(seed)
     return sorted(float(t) for t in random.uniform(0, duration_seconds, max(1, segments) - 1))
 
 
 def tiled_boundaries(words: Sequence[Word]) -> list[float]:
-    """Where TextTiling finds topics to change, in the middle of the gap between two words."""
+    """TextTiling's topic boundaries, each in the middle of the gap between two words."""
     cuts = text_tiling([w.text for w in words])
     return [(words[c - 1].end_seconds + words[c].start_seconds) / 2 for c in cuts]
 
@@ -35,10 +35,10 @@ def tiled_boundaries(words: Sequence[Word]) -> list[float]:
 def moments_within(
     boundaries: Sequence[float], duration_seconds: float, bounds: Bounds
 ) -> list[TimeSpan]:
-    """The stretches between boundaries as moments under the bounds.
+    """The segments between boundaries as moments within the bounds.
 
-    One too short is joined to the next, one too long cut into equal parts; where there are more
-    than `max_moments`, those that stay are spread evenly.
+    A short segment joins the next one; a long one is cut into equal parts. Of more than
+    `max_moments`, an even spread remains.
     """
     edges = [0.0]
     for segment in segments_between(boundaries, duration_seconds):

@@ -1,4 +1,4 @@
-"""Found spans against reference spans."""
+"""Compare found spans with reference spans."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def overlaps(references: Sequence[TimeSpan], found: Sequence[TimeSpan]) -> Float
 
 
 def match_count(allowed: Booleans) -> int:
-    """The most pairs that can be made, each row and each column in one at most.
+    """The largest matching: the most pairs with each row and column in at most one.
 
     `allowed[i, j]` says that row i and column j may pair. Augmenting paths: Kuhn, "The Hungarian
     method for the assignment problem", 1955, without weights.
@@ -35,7 +35,7 @@ def match_count(allowed: Booleans) -> int:
 
 
 def _augmented(allowed: Booleans, partner: np.ndarray, row: int) -> bool:
-    """Whether `row` found a partner; an alternating path is followed without recursion."""
+    """Whether `row` found a partner. Follows an alternating path without recursion."""
     came_from: dict[int, int] = {}
     waiting = [row]
     seen: set[int] = set()
@@ -73,9 +73,9 @@ def mean_overlap(table: Floats) -> float:
 def boundary_error_seconds(
     found: Sequence[TimeSpan], reference_edges: Sequence[float]
 ) -> float | None:
-    """Seconds from each end of a found span to the nearest reference edge, on average.
+    """Mean seconds from each end of a found span to the nearest reference edge.
 
-    None where nothing is found or there is no edge.
+    None if nothing is found or there is no edge.
     """
     if not found or not len(reference_edges):
         return None
@@ -96,7 +96,7 @@ def cut_word_count(words: Sequence[Word], found: Sequence[TimeSpan]) -> int:
 
 
 def segments_between(boundaries: Sequence[float], duration_seconds: float) -> list[TimeSpan]:
-    """The stretches that boundaries cut 0..`duration_seconds` into; empty ones are left out."""
+    """The nonempty segments into which boundaries cut 0..`duration_seconds`."""
     inner = sorted(b for b in boundaries if 0 < b < duration_seconds)
     edges = [0.0, *inner, duration_seconds]
     return [TimeSpan(a, b) for a, b in pairwise(edges) if b > a]

@@ -1,4 +1,4 @@
-"""What is measured of one item, and what of a whole set."""
+"""The measures of one item and of a whole set."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from shared.domain.transcript import Word
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What people marked: moments, topic boundaries (seconds), or both. None: not marked."""
+    """People's labels: moments, topic boundaries (seconds), or both. None: not labelled."""
 
     moments: tuple[TimeSpan, ...] | None
     topic_boundaries: tuple[float, ...] | None
@@ -36,9 +36,9 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What a generator found in one item, and what that took. Times in seconds.
+    """A generator's findings in one item, and their cost. Times in seconds.
 
-    `cost` None: what it took was never priced.
+    `cost` None: no price is known.
     """
 
     moments: tuple[TimeSpan, ...]
@@ -50,10 +50,10 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """None where the item's labels do not allow a measure, or nothing was found to measure.
+    """A measure is None if the item's labels do not allow it, or if nothing was found.
 
     `recall_50` and `recall_70` are at IoU 0.5 and 0.7, pairs one to one; `precision` and `f1` are
-    at 0.5. Of a set: counts, cost and time are sums, all else means over the items that have it.
+    at 0.5. For a set, counts, cost and time are sums; the rest are means over items that have it.
     """
 
     recall_50: float | None = None
@@ -105,7 +105,7 @@ def _span_measures(
     references: Sequence[TimeSpan], found: Sequence[TimeSpan]
 ) -> dict[str, float | None]:
     if not references:
-        # Nothing to find: only precision says something, and only where something was found.
+        # With nothing to find, only precision is defined, and only if something was found.
         return {"precision": 0.0 if found else None}
     table = overlaps(references, found)
     matched = match_count(table >= 0.5)
@@ -121,13 +121,13 @@ def _span_measures(
 
 
 def total(items: Sequence[Measures]) -> Measures:
-    """The measures of a whole set, every item weighing the same."""
+    """The measures of a whole set, with equal weight for each item."""
     return Measures(**{name: _of_all(items, name) for name in NAMES})
 
 
 def _of_all(items: Sequence[Measures], name: str) -> float | None:
     values = [v for v in (getattr(item, name) for item in items) if v is not None]
     if name in SUMS:
-        # A sum of what is known is no sum.
+        # A sum with unknown terms is unknown.
         return float(sum(values)) if len(values) == len(items) else None
     return float(np.mean(values)) if values else None

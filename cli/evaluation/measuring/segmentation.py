@@ -1,4 +1,4 @@
-"""Found topic boundaries against reference boundaries: Pk and WindowDiff."""
+"""Compare topic boundaries with reference boundaries: Pk and WindowDiff."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from shared.moments.rules.gaps import Integers
 
 
 def positions(boundaries: Sequence[float], words: Sequence[Word]) -> Integers:
-    """The word each boundary (seconds) stands before: distinct, ascending, never 0 or the end.
+    """The index of the word after each boundary (seconds): distinct, ascending, never 0 or the end.
 
     A boundary anywhere in the silence between two words, or inside a word's first half, has the
-    same position: silences neither count for nor against.
+    same position, so silences do not count.
     """
     middles = np.maximum.accumulate([(w.start_seconds + w.end_seconds) / 2 for w in words])
     found = np.unique(np.searchsorted(middles, np.asarray(boundaries, dtype=np.float64)))
@@ -23,13 +23,13 @@ def positions(boundaries: Sequence[float], words: Sequence[Word]) -> Integers:
 
 
 def window_size(reference: Integers, length: int) -> int:
-    """Half the mean reference segment, as both papers have it; at least 2, less than `length`."""
+    """Half the mean reference segment, as in both papers; at least 2, less than `length`."""
     half = round(length / (len(reference) + 1) / 2)
     return max(1, min(max(2, half), length - 1))
 
 
 def pk(reference: Integers, found: Integers, length: int) -> float | None:
-    """How often two words a window apart are wrongly held to share a segment, or not to.
+    """Pk: how often two words a window apart are wrongly placed in one segment or in two.
 
     0 is perfect, near 0.5 is chance. Beeferman, Berger and Lafferty, "Statistical Models for
     Text Segmentation", Machine Learning 34, 1999. None for fewer than 3 words.
@@ -41,7 +41,7 @@ def pk(reference: Integers, found: Integers, length: int) -> float | None:
 
 
 def window_diff(reference: Integers, found: Integers, length: int) -> float | None:
-    """How often a window holds another number of boundaries than the reference: 0 is perfect.
+    """WindowDiff: how often a window's boundary count differs from the reference; 0 is perfect.
 
     Pevzner and Hearst, "A Critique and Improvement of an Evaluation Metric for Text
     Segmentation", Computational Linguistics 28, 2002. None for fewer than 3 words.

@@ -72,14 +72,14 @@ def _smoothed(scores: Floats) -> Floats:
 
 
 def _depths(scores: Floats) -> Floats:
-    """How deep each gap lies below the peaks on its left and right, together."""
+    """Each gap's depth below the peaks on its left and right, summed."""
     return np.array(
         [_climb(scores[: i + 1][::-1]) + _climb(scores[i:]) for i in range(len(scores))]
     )
 
 
 def _climb(path: Floats) -> float:
-    """From the path's first value up to its first peak."""
+    """The rise from the path's first value to its first peak."""
     peak = float(path[0])
     for value in path[1:].tolist():
         if value < peak:
@@ -89,7 +89,7 @@ def _climb(path: Floats) -> float:
 
 
 def _chosen(depths: Floats) -> list[int]:
-    """Deepest first, above the cutoff, none too near to one already chosen."""
+    """Choose gaps above the cutoff, deepest first, none too near to another."""
     cutoff = float(depths.mean() - depths.std() / 2)
     chosen: list[int] = []
     for gap in np.argsort(-depths, kind="stable").tolist():
@@ -100,5 +100,5 @@ def _chosen(depths: Floats) -> list[int]:
 
 
 def _nearest(breaks: Sequence[int], word: int) -> int:
-    """The sentence end nearest to `word`; `word` itself where the text has no marks."""
+    """The sentence end nearest to `word`; `word` itself if the text has no punctuation."""
     return min(breaks, key=lambda b: abs(b - word), default=word)

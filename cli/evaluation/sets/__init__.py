@@ -1,1 +1,1 @@
-"""A small labelled set of the project's own making, and the script that makes it."""
+"""Small labelled sets made by this project (tools/labelled_sets)."""

