@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from shared.db.engine import make_engine
 from shared.engines.llm.client import ModelClient
 from shared.engines.llm.protocol import Endpoint, LanguageModel
-from shared.engines.speech.choose import Choice, choose_engine
+from shared.engines.speech.choose import EngineChoice, choose_engine
 from shared.engines.speech.protocol import SpeechEngine
 from shared.errors import SettingsError
 from shared.messaging.protocol import Publisher
@@ -42,7 +42,7 @@ class Speech:
             return self._choice.engine
 
     @cached_property
-    def _choice(self) -> Choice:
+    def _choice(self) -> EngineChoice:
         settings = self._settings
         choice = choose_engine(
             engine=settings.speech_engine,

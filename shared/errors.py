@@ -97,7 +97,7 @@ class MediaError(VideoMomentsError):
     """A media child failed without saying that the input is to blame: transient."""
 
 
-class ModelUnavailable(VideoMomentsError):
+class LanguageModelUnavailable(VideoMomentsError):
     """A language model gave no answer (rate limit, server error, time-out): transient.
 
     `retry_after_seconds`: how long the server asked to wait, if it did. `may_cost`: it was at work

@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 from shared.errors import PublishFailed
 from shared.messaging.delivery import Outcome
-from shared.messaging.in_process.broker import Endpoint, MemoryBroker
+from shared.messaging.in_process.broker import MemoryBroker, PushEndpoint
 from shared.messaging.protocol import Outgoing
 
 MAX_BODY_BYTES = 16 << 20
@@ -127,7 +127,7 @@ def _error(status: HTTPStatus, message: str) -> dict[str, Any]:
     return {"error": {"code": int(status), "message": message, "status": name}}
 
 
-def push_to(url: str, timeout_seconds: float) -> Endpoint:
+def push_to(url: str, timeout_seconds: float) -> PushEndpoint:
     """An endpoint that pushes over HTTP like Pub/Sub: only 2xx acknowledges."""
     parts = urlsplit(url)
 

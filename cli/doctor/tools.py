@@ -9,7 +9,7 @@ from cli.doctor.checks import Check
 from cli.local.home import Home
 from cli.report.quantities import size_words
 from shared.engines.speech.choose import DEFAULT_MODEL, choose_engine
-from shared.engines.speech.protocol import ModelUnavailable
+from shared.engines.speech.protocol import SpeechModelMissing
 from shared.errors import SettingsError
 from shared.media.tools import TESTED_FROM, inspect_ffmpeg
 from shared.settings.settings import PREFIX, Settings
@@ -28,8 +28,8 @@ def check_speech(settings: Settings) -> Check:
             model=settings.whisper_model,
             allow_download=False,
         )
-    except (ModelUnavailable, SettingsError) as error:
-        if settings.whisper_download and isinstance(error, ModelUnavailable):
+    except (SpeechModelMissing, SettingsError) as error:
+        if settings.whisper_download and isinstance(error, SpeechModelMissing):
             return _to_be_fetched(model)
         return Check("speech", "problem", str(error), BETTER_SPEECH)
     if choice.notice is None:

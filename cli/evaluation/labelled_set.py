@@ -19,7 +19,7 @@ from pydantic import (
 
 from cli.evaluation.measuring.measures import Reference
 from shared.domain.spans import TimeSpan
-from shared.domain.transcript import Segment, Transcript, Word
+from shared.domain.transcript import Segment, TimedTranscript, Word
 from shared.engines.speech.word_times import apportioned
 from shared.errors import Reject
 
@@ -120,14 +120,14 @@ class Item(_Part):
         times = None if self.topic_boundaries is None else tuple(self.topic_boundaries)
         return Reference(moments, times)
 
-    def transcript(self) -> Transcript | None:
+    def transcript(self) -> TimedTranscript | None:
         """The given words in time order; None if the media must be transcribed."""
         if self.words is None and self.segments is None:
             return None
         segments = sorted(self.segments or [], key=lambda s: s.start)
         words = _words(self.words) if self.words else [w for s in segments for w in _spread(s)]
         words.sort(key=lambda w: w.start_seconds)
-        return Transcript(
+        return TimedTranscript(
             self.language,
             tuple(words),
             tuple(Segment(s.text, s.start, s.end) for s in segments),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cli.evaluation.measuring.measures import Proposal, Reference
-from shared.domain.transcript import Transcript
+from shared.domain.transcript import TimedTranscript
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +13,7 @@ class Recording:
     """A generator's input. Only the blind baselines use `reference`, to know how many to cut."""
 
     name: str
-    transcript: Transcript
+    transcript: TimedTranscript
     duration_seconds: float
     reference: Reference
 
@@ -26,7 +26,7 @@ class Attempt:
     error: str | None = None
 
 
-Heard = tuple[Transcript, float]
+Heard = tuple[TimedTranscript, float]
 
 
-SILENT = Transcript("und", (), ())
+SILENT = TimedTranscript("und", (), ())

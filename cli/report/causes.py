@@ -72,7 +72,7 @@ _CAUSES = tuple(
         ),
     )
 )
-_TYPE = re.compile(r"\b[A-Z]\w*(?:Error|Unavailable|Exception|Failed): (?:\[Errno \d+\] )?")
+_TYPE = re.compile(r"\b[A-Z]\w*(?:Error|Unavailable|Missing|Exception|Failed): (?:\[Errno \d+\] )?")
 
 
 def step_words(stage: str) -> str:

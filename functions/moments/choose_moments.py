@@ -19,10 +19,10 @@ from shared.messages.moments import (
 )
 from shared.model_calls.asker import Asker
 from shared.moments.candidate_rows import decide, proposed, rejections
-from shared.moments.chooser import Choice, Chooser, Chosen, filled_up
 from shared.moments.inputs import bounds_of, prompts_of, transcript_of, wish_of
 from shared.moments.moments_job import MomentsJob
 from shared.moments.rules.script import Script
+from shared.moments.selector import SelectedMoment, Selection, Selector, filled_up
 from shared.pipeline.ledger.finish import Done
 from shared.pipeline.stage import Resources, stage
 
@@ -46,7 +46,7 @@ def choose_moments(message: CandidatesFound, job: MomentsJob) -> None:
     transcript, prompts = transcript_of(job), prompts_of(job)
     script = Script.of(transcript, job.video.duration_seconds or 0.0)
     bounds = bounds_of(job.config, len(script.sentences))
-    chooser = Chooser(
+    selector = Selector(
         Asker(job, message.subject, job.endpoint()),
         script,
         bounds,
@@ -54,10 +54,10 @@ def choose_moments(message: CandidatesFound, job: MomentsJob) -> None:
         prompts.system("rank"),
         wish_of(job),
     )
-    choice = chooser.choose(rows)
-    moments = filled_up(choice.moments, transcript, script, bounds)
+    selection = selector.select(rows)
+    moments = filled_up(selection.moments, transcript, script, bounds)
     with job.finish(skipped=None if moments else NO_MOMENT) as done:
-        _write(job, done, choice, moments)
+        _write(job, done, selection, moments)
 
 
 def _nothing_usable(model: str, rejected: dict[str, int]) -> Reject:
@@ -71,7 +71,9 @@ def _nothing_usable(model: str, rejected: dict[str, int]) -> Reject:
     )
 
 
-def _write(job: MomentsJob, done: Done, choice: Choice, moments: Sequence[Chosen]) -> None:
+def _write(
+    job: MomentsJob, done: Done, selection: Selection, moments: Sequence[SelectedMoment]
+) -> None:
     rows = {_identifier(job, moment): moment for moment in moments}
     if rows:
         values = [_values(job, identifier, moment) for identifier, moment in rows.items()]
@@ -82,7 +84,7 @@ def _write(job: MomentsJob, done: Done, choice: Choice, moments: Sequence[Chosen
             select(Moment.identifier, Moment.id).where(Moment.identifier.in_(list(rows)))
         )
     }
-    decisions = {key: dict(values) for key, values in choice.decisions.items()}
+    decisions = {key: dict(values) for key, values in selection.decisions.items()}
     for identifier, moment in rows.items():
         if moment.candidate is not None:
             decisions[moment.candidate]["moment_id"] = ids[identifier]
@@ -101,14 +103,14 @@ def _emit(job: MomentsJob, done: Done, identifiers: list[str]) -> None:
         done.emit(ScoringRequested(pipeline=pipeline, video=video))
 
 
-def _identifier(job: MomentsJob, moment: Chosen) -> str:
+def _identifier(job: MomentsJob, moment: SelectedMoment) -> str:
     span = moment.span
     return moment_identifier(
         job.video.identifier, job.config.config_hash, span.start_seconds, span.end_seconds
     )
 
 
-def _values(job: MomentsJob, identifier: str, moment: Chosen) -> dict[str, object]:
+def _values(job: MomentsJob, identifier: str, moment: SelectedMoment) -> dict[str, object]:
     return {
         "identifier": identifier,
         "video_id": job.video.id,

@@ -11,9 +11,9 @@ from shared.model_calls.asker import Asker, at_once
 from shared.moments.candidate_rows import candidate_values, turns_json
 from shared.moments.inputs import script_of
 from shared.moments.moments_job import MomentsJob
-from shared.moments.reader import Outcome
+from shared.moments.reader import ProposalResult
 from shared.moments.reading_plan import READ_SECONDS, reader_of
-from shared.moments.rules.proposals import Fault
+from shared.moments.rules.proposals import Rejected
 from shared.moments.rules.windows import Window
 from shared.pipeline.stage import Resources, stage
 
@@ -40,19 +40,19 @@ def generate_window(message: TranscriptWindowed, job: MomentsJob) -> None:
             done.emit(CandidatesFound(pipeline=job.pipeline.identifier, video=job.video.identifier))
 
 
-def _not_all_refused(found: list[list[Outcome]]) -> None:
+def _not_all_refused(found: list[list[ProposalResult]]) -> None:
     """A refusal of some windows costs their moments alone; of all, it is the stage's failure."""
     refused = [
         outcome.result.reason
         for outcomes in found
         for outcome in outcomes
-        if isinstance(outcome.result, Fault) and outcome.result.code == "model_refused"
+        if isinstance(outcome.result, Rejected) and outcome.result.code == "model_refused"
     ]
     if len(refused) == len(found):
         raise Reject("model_refused", f"{refused[0]} Run it with another model or prompt.")
 
 
-def _row(job: MomentsJob, asked: dict[str, Any], outcome: Outcome) -> MomentCandidate:
+def _row(job: MomentsJob, asked: dict[str, Any], outcome: ProposalResult) -> MomentCandidate:
     return MomentCandidate(
         pipeline_id=job.pipeline.id,
         video_id=job.video.id,

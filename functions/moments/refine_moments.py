@@ -11,13 +11,13 @@ from shared.domain.names import moment_identifier
 from shared.domain.spans import TimeSpan
 from shared.errors import NotThere, Reject
 from shared.messages.moments import RefinementRequested
-from shared.model_calls.asker import Asker, Refused
+from shared.model_calls.asker import Asker, ModelRefusal
 from shared.model_calls.prompt_rows import ensure_prompt
 from shared.moments.candidate_rows import candidate_values, turns_json
 from shared.moments.inputs import bounds_of, prompts_of, script_of, wish_of
 from shared.moments.moments_job import MomentsJob
-from shared.moments.reader import Outcome, SecondLook
-from shared.moments.rules.proposals import Placed, clean_title
+from shared.moments.reader import ProposalResult, Refiner
+from shared.moments.rules.proposals import Accepted, clean_title
 from shared.moments.rules.script import Script
 from shared.moments.rules.windows import Window
 from shared.pipeline.ledger.finish import Done
@@ -42,15 +42,15 @@ def refine_moments(message: RefinementRequested, job: MomentsJob) -> None:
     script, system = script_of(job), prompts_of(job).system("refine")
     bounds = bounds_of(job.config, len(script.sentences))
     window, focus = _around(script, parent, job.settings.llm_refine_context_seconds)
-    look = SecondLook(
+    look = Refiner(
         Asker(job, message.subject, job.endpoint()), script, bounds, system, wish_of(job)
     )
     try:
         outcomes = look.look(window, focus)
-    except Refused as refusal:
+    except ModelRefusal as refusal:
         raise Reject("model_refused", f"The model would not look again: {refusal}") from None
     last = outcomes[-1].result
-    reason = None if isinstance(last, Placed) else f"Left as it is: {last.reason}"
+    reason = None if isinstance(last, Accepted) else f"Left as it is: {last.reason}"
     asked = {"first": window.first, "last": window.last, "focus": [focus.first, focus.last]}
     with job.finish(skipped=reason) as done:
         child = _add_child(job, done, parent, outcomes[-1])
@@ -68,9 +68,9 @@ def _around(script: Script, parent: Moment, seconds: float) -> tuple[Window, Win
     return Window(min(shown[0], focus[0]), max(shown[1], focus[1])), Window(*focus)
 
 
-def _add_child(job: MomentsJob, done: Done, parent: Moment, outcome: Outcome) -> int | None:
+def _add_child(job: MomentsJob, done: Done, parent: Moment, outcome: ProposalResult) -> int | None:
     """The refined moment's id; None where there is none. It has its parent's score."""
-    if not isinstance(outcome.result, Placed):
+    if not isinstance(outcome.result, Accepted):
         return None
     span = outcome.result.span
     identifier = moment_identifier(
@@ -108,10 +108,14 @@ def _add_child(job: MomentsJob, done: Done, parent: Moment, outcome: Outcome) ->
 
 
 def _candidate(
-    job: MomentsJob, prompt_id: int, asked: dict[str, object], outcome: Outcome, child: int | None
+    job: MomentsJob,
+    prompt_id: int,
+    asked: dict[str, object],
+    outcome: ProposalResult,
+    child: int | None,
 ) -> MomentCandidate:
     values = candidate_values(outcome.result, outcome.proposal, repaired=outcome.repaired)
-    if isinstance(outcome.result, Placed):
+    if isinstance(outcome.result, Accepted):
         values |= {"status": "chosen", "moment_id": child}
     return MomentCandidate(
         pipeline_id=job.pipeline.id,

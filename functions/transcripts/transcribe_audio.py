@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from shared.domain.transcript import Transcript
+from shared.domain.transcript import TimedTranscript
 from shared.engines.speech.joining import SliceTranscript, join
 from shared.engines.speech.loudness import with_loudness
-from shared.engines.speech.protocol import ModelUnavailable, SpeechEngine
+from shared.engines.speech.protocol import SpeechEngine, SpeechModelMissing
 from shared.errors import Reject, SettingsError
 from shared.messages.transcripts import AudioSliced, VideoTranscribed
 from shared.pipeline.ledger.finish import Done
@@ -53,7 +53,7 @@ def _engine(job: VideoJob) -> SpeechEngine:
     """The engine of the settings. Raises `Reject` where they are wrong, which does not pass."""
     try:
         return job.context.speech()
-    except ModelUnavailable:
+    except SpeechModelMissing:
         raise  # it may be fetched the next time
     except SettingsError as error:
         raise Reject("speech_not_set_up", str(error)) from error
@@ -75,5 +75,5 @@ def _join(job: VideoJob, done: Done, *, service: str) -> None:
 
 
 def _slice(part: dict[str, Any]) -> SliceTranscript:
-    heard: Transcript = from_json(part["transcript"])
+    heard: TimedTranscript = from_json(part["transcript"])
     return SliceTranscript(part["start_seconds"], part["end_seconds"], heard)

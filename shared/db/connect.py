@@ -48,7 +48,7 @@ class SessionLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ServerAddress:
     """Where a server is and who asks. `ssl_mode` is one of libpq's sslmode values."""
 
     user: str
@@ -71,7 +71,7 @@ def is_this_machine(host: str) -> bool:
         return False
 
 
-def connector_for(target: Target, limits: SessionLimits) -> DbapiConnect:
+def connector_for(target: ServerAddress, limits: SessionLimits) -> DbapiConnect:
     """A function that opens one connection. Raises what pg8000 and the socket raise."""
     mode = "disable" if target.unix_socket else target.ssl_mode
     context = None if mode == "disable" else _tls_context(mode, target.ssl_root_certificate)
@@ -102,7 +102,7 @@ def _tls_context(mode: str, root_certificate: str | None) -> ssl.SSLContext:
     return context
 
 
-def _open(target: Target, limits: SessionLimits, context: ssl.SSLContext | None) -> Any:
+def _open(target: ServerAddress, limits: SessionLimits, context: ssl.SSLContext | None) -> Any:
     sock = _open_socket(target, limits.connect_timeout_seconds)
     try:
         connection = pg8000.dbapi.connect(
@@ -134,7 +134,7 @@ def _said_by_the_server(error: BaseException) -> BaseException:
     return inner or error
 
 
-def _open_socket(target: Target, timeout_seconds: float) -> socket.socket:
+def _open_socket(target: ServerAddress, timeout_seconds: float) -> socket.socket:
     """Raises pg8000's own error, so that an unreachable server is a database error to callers."""
     try:
         if target.unix_socket is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from shared.db.connect import SSL_MODES, Target, is_this_machine
+from shared.db.connect import SSL_MODES, ServerAddress, is_this_machine
 from shared.errors import SettingsError
 
 _SETTING = "VIDEOMOMENTS_DATABASE_URL"
@@ -15,7 +15,7 @@ _DRIVERS = ("postgresql+pg8000", "postgresql", "postgres")
 _QUERY_KEYS = ("unix_sock", "host", "sslmode", "sslrootcert")
 
 
-def parse_database_url(database_url: str) -> tuple[URL, Target]:
+def parse_database_url(database_url: str) -> tuple[URL, ServerAddress]:
     """The URL with our driver named, and what it points at. Raises SettingsError if unusable."""
     try:
         url = make_url(database_url)
@@ -34,7 +34,7 @@ def parse_database_url(database_url: str) -> tuple[URL, Target]:
     host = query.get("host") or url.host or "localhost"
     port = url.port or 5432
     in_folder = f"{host}/.s.PGSQL.{port}" if host.startswith("/") else None
-    target = Target(
+    target = ServerAddress(
         user=url.username or "postgres",
         password=url.password,
         database=url.database or url.username or "postgres",

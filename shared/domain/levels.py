@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from shared.domain.transcript import Transcript
+from shared.domain.transcript import TimedTranscript
 
 SILENCE_DB = -120.0
 CURVE_STEP_SECONDS = 0.5
@@ -19,7 +19,7 @@ def level_db(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     return levels
 
 
-def loudness_of(transcript: Transcript, duration_seconds: float) -> list[float] | None:
+def loudness_of(transcript: TimedTranscript, duration_seconds: float) -> list[float] | None:
     """The level of what is said, in dB, one value for each half second of the recording.
 
     Between segments it is that of the middle segment, which says nothing. None where no level is

@@ -95,7 +95,7 @@ def derived_folders(video: str) -> tuple[str, ...]:
     return (f"clips/{video}/", f"thumbnails/{video}/", f"temporary/pipeline/{video}/")
 
 
-Kind = Literal["clip", "thumbnail", "slice"]
+ObjectKind = Literal["clip", "thumbnail", "slice"]
 
 
 _VIDEO = r"(?P<video>[a-z0-9](?:[a-z0-9-]{0,46}[a-z0-9])?-[0-9a-f]{10})"
@@ -110,7 +110,7 @@ _PLAN = r"[0-9a-f]{8}"
 _ATTEMPT = r"[0-9]{2,}-(?P<token>[0-9a-f]{10})"
 
 
-_PATTERNS: dict[Kind, re.Pattern[str]] = {
+_PATTERNS: dict[ObjectKind, re.Pattern[str]] = {
     "clip": re.compile(rf"clips/{_VIDEO}/{_MOMENT}/{_PLAN}-{_ATTEMPT}\.[a-z0-9]{{2,4}}"),
     "thumbnail": re.compile(rf"thumbnails/{_VIDEO}/(?:{_MOMENT}|video)/{_PLAN}-{_ATTEMPT}\.jpg"),
     "slice": re.compile(
@@ -127,7 +127,7 @@ class OwnName:
     """What a name of ours says. `token` begins the lease token of the attempt that stored it;
     `pipeline` is the run a slice belongs to, None for what outlives its run."""
 
-    kind: Kind
+    kind: ObjectKind
     video: str
     token: str
     pipeline: str | None

@@ -31,7 +31,7 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Transcript:
+class TimedTranscript:
     """Words and segments in time order. Both empty means: no speech."""
 
     language: str
@@ -43,9 +43,9 @@ class Transcript:
         """The segments' texts, joined by single spaces."""
         return " ".join(segment.text for segment in self.segments)
 
-    def shifted(self, offset_seconds: float) -> Transcript:
+    def shifted(self, offset_seconds: float) -> TimedTranscript:
         """The same transcript, `offset_seconds` later."""
-        return Transcript(
+        return TimedTranscript(
             self.language,
             tuple(
                 Word(

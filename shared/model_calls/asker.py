@@ -15,7 +15,7 @@ from shared.db.text import storable
 from shared.domain.names import digest_of
 from shared.engines.llm.forms import Unreadable, whole_repair
 from shared.engines.llm.protocol import Answer, Endpoint, LanguageModel, Question, request_json
-from shared.errors import ModelUnavailable, Reject
+from shared.errors import LanguageModelUnavailable, Reject
 from shared.model_calls import budget as ai_requests
 from shared.model_calls.budget import Budget, Spending
 from shared.pipeline.job import Job
@@ -28,12 +28,12 @@ MARGIN_SECONDS = 10.0
 """Left for what comes after the last answer."""
 
 
-class Refused(Exception):
+class ModelRefusal(Exception):
     """The model would not answer; says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RecordedAnswer:
     """An answer, and the row that keeps it."""
 
     answer: Answer
@@ -68,11 +68,11 @@ class Asker:
 
     def converse(
         self, question: Question, read: Callable[[str], T], *, too_long: str = ""
-    ) -> tuple[T, Asked, Question]:
-        """The answer as `read` reads it, asked once more where it cannot.
+    ) -> tuple[T, RecordedAnswer, Question]:
+        """Ask, and parse the answer with `read`; ask once more if `read` cannot parse it.
 
-        Returns with it the row of the answer and the question that led to it. Raises `Refused`,
-        and `Unreadable` when the second answer is of no use either.
+        Returns the parsed answer, the recorded answer and the question that led to it. Raises
+        `ModelRefusal`, and `Unreadable` when the second answer cannot be parsed either.
         """
         asked = self.ask(question)
         try:
@@ -89,27 +89,29 @@ class Asker:
             raise
         return self._read(again, read), again, second
 
-    def ask_and_read(self, question: Question, read: Callable[[str], T]) -> tuple[T, Asked]:
+    def ask_and_read(
+        self, question: Question, read: Callable[[str], T]
+    ) -> tuple[T, RecordedAnswer]:
         """One answer as `read` reads it. Raises as `ask`, and `Unreadable`, which is noted."""
         asked = self.ask(question)
         return self._read(asked, read), asked
 
-    def _read(self, asked: Asked, read: Callable[[str], T]) -> T:
+    def _read(self, asked: RecordedAnswer, read: Callable[[str], T]) -> T:
         try:
             return read(asked.answer.text)
         except Unreadable as error:
             self.note(asked, {"unreadable": str(error)})
             raise
 
-    def ask(self, question: Question) -> Asked:
-        """One answer. Raises `Refused`, `Reject`, or what is transient."""
+    def ask(self, question: Question) -> RecordedAnswer:
+        """One answer. Raises `ModelRefusal`, `Reject`, or what is transient."""
         request = request_json(self.endpoint, question)
         request_hash = digest_of(request)
         context, pipeline_id = self.job.context, self.job.pipeline.id
         with context.session() as session:
             before = ai_requests.answered_before(session, pipeline_id, request_hash)
         if before is not None:
-            return Asked(
+            return RecordedAnswer(
                 Answer(before.response or "", before.input_tokens, before.output_tokens), before.id
             )
         wanted = spending(self.endpoint, question)
@@ -128,7 +130,7 @@ class Asker:
         )
         with context.session() as session, session.begin():
             ai_requests.reserve(session, row, budget_of(self.job.settings))
-        return Asked(self._call(question, row.id), row.id)
+        return RecordedAnswer(self._call(question, row.id), row.id)
 
     def _call(self, question: Question, request_id: int) -> Answer:
         began = time.monotonic()
@@ -136,7 +138,7 @@ class Asker:
             answer = self._answer(question)
         except BaseException as error:
             # What may have been paid for keeps its estimate: the budget must hold all the same.
-            may_cost = isinstance(error, ModelUnavailable) and error.may_cost
+            may_cost = isinstance(error, LanguageModelUnavailable) and error.may_cost
             nothing = {"input_tokens": 0, "output_tokens": 0, "cost": None}
             self._settle(
                 request_id,
@@ -163,7 +165,7 @@ class Asker:
             self.job.add_metric("output_tokens", answer.output_tokens)
             self.job.add_metric("cost", cost or 0.0)
         if answer.refusal is not None:
-            raise Refused(answer.refusal)
+            raise ModelRefusal(answer.refusal)
         return answer
 
     def _answer(self, question: Question) -> Answer:
@@ -177,7 +179,7 @@ class Asker:
             span.set(input_tokens=answer.input_tokens, output_tokens=answer.output_tokens)
             return answer
 
-    def note(self, asked: Asked, parse_result: dict[str, Any]) -> None:
+    def note(self, asked: RecordedAnswer, parse_result: dict[str, Any]) -> None:
         """Keep what was read out of an answer."""
         with self.job.context.session() as session, session.begin():
             ai_requests.note_parse(session, asked.request_id, _storable(parse_result))
@@ -195,7 +197,7 @@ class Asker:
     def _time_left(self) -> float:
         left = self.job.remaining_seconds - MARGIN_SECONDS
         if left < 1:
-            raise ModelUnavailable("No time was left to ask; what was answered is kept.")
+            raise LanguageModelUnavailable("No time was left to ask; what was answered is kept.")
         return left
 
 

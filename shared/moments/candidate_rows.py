@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from shared.db.models import MomentCandidate
 from shared.db.text import storable
-from shared.moments.rules.proposals import Fault, Placed, Proposal
+from shared.engines.llm.protocol import Turn
+from shared.moments.rules.proposals import Accepted, Proposal, Rejected
 
 
 def candidate_values(
-    outcome: Placed | Fault, proposal: Proposal | None, *, repaired: bool
+    outcome: Accepted | Rejected, proposal: Proposal | None, *, repaired: bool
 ) -> dict[str, Any]:
     """The columns that say what was proposed, and what is wrong with it."""
     values: dict[str, Any] = {
@@ -23,7 +24,7 @@ def candidate_values(
         "repaired": repaired,
         "status": "proposed",
     }
-    if isinstance(outcome, Fault):
+    if isinstance(outcome, Rejected):
         return values | {
             "status": "rejected",
             "rejection_code": outcome.code,
@@ -33,20 +34,6 @@ def candidate_values(
         "start_time": outcome.span.start_seconds,
         "end_time": outcome.span.end_seconds,
     }
-
-
-class Turn(Protocol):
-    """One message of a conversation."""
-
-    @property
-    def role(self) -> str:
-        """Whose it is."""
-        ...
-
-    @property
-    def text(self) -> str:
-        """What it says."""
-        ...
 
 
 def turns_json(turns: Sequence[Turn]) -> dict[str, Any]:

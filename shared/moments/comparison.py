@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from shared.engines.llm.forms import Unreadable, read, schema_of
 from shared.engines.llm.protocol import Question, Turn
 from shared.errors import Reject
-from shared.model_calls.asker import Asker, Refused, is_over_budget
+from shared.model_calls.asker import Asker, ModelRefusal, is_over_budget
 from shared.moments.prompts.answers import Ranking, Scoring
 from shared.moments.prompts.questions import Item, comparison_message
 from shared.moments.rules.ranking import mended_order, weighted
@@ -18,7 +18,7 @@ AT_ONCE = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ScoredOrder:
     """Qualities of 0..10 by key, and the keys in order, the best first."""
 
     qualities: Mapping[int, float]
@@ -48,7 +48,7 @@ def ranked(asker: Asker, system: str, wish: str, items: Sequence[Item]) -> list[
     )
     try:
         found, asked, _ = asker.converse(question, order)
-    except (Refused, Unreadable):
+    except (ModelRefusal, Unreadable):
         return [item.key for item in items]
     except Reject as reject:
         if is_over_budget(reject):
@@ -60,7 +60,7 @@ def ranked(asker: Asker, system: str, wish: str, items: Sequence[Item]) -> list[
 
 def scored(
     asker: Asker, system: str, wish: str, items: Sequence[Item], weights: Mapping[str, float]
-) -> Judged:
+) -> ScoredOrder:
     """Sub-scores and an order for all items, `AT_ONCE` to a question. Raises `Reject`."""
     qualities: dict[int, float] = {}
     order: list[int] = []
@@ -71,21 +71,21 @@ def scored(
     if len(items) > AT_ONCE:
         # Parts were never compared with one another: there only the marks say who comes first.
         order.sort(key=lambda key: -qualities[key])
-    return Judged(qualities, order)
+    return ScoredOrder(qualities, order)
 
 
 def _scored_part(
     asker: Asker, system: str, wish: str, items: Sequence[Item], weights: Mapping[str, float]
-) -> Judged:
+) -> ScoredOrder:
     keys = [item.key for item in items]
 
-    def judged(text: str) -> Judged:
+    def judged(text: str) -> ScoredOrder:
         answer = read(text, Scoring)
         qualities = {one.id: weighted(one.scores.model_dump(), weights) for one in answer.moments}
         missing = [key for key in keys if key not in qualities]
         if missing:
             raise Unreadable(f"It has no scores for {', '.join(map(str, missing[:20]))}.")
-        return Judged({key: qualities[key] for key in keys}, _order(answer.order, keys))
+        return ScoredOrder({key: qualities[key] for key in keys}, _order(answer.order, keys))
 
     question = Question(
         "score",
@@ -96,7 +96,7 @@ def _scored_part(
     )
     try:
         found, asked, _ = asker.converse(question, judged)
-    except Refused as refusal:
+    except ModelRefusal as refusal:
         raise Reject("model_refused", f"The model would not score: {refusal}") from None
     except Unreadable as error:
         raise Reject(

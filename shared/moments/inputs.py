@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from shared.db import models
 from shared.db.models import GenerationConfig
-from shared.domain.transcript import Transcript
+from shared.domain.transcript import TimedTranscript
 from shared.errors import NotThere
 from shared.moments.moments_job import MomentsJob
 from shared.moments.prompts.prompt_set import PromptSet, load_prompt_set
@@ -16,7 +16,7 @@ from shared.transcripts.rows import from_row
 from shared.videos.video_job import VideoJob
 
 
-def transcript_of(job: VideoJob) -> Transcript:
+def transcript_of(job: VideoJob) -> TimedTranscript:
     """What was said. Raises `NotThere` before it was written, and after it was deleted."""
     with job.read() as session:
         row = session.execute(

@@ -10,7 +10,7 @@ from typing import TypeVar
 from shared.engines.llm.forms import Unreadable, read, schema_of
 from shared.engines.llm.protocol import Question, Turn
 from shared.errors import Reject
-from shared.model_calls.asker import Asked, Asker, Refused, is_over_budget
+from shared.model_calls.asker import Asker, ModelRefusal, RecordedAnswer, is_over_budget
 from shared.moments.prompts.answers import Moments, RefinedMoment, as_proposal, read_moments
 from shared.moments.prompts.questions import (
     generation_message,
@@ -18,7 +18,7 @@ from shared.moments.prompts.questions import (
     refinement_message,
 )
 from shared.moments.rules.bounds import Bounds
-from shared.moments.rules.proposals import Fault, Placed, Proposal, place
+from shared.moments.rules.proposals import Accepted, Proposal, Rejected, place
 from shared.moments.rules.script import Script
 from shared.moments.rules.windows import Window
 
@@ -27,14 +27,14 @@ FEWER = "Answer with fewer moments and shorter reasons."
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ProposalResult:
     """One proposal and what came of it; `proposal` is None where nothing could be read.
 
     `turns`: what followed the first message before the answer, where that was asked for again.
     """
 
     proposal: Proposal | None
-    result: Placed | Fault
+    result: Accepted | Rejected
     repaired: bool = False
     turns: tuple[Turn, ...] = ()
 
@@ -57,7 +57,7 @@ class Reader:
             "generate", self.system, (Turn("user", text),), "moments", schema_of(Moments)
         )
 
-    def read(self, window: Window) -> list[Outcome]:
+    def read(self, window: Window) -> list[ProposalResult]:
         """All proposals, sound or not. Raises `Reject` or what is transient, never for an answer.
 
         A refusal, and an answer that stays unreadable, is one outcome without a proposal.
@@ -65,20 +65,28 @@ class Reader:
         question = self.question(window)
         try:
             found, asked, answered = self.asker.converse(question, read_moments, too_long=FEWER)
-        except Refused as refusal:
-            return [Outcome(None, Fault("model_refused", f"The model would not answer: {refusal}"))]
+        except ModelRefusal as refusal:
+            return [
+                ProposalResult(
+                    None, Rejected("model_refused", f"The model would not answer: {refusal}")
+                )
+            ]
         except Unreadable as error:
-            return [Outcome(None, Fault("invalid_answer", str(error)))]
+            return [ProposalResult(None, Rejected("invalid_answer", str(error)))]
         outcomes = self._placed(found, window, answered.turns[1:], repaired=False)
         self._note(asked, outcomes)
-        faults = [o for o in outcomes if isinstance(o.result, Fault)]
+        faults = [o for o in outcomes if isinstance(o.result, Rejected)]
         if not faults or answered is not question:
             return outcomes
         return outcomes + self._mended(answered, asked, faults, window)
 
     def _mended(
-        self, question: Question, asked: Asked, faults: Sequence[Outcome], window: Window
-    ) -> list[Outcome]:
+        self,
+        question: Question,
+        asked: RecordedAnswer,
+        faults: Sequence[ProposalResult],
+        window: Window,
+    ) -> list[ProposalResult]:
         listed = [f"{_named(fault)}: {_reason(fault)}" for fault in faults[:20]]
         second = question.again(asked.answer.text, generation_repair(listed))
         mended = mended_once(self.asker, second, read_moments)
@@ -91,26 +99,26 @@ class Reader:
 
     def _placed(
         self,
-        found: Sequence[Proposal | Fault],
+        found: Sequence[Proposal | Rejected],
         window: Window,
         turns: tuple[Turn, ...],
         *,
         repaired: bool,
-    ) -> list[Outcome]:
+    ) -> list[ProposalResult]:
         return [
-            Outcome(None, one, repaired, turns)
-            if isinstance(one, Fault)
-            else Outcome(one, place(one, self.script, window, self.bounds), repaired, turns)
+            ProposalResult(None, one, repaired, turns)
+            if isinstance(one, Rejected)
+            else ProposalResult(one, place(one, self.script, window, self.bounds), repaired, turns)
             for one in found
         ]
 
-    def _note(self, asked: Asked, outcomes: Sequence[Outcome]) -> None:
-        faults = [_reason(o) for o in outcomes if isinstance(o.result, Fault)]
+    def _note(self, asked: RecordedAnswer, outcomes: Sequence[ProposalResult]) -> None:
+        faults = [_reason(o) for o in outcomes if isinstance(o.result, Rejected)]
         self.asker.note(asked, {"moments": len(outcomes), "faults": faults[:50]})
 
 
 @dataclass(frozen=True, slots=True)
-class SecondLook:
+class Refiner:
     """One moment with what is said around it."""
 
     asker: Asker
@@ -119,8 +127,8 @@ class SecondLook:
     system: str
     wish: str
 
-    def look(self, window: Window, focus: Window) -> list[Outcome]:
-        """The refined moment, and what was rejected on the way to it. Raises `Refused`."""
+    def look(self, window: Window, focus: Window) -> list[ProposalResult]:
+        """The refined moment, and what was rejected on the way to it. Raises `ModelRefusal`."""
         text = refinement_message(self.wish, self.script.sentences, window, focus, self.bounds)
         question = Question(
             "refine", self.system, (Turn("user", text),), "moment", schema_of(RefinedMoment)
@@ -130,10 +138,10 @@ class SecondLook:
                 question, partial(read, form=RefinedMoment)
             )
         except Unreadable as error:
-            return [Outcome(None, Fault("invalid_answer", str(error)))]
+            return [ProposalResult(None, Rejected("invalid_answer", str(error)))]
         first = self._placed(found, window, focus, answered.turns[1:], repaired=False)
         self._note(asked, first)
-        if not isinstance(first.result, Fault) or answered is not question:
+        if not isinstance(first.result, Rejected) or answered is not question:
             return [first]
         second = question.again(asked.answer.text, generation_repair([first.result.reason]))
         mended = mended_once(self.asker, second, partial(read, form=RefinedMoment))
@@ -152,34 +160,34 @@ class SecondLook:
         turns: tuple[Turn, ...],
         *,
         repaired: bool,
-    ) -> Outcome:
+    ) -> ProposalResult:
         proposal = as_proposal(moment)
         result = place(proposal, self.script, window, self.bounds)
-        if isinstance(result, Placed) and not (
+        if isinstance(result, Accepted) and not (
             result.first_sentence <= focus.last and focus.first <= result.last_sentence
         ):
-            result = Fault(
+            result = Rejected(
                 "another_moment",
                 f"That is another moment: keep to sentences {focus.first} to {focus.last} or some "
                 "of them.",
             )
-        return Outcome(proposal, result, repaired, turns)
+        return ProposalResult(proposal, result, repaired, turns)
 
-    def _note(self, asked: Asked, outcome: Outcome) -> None:
-        faults = [_reason(outcome)] if isinstance(outcome.result, Fault) else []
+    def _note(self, asked: RecordedAnswer, outcome: ProposalResult) -> None:
+        faults = [_reason(outcome)] if isinstance(outcome.result, Rejected) else []
         self.asker.note(asked, {"moments": 1, "faults": faults})
 
 
 def mended_once(
     asker: Asker, second: Question, read_as: Callable[[str], T]
-) -> tuple[T, Asked] | None:
+) -> tuple[T, RecordedAnswer] | None:
     """The answer to a repair; None where it is none: what is wrong is on record already.
 
     Mending is an offer. Neither a refusal nor a spent budget takes back what was answered.
     """
     try:
         return asker.ask_and_read(second, read_as)
-    except (Refused, Unreadable):
+    except (ModelRefusal, Unreadable):
         return None
     except Reject as reject:
         if is_over_budget(reject):
@@ -187,11 +195,11 @@ def mended_once(
         raise
 
 
-def _named(outcome: Outcome) -> str:
+def _named(outcome: ProposalResult) -> str:
     if outcome.proposal is None:
         return "One of them"
     return f"Sentences {outcome.proposal.start_id} to {outcome.proposal.end_id}"
 
 
-def _reason(outcome: Outcome) -> str:
-    return outcome.result.reason if isinstance(outcome.result, Fault) else ""
+def _reason(outcome: ProposalResult) -> str:
+    return outcome.result.reason if isinstance(outcome.result, Rejected) else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 
 from shared.db.text import storable
-from shared.errors import LeaseLost, ModelUnavailable, NotThere, ObjectChanged, Reject
+from shared.errors import LanguageModelUnavailable, LeaseLost, NotThere, ObjectChanged, Reject
 from shared.messaging.delivery import Outcome
 from shared.pipeline.context import Context
 from shared.pipeline.job import Job
@@ -52,7 +52,9 @@ def record_error(context: Context, job: Job, error: BaseException) -> Outcome:
 
 def _asked_to_wait(error: BaseException) -> float:
     """Seconds a server named by which trying again is in vain."""
-    return (error.retry_after_seconds or 0.0) if isinstance(error, ModelUnavailable) else 0.0
+    return (
+        (error.retry_after_seconds or 0.0) if isinstance(error, LanguageModelUnavailable) else 0.0
+    )
 
 
 def _wait(context: Context, job: Job, missing: NotThere) -> Outcome | None:

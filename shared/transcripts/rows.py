@@ -12,14 +12,14 @@ from sqlalchemy.orm import Session
 from shared.db import models
 from shared.db.text import storable
 from shared.domain.spans import TimeSpan
-from shared.domain.transcript import Segment, Transcript, Word
+from shared.domain.transcript import Segment, TimedTranscript, Word
 
 Json = dict[str, Any]
 _ROUNDING_SECONDS = 0.001
 """Word times are kept to the millisecond."""
 
 
-def to_json(transcript: Transcript) -> Json:
+def to_json(transcript: TimedTranscript) -> Json:
     """Language, words and segments as the two arrays of the transcripts table."""
     return {
         "language": transcript.language,
@@ -28,9 +28,9 @@ def to_json(transcript: Transcript) -> Json:
     }
 
 
-def from_json(stored: Json) -> Transcript:
+def from_json(stored: Json) -> TimedTranscript:
     """The inverse of `to_json`."""
-    return Transcript(
+    return TimedTranscript(
         stored["language"],
         tuple(
             Word(word["word"], word["start"], word["end"], word.get("probability"))
@@ -50,7 +50,7 @@ def from_json(stored: Json) -> Transcript:
 
 
 def transcript_row(
-    video_id: int, transcript: Transcript, *, service: str, seconds: float
+    video_id: int, transcript: TimedTranscript, *, service: str, seconds: float
 ) -> models.Transcript:
     """A new row. Text is stripped of what PostgreSQL cannot hold (NUL, lone surrogates)."""
     stored = to_json(transcript)
@@ -79,7 +79,7 @@ def write_once(session: Session, row: models.Transcript) -> None:
     session.execute(statement.on_conflict_do_nothing(index_elements=["video_id"]))
 
 
-def from_row(row: models.Transcript) -> Transcript:
+def from_row(row: models.Transcript) -> TimedTranscript:
     """The transcript a row holds."""
     return from_json(
         {

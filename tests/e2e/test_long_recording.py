@@ -16,8 +16,7 @@ from functions.main import TOPOLOGY
 from functions.wiring import make_context
 from shared.db.engine import make_engine
 from shared.db.models import Transcript
-from shared.domain.transcript import Segment, Word
-from shared.domain.transcript import Transcript as Heard
+from shared.domain.transcript import Segment, TimedTranscript, Word
 from shared.messages.options import Options
 from shared.messaging.in_process.broker import MemoryBroker
 from shared.pipeline.runtime import Runtime
@@ -35,7 +34,9 @@ class BurstEngine:
 
     name = "bursts"
 
-    def transcribe(self, wav_path: Path, *, language: str | None, deadline_seconds: float) -> Heard:
+    def transcribe(
+        self, wav_path: Path, *, language: str | None, deadline_seconds: float
+    ) -> TimedTranscript:
         """The bursts in the slice, by their energy in steps of 10 ms."""
         with wave.open(str(wav_path), "rb") as file:
             assert (file.getframerate(), file.getnchannels()) == (RATE, 1)
@@ -47,7 +48,7 @@ class BurstEngine:
             Word("beep", start / 100, stop / 100) for start, stop in edges.reshape(-1, 2).tolist()
         )
         segments = tuple(Segment("beep", w.start_seconds, w.end_seconds) for w in words)
-        return Heard("en", words, segments)
+        return TimedTranscript("en", words, segments)
 
 
 def _recording(folder: Path) -> Path:

@@ -23,7 +23,7 @@ from typing import Any
 import pg8000.dbapi
 
 from cli.local.postgres.embedded import EmbeddedPostgres
-from shared.db.connect import SessionLimits, Target, connector_for
+from shared.db.connect import ServerAddress, SessionLimits, connector_for
 from shared.db.url import parse_database_url
 
 ROUNDS = 40
@@ -39,7 +39,7 @@ def main() -> None:
     print(f"ratio     {ours / baseline:8.3f}")
 
 
-def _plain_connect(target: Target) -> Any:
+def _plain_connect(target: ServerAddress) -> Any:
     return pg8000.dbapi.connect(
         target.user,
         host=target.host,
@@ -62,7 +62,7 @@ def _median_ms(connect: Callable[[], Any]) -> float:
 
 
 @contextlib.contextmanager
-def _target() -> Iterator[Target]:
+def _target() -> Iterator[ServerAddress]:
     given = os.environ.get("VIDEOMOMENTS_DATABASE_URL")
     if given:
         yield parse_database_url(given)[1]
@@ -73,7 +73,7 @@ def _target() -> Iterator[Target]:
             EmbeddedPostgres(Path(folder)) as postgres,
             _forwarder((local := parse_database_url(postgres.url())[1]).unix_socket or "") as port,
         ):
-            yield Target(
+            yield ServerAddress(
                 user=local.user,
                 password=None,
                 database=local.database,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from shared.domain.transcript import Segment, Transcript, Word
+from shared.domain.transcript import Segment, TimedTranscript, Word
 from shared.moments.rules.bounds import Bounds
 from shared.moments.rules.extractive.features import SentenceFeatures, sentence_features
 from shared.moments.rules.extractive.method import find_moments
@@ -21,7 +21,7 @@ HOURS, WORDS = 4, 36_000
 BOUNDS = Bounds(20, 90, 5, 20)
 
 
-def long_transcript() -> Transcript:
+def long_transcript() -> TimedTranscript:
     """Words drawn from a topic's own vocabulary or a common one, a new topic every 40 sentences."""
     random = np.random.default_rng(4)
     ranks = 1 / np.arange(1, 4001)
@@ -33,7 +33,7 @@ def long_transcript() -> Transcript:
         topical = random.random() < 0.2
         text = f"topic{i // 600}own{own[i]}" if topical else f"common{common[i]}"
         words.append(Word(text + "." * (i % 15 == 14), i * step, (i + 0.8) * step))
-    return Transcript("en", tuple(words), (Segment("", 0.0, HOURS * 3600.0),))
+    return TimedTranscript("en", tuple(words), (Segment("", 0.0, HOURS * 3600.0),))
 
 
 def compare_all_pairs(features: SentenceFeatures) -> float:

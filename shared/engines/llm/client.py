@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared.engines.llm.protocol import Answer, Endpoint, Question
-from shared.errors import ModelUnavailable, SettingsError
+from shared.errors import LanguageModelUnavailable, SettingsError
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model, ModelRequestParameters
@@ -63,7 +63,7 @@ class ModelClient:
         except GoogleAuthError as error:
             raise without_credentials(error, self._endpoint) from error
         except TimeoutError as error:
-            raise ModelUnavailable(
+            raise LanguageModelUnavailable(
                 f"The model {self._endpoint.name} did not answer within {limit:.3g} s.",
                 may_cost=True,
             ) from error

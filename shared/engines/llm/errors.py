@@ -7,7 +7,7 @@ from pydantic_ai import exceptions
 
 from shared.engines.llm.protocol import Endpoint
 from shared.engines.llm.reasons import place_of, said_by_server, why_not_connected
-from shared.errors import ModelUnavailable, Reject
+from shared.errors import LanguageModelUnavailable, Reject
 
 __all__ = ["GoogleAuthError", "translated", "without_credentials"]
 
@@ -15,7 +15,7 @@ _PASSING_STATUSES = frozenset({408, 409, 425, 429})
 
 
 def translated(error: Exception, endpoint: Endpoint) -> Exception:
-    """`Reject` for what trying again cannot mend, else `ModelUnavailable`.
+    """`Reject` for what trying again cannot mend, else `LanguageModelUnavailable`.
 
     Rate limits, server errors, time-outs and answers that are no answer of such an API pass.
     """
@@ -47,7 +47,7 @@ def translated(error: Exception, endpoint: Endpoint) -> Exception:
             "model_request_rejected",
             f"The endpoint of the model {name} takes no such request{said}",
         )
-    return ModelUnavailable(
+    return LanguageModelUnavailable(
         _unanswered(error, endpoint),
         _wait(error),
         may_cost=isinstance(error, exceptions.ModelTimeoutError | exceptions.ModelRequestTimeout),
@@ -87,11 +87,13 @@ def _wait(error: Exception) -> float | None:
 def without_credentials(error: Exception, endpoint: Endpoint) -> Exception:
     """Google's application-default credentials are missing or worth nothing, or not to be had now.
 
-    `Reject`, or `ModelUnavailable` where the server that gives them out is away.
+    `Reject`, or `LanguageModelUnavailable` where the server that gives them out is away.
     """
     said = " ".join(str(error).split())[:300]
     if getattr(error, "retryable", False) or isinstance(error, TransportError):
-        return ModelUnavailable(f"No credentials for the model {endpoint.name} as yet: {said}")
+        return LanguageModelUnavailable(
+            f"No credentials for the model {endpoint.name} as yet: {said}"
+        )
     return Reject(
         "model_unauthorized",
         f"No application-default credentials for the model {endpoint.name}. Run `gcloud auth "

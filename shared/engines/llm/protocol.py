@@ -98,7 +98,7 @@ class LanguageModel(Protocol):
         ...
 
     def ask(self, question: Question, *, timeout_seconds: float) -> Answer:
-        """One call. Raises `ModelUnavailable` (transient) or `Reject`."""
+        """One call. Raises `LanguageModelUnavailable` (transient) or `Reject`."""
         ...
 
 

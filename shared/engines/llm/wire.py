@@ -22,7 +22,7 @@ from shared.errors import SettingsError
 def make_model(endpoint: Endpoint) -> Model:
     """pydantic-ai's model for an endpoint. Raises `SettingsError` where something is missing.
 
-    `Reject` or `ModelUnavailable` where Google's credentials are what is missing.
+    `Reject` or `LanguageModelUnavailable` where Google's credentials are what is missing.
     """
     profile = ModelProfile(supports_json_schema_output=True, supports_json_object_output=True)
     if endpoint.provider == "vertex":

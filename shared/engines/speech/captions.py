@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from shared.domain.transcript import Segment, Transcript, Word
+from shared.domain.transcript import Segment, TimedTranscript, Word
 from shared.engines.speech.word_times import MIN_WORD_SECONDS, apportioned, segment_of
 
 _TIME = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,3}))?"
@@ -32,7 +32,7 @@ _ABUTTING_SECONDS = 0.1
 class Captions:
     """What subtitles say. `skipped_cues` were malformed, `sound_cues` held no words ("[music]")."""
 
-    transcript: Transcript
+    transcript: TimedTranscript
     skipped_cues: int = 0
     sound_cues: int = 0
 
@@ -176,7 +176,7 @@ def _least_seconds(cue: _Cue) -> float:
     return MIN_WORD_SECONDS * sum(len(line.split()) for line in cue.lines)
 
 
-def _transcript(cues: Sequence[_Cue], language: str) -> Transcript:
+def _transcript(cues: Sequence[_Cue], language: str) -> TimedTranscript:
     words: list[Word] = []
     segments: list[Segment] = []
     for number, cue in enumerate(cues, start=1):
@@ -186,4 +186,4 @@ def _transcript(cues: Sequence[_Cue], language: str) -> Transcript:
         said = apportioned(" ".join(cue.lines), cue.start_seconds, end)
         words += said
         segments.append(segment_of(said))
-    return Transcript(language, tuple(words), tuple(segments))
+    return TimedTranscript(language, tuple(words), tuple(segments))

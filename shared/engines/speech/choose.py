@@ -9,7 +9,7 @@ from typing import Literal
 
 from shared.engines.speech.models import SETTING, find_model
 from shared.engines.speech.offline import OfflineEngine
-from shared.engines.speech.protocol import ModelUnavailable, SpeechEngine
+from shared.engines.speech.protocol import SpeechEngine, SpeechModelMissing
 from shared.engines.speech.whisper import WhisperEngine
 from shared.errors import SettingsError
 
@@ -17,7 +17,7 @@ DEFAULT_MODEL = "base"
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class EngineChoice:
     """The engine, and one plain sentence for the user where it is not the one to wish for."""
 
     engine: SpeechEngine
@@ -30,29 +30,29 @@ def choose_engine(
     model: str | None,
     allow_download: bool,
     download_root: Path | None = None,
-) -> Choice:
+) -> EngineChoice:
     """Pick the engine; nothing is loaded yet, but a missing model may be fetched.
 
     "auto" is Whisper with `model` (or `DEFAULT_MODEL`), and the offline engine, with a notice,
     where that model is not at hand and cannot be fetched. "whisper" never falls back. Raises
     SettingsError for what is wrong on any machine (a path without a model, a name that is none)
-    and, for "whisper", ModelUnavailable.
+    and, for "whisper", `SpeechModelMissing`.
     """
     if engine == "offline":
-        return Choice(_offline())
+        return EngineChoice(_offline())
     wanted = model or DEFAULT_MODEL
     try:
         if engine == "auto" and model is None and not _installed("faster_whisper"):
-            raise ModelUnavailable("faster-whisper is not installed (videomoments[whisper]).")
+            raise SpeechModelMissing("faster-whisper is not installed (videomoments[whisper]).")
         find_model(wanted, allow_download=allow_download, download_root=download_root)
-    except ModelUnavailable as error:
+    except SpeechModelMissing as error:
         if engine == "whisper":
-            raise ModelUnavailable(f"{error} {_remedy()}") from error
+            raise SpeechModelMissing(f"{error} {_remedy()}") from error
         if not _installed("pocketsphinx"):
             raise SettingsError(f"No speech engine is usable: {error} {_remedy()}") from error
-        return Choice(_offline(), _notice(str(error)))
+        return EngineChoice(_offline(), _notice(str(error)))
     whisper = WhisperEngine(wanted, download_root=download_root, allow_download=allow_download)
-    return Choice(whisper)
+    return EngineChoice(whisper)
 
 
 def _offline() -> OfflineEngine:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from shared.domain.transcript import Segment, Transcript, Word
+from shared.domain.transcript import Segment, TimedTranscript, Word
 from shared.engines.speech.word_times import repaired_times, repaired_words
 
 SEAM_SECONDS = 0.3
@@ -23,10 +23,10 @@ class SliceTranscript:
 
     start_seconds: float
     end_seconds: float
-    transcript: Transcript
+    transcript: TimedTranscript
 
 
-def join(slices: Sequence[SliceTranscript]) -> Transcript:
+def join(slices: Sequence[SliceTranscript]) -> TimedTranscript:
     """One transcript with times of the recording, in order, nothing lost and nothing doubled.
 
     Slices abut or leave gaps; they may come in any order, and some may hold no speech. A word
@@ -47,10 +47,10 @@ def join(slices: Sequence[SliceTranscript]) -> Transcript:
         words += placed.words
         segments += placed.segments
         seam = piece.end_seconds
-    return Transcript(_language(slices), tuple(words), tuple(segments))
+    return TimedTranscript(_language(slices), tuple(words), tuple(segments))
 
 
-def _placed(piece: SliceTranscript, start_seconds: float) -> Transcript:
+def _placed(piece: SliceTranscript, start_seconds: float) -> TimedTranscript:
     """The slice's transcript on the recording's clock, held inside the slice."""
     moved = piece.transcript.shifted(piece.start_seconds)
     times = repaired_times(
@@ -63,7 +63,7 @@ def _placed(piece: SliceTranscript, start_seconds: float) -> Transcript:
         for segment, (start, end) in zip(moved.segments, times, strict=True)
     )
     words = repaired_words(moved.words, start_seconds, piece.end_seconds)
-    return Transcript(moved.language, words, segments)
+    return TimedTranscript(moved.language, words, segments)
 
 
 def _heard_twice(before: Sequence[Word], after: Sequence[Word], seam_seconds: float) -> bool:
@@ -81,7 +81,9 @@ def _spoken(word: Word) -> str:
     return "".join(c for c in word.text.casefold() if c.isalnum())
 
 
-def _merge_seam(words: list[Word], segments: list[Segment], after: Transcript) -> Transcript:
+def _merge_seam(
+    words: list[Word], segments: list[Segment], after: TimedTranscript
+) -> TimedTranscript:
     """Stretch the last word over the first of `after`, and give back the rest of `after`."""
     twin = after.words[0]
     last = words[-1]
@@ -94,16 +96,16 @@ def _merge_seam(words: list[Word], segments: list[Segment], after: Transcript) -
             segments[-1], end_seconds=max(segments[-1].end_seconds, twin.end_seconds)
         )
     if not after.segments:
-        return Transcript(after.language, after.words[1:], ())
+        return TimedTranscript(after.language, after.words[1:], ())
     first, *others = after.segments
     rest = first.text.strip().removeprefix(twin.text).strip()
     if not rest:
-        return Transcript(after.language, after.words[1:], tuple(others))
+        return TimedTranscript(after.language, after.words[1:], tuple(others))
     begin = min(max(first.start_seconds, twin.end_seconds), first.end_seconds)
     if len(after.words) > 1:
         begin = max(begin, min(after.words[1].start_seconds, first.end_seconds))
     trimmed = replace(first, text=rest, start_seconds=begin)
-    return Transcript(after.language, after.words[1:], (trimmed, *others))
+    return TimedTranscript(after.language, after.words[1:], (trimmed, *others))
 
 
 def _language(slices: Sequence[SliceTranscript]) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from shared.domain.transcript import Segment, Transcript
+from shared.domain.transcript import Segment, TimedTranscript
 from shared.engines.speech.wav import SAMPLE_RATE_HZ, as_floats, read_samples
 from shared.errors import Reject
 
 
-def with_loudness(heard: Transcript, path: Path) -> Transcript:
+def with_loudness(heard: TimedTranscript, path: Path) -> TimedTranscript:
     """The transcript of the slice at `path`, each segment with its level in dB.
 
     A cue for choosing moments, and no more: without readable sound the transcript is as it was.

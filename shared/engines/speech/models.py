@@ -10,7 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
-from shared.engines.speech.protocol import ModelUnavailable
+from shared.engines.speech.protocol import SpeechModelMissing
 from shared.errors import SettingsError
 
 SETTING = "VIDEOMOMENTS_WHISPER_MODEL"
@@ -31,10 +31,10 @@ _failures: dict[tuple[str, str], str] = {}
 def find_model(model: str, *, allow_download: bool, download_root: Path | None = None) -> Path:
     """The folder of a CTranslate2 Whisper model, by path, by size ("base") or by hub id.
 
-    The hub is asked only where the cache has nothing, at most once per process, and given up after
-    `REACH_SECONDS` when it does not answer, after `FETCH_SECONDS` when it is slow. Raises
-    ModelUnavailable when a model of that name cannot be had here, and SettingsError when it could
-    nowhere: a path without a model, a name that is none, no faster-whisper.
+    The hub is asked only where the cache has nothing, at most once per process; it gets
+    `REACH_SECONDS` to answer and `FETCH_SECONDS` to deliver. Raises `SpeechModelMissing` when this
+    machine cannot get the model, and SettingsError when no machine could: a path without a model,
+    a wrong name, no faster-whisper.
     """
     if _is_path(model):
         return _checked_folder(Path(model).expanduser())
@@ -47,7 +47,7 @@ def find_model(model: str, *, allow_download: bool, download_root: Path | None =
     if cached is not None:
         return cached
     if not allow_download:
-        raise ModelUnavailable(
+        raise SpeechModelMissing(
             f"The Whisper model {model!r} is not in the local cache, and downloads are off."
         )
     with _lock:
@@ -55,9 +55,9 @@ def find_model(model: str, *, allow_download: bool, download_root: Path | None =
         if key not in _failures:
             try:
                 return _fetched(model, download_root)
-            except ModelUnavailable as error:
+            except SpeechModelMissing as error:
                 _failures[key] = str(error)
-        raise ModelUnavailable(_failures[key])
+        raise SpeechModelMissing(_failures[key])
 
 
 def _is_path(model: str) -> bool:
@@ -112,7 +112,7 @@ def _fetched(model: str, download_root: Path | None) -> Path:
     """Download in a child, which can be ended when it takes too long."""
     why = _unreachable()
     if why is not None:
-        raise ModelUnavailable(f"The Whisper model {model!r} could not be fetched: {why}.")
+        raise SpeechModelMissing(f"The Whisper model {model!r} could not be fetched: {why}.")
     arguments = [sys.executable, "-c", _FETCH, model, str(download_root or "")]
     try:
         done = subprocess.run(
@@ -125,7 +125,7 @@ def _fetched(model: str, download_root: Path | None) -> Path:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise ModelUnavailable(
+        raise SpeechModelMissing(
             f"The Whisper model {model!r} was not fetched within {FETCH_SECONDS:.0f} s. "
             "Try again: the download goes on where it stopped."
         ) from error
@@ -133,7 +133,7 @@ def _fetched(model: str, download_root: Path | None) -> Path:
     if done.returncode == 0 and found is not None:
         return found
     lines = done.stderr.strip().splitlines()
-    raise ModelUnavailable(
+    raise SpeechModelMissing(
         f"The Whisper model {model!r} could not be fetched: "
         f"{lines[-1][:300] if lines else 'the download gave no whole model'}"
     )

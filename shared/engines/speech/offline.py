@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.domain.spans import TimeSpan
-from shared.domain.transcript import Segment, Transcript, Word
+from shared.domain.transcript import Segment, TimedTranscript, Word
 from shared.engines.speech.activity import speech_spans
 from shared.engines.speech.language import language_code
 from shared.engines.speech.suspicion import suspicion
@@ -46,7 +46,7 @@ class OfflineEngine:
 
     def transcribe(
         self, wav_path: Path, *, language: str | None, deadline_seconds: float
-    ) -> Transcript:
+    ) -> TimedTranscript:
         """Words and segments of one slice; see `SpeechEngine.transcribe`.
 
         Raises Reject("language_unsupported") for anything but English, Reject("slice_unreadable"),
@@ -66,7 +66,7 @@ class OfflineEngine:
             words += _recognise(samples, span, deadline)
         kept = repaired_words(words, 0.0, len(samples) / SAMPLE_RATE_HZ) if words else ()
         runs = split_at_pauses(kept, pause_seconds=PAUSE_SECONDS, max_seconds=MAX_SEGMENT_SECONDS)
-        return Transcript(LANGUAGE, kept, tuple(_segment(run) for run in runs))
+        return TimedTranscript(LANGUAGE, kept, tuple(_segment(run) for run in runs))
 
 
 def _segment(words: tuple[Word, ...]) -> Segment:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from shared.domain.transcript import Transcript
+from shared.domain.transcript import TimedTranscript
 from shared.errors import SettingsError
 
 
-class ModelUnavailable(SettingsError):
+class SpeechModelMissing(SettingsError):
     """A recogniser's model is not at hand and could not be fetched; the message says why."""
 
 
@@ -24,7 +24,7 @@ class SpeechEngine(Protocol):
 
     def transcribe(
         self, wav_path: Path, *, language: str | None, deadline_seconds: float
-    ) -> Transcript:
+    ) -> TimedTranscript:
         """`wav_path`: 16 kHz mono PCM. Times are relative to the start of that file.
 
         `language` None means: detect. Raises TimeoutError past `deadline_seconds`, and

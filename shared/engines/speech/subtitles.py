@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shared.domain.transcript import Transcript
+from shared.domain.transcript import TimedTranscript
 from shared.engines.speech.captions import Captions, parse_captions
 from shared.engines.speech.joining import UNDETERMINED
 from shared.engines.speech.language import language_code
@@ -57,7 +57,7 @@ def why_unusable(captions: Captions, duration_seconds: float) -> str | None:
     return _misfit(transcript, duration_seconds)
 
 
-def _misfit(transcript: Transcript, duration_seconds: float) -> str | None:
+def _misfit(transcript: TimedTranscript, duration_seconds: float) -> str | None:
     """Why the times do not go with a recording of this length."""
     words = len(transcript.words)
     last = transcript.words[-1].end_seconds

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from shared.domain.transcript import Segment, Transcript, Word
+from shared.domain.transcript import Segment, TimedTranscript, Word
 from shared.engines.speech.joining import UNDETERMINED
 from shared.engines.speech.language import language_code
 from shared.engines.speech.models import find_model
@@ -76,19 +76,19 @@ class WhisperEngine:
 
     def transcribe(
         self, wav_path: Path, *, language: str | None, deadline_seconds: float
-    ) -> Transcript:
+    ) -> TimedTranscript:
         """Words and segments of one slice; see `SpeechEngine.transcribe`.
 
         The deadline is looked at after each window of 30 s. Raises also
         Reject("language_unsupported"), Reject("slice_unreadable") and SettingsError
-        (ModelUnavailable when the model could not be fetched).
+        (`SpeechModelMissing` when the model could not be fetched).
         """
         deadline = time.monotonic() + deadline_seconds
         model = self._ready()
         code = _supported(model, language, self.name)
         samples = read_samples(wav_path)
         if len(samples) == 0:
-            return Transcript(code or UNDETERMINED, (), ())
+            return TimedTranscript(code or UNDETERMINED, (), ())
         _check(deadline)
         found, info = model.transcribe(
             as_floats(samples),
@@ -99,7 +99,7 @@ class WhisperEngine:
             condition_on_previous_text=False,
         )
         if info.duration_after_vad <= 0:
-            return Transcript(code or UNDETERMINED, (), ())
+            return TimedTranscript(code or UNDETERMINED, (), ())
         heard = list(_before(deadline, found))
         spoken = str(info.language) if heard else code or UNDETERMINED
         return _transcript(heard, spoken, len(samples) / SAMPLE_RATE_HZ)
@@ -186,7 +186,7 @@ def _words(segment: Any) -> tuple[Word, ...]:
     return words or apportioned(segment.text, start, max(float(segment.end), start + 0.001))
 
 
-def _transcript(heard: list[_Heard], language: str, length_seconds: float) -> Transcript:
+def _transcript(heard: list[_Heard], language: str, length_seconds: float) -> TimedTranscript:
     looping = repeated_lines([h.text for h in heard])
     kept: list[tuple[_Heard, str | None]] = []
     for one, loops in zip(heard, looping, strict=True):
@@ -211,4 +211,4 @@ def _transcript(heard: list[_Heard], language: str, length_seconds: float) -> Tr
         mine = words[at : at + len(one.words)]
         at += len(one.words)
         segments.append(segment_of(mine, text=one.text, suspect=suspect))
-    return Transcript(language, words, tuple(segments))
+    return TimedTranscript(language, words, tuple(segments))

@@ -22,7 +22,7 @@ from shared.messaging.outgoing import with_trace
 from shared.messaging.protocol import Outgoing
 from shared.messaging.pubsub.provision import SubscriptionSpec
 
-Endpoint = Callable[[Mapping[str, str], bytes], Outcome]
+PushEndpoint = Callable[[Mapping[str, str], bytes], Outcome]
 CLOSE_SECONDS = 10.0
 """What is at work gets this long to end when the broker is closed, as on Cloud Run."""
 _HEADERS = {"Content-Type": "application/json"}
@@ -47,7 +47,7 @@ class MemoryBroker:
         self._threads: list[threading.Thread] = []
         self._changed = threading.Condition()
         self._topics: dict[str, list[str]] = {}
-        self._subscriptions: dict[str, tuple[SubscriptionSpec, Endpoint]] = {}
+        self._subscriptions: dict[str, tuple[SubscriptionSpec, PushEndpoint]] = {}
         self._due: list[tuple[float, int, Parcel]] = []
         self._ordered: dict[tuple[str, str], deque[Parcel]] = {}
         self._pending = 0
@@ -59,7 +59,7 @@ class MemoryBroker:
         with self._changed:
             self._topics.setdefault(name, [])
 
-    def subscribe(self, spec: SubscriptionSpec, endpoint: Endpoint) -> None:
+    def subscribe(self, spec: SubscriptionSpec, endpoint: PushEndpoint) -> None:
         """Deliver what the topic gets from now on; the same name again replaces the endpoint."""
         with self._changed:
             names = self._topics.setdefault(spec.topic, [])
@@ -159,7 +159,7 @@ class MemoryBroker:
                 thread.join(max(0.0, deadline - time.monotonic()))
 
 
-def _deliver(parcel: Parcel, endpoint: Endpoint) -> bool:
+def _deliver(parcel: Parcel, endpoint: PushEndpoint) -> bool:
     try:
         return endpoint(_HEADERS, push_body(parcel)).acknowledged
     except Exception as error:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from shared.engines.llm.forms import Form, Unreadable, _first_problem, read_object
-from shared.moments.rules.proposals import Fault, Proposal
+from shared.moments.rules.proposals import Proposal, Rejected
 
 MAX_MOMENTS = 40
 Mark = Annotated[int, Field(ge=0, le=10)]
@@ -67,7 +67,7 @@ class Scoring(Form):
     order: list[Number]
 
 
-def read_moments(text: str) -> list[Proposal | Fault]:
+def read_moments(text: str) -> list[Proposal | Rejected]:
     """Each proposed moment by itself: one that is out of form does not spoil the others.
 
     Raises `Unreadable` where there is no list of moments at all.
@@ -79,7 +79,7 @@ def read_moments(text: str) -> list[Proposal | Fault]:
     found = [_proposal(one) for one in listed[:MAX_MOMENTS]]
     if len(listed) > MAX_MOMENTS:
         found.append(
-            Fault("too_many", f"{len(listed)} moments in one answer; the first were read.")
+            Rejected("too_many", f"{len(listed)} moments in one answer; the first were read.")
         )
     return found
 
@@ -96,9 +96,9 @@ def as_proposal(moment: RefinedMoment, sub_scores: Mapping[str, int] | None = No
     )
 
 
-def _proposal(found: Any) -> Proposal | Fault:
+def _proposal(found: Any) -> Proposal | Rejected:
     try:
         moment = ProposedMoment.model_validate(found)
     except (ValidationError, RecursionError) as error:
-        return Fault("invalid_form", _first_problem(error))
+        return Rejected("invalid_form", _first_problem(error))
     return as_proposal(moment, moment.scores.model_dump())

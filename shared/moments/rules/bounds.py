@@ -29,7 +29,7 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class MomentDraft:
     """`title` is 1..500 characters, `score` 0..10, sentences are numbered from 0, both included."""
 
     span: TimeSpan

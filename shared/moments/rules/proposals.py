@@ -36,7 +36,7 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Rejected:
     """Why a proposal cannot be used: a stable word, and a sentence that helps to mend it."""
 
     code: str
@@ -44,7 +44,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class Accepted:
     """A proposal with the span it was given; the sentences are those the span touches."""
 
     proposal: Proposal
@@ -53,14 +53,16 @@ class Placed:
     last_sentence: int
 
 
-def place(proposal: Proposal, script: Script, window: Window, bounds: Bounds) -> Placed | Fault:
+def place(
+    proposal: Proposal, script: Script, window: Window, bounds: Bounds
+) -> Accepted | Rejected:
     """The span of a sound proposal, snapped to where it cuts no word; else what is wrong with it.
 
     `window` is what the model was shown: it cannot know of other sentences.
     """
     fault = _named_wrongly(proposal, window) or _misquoted(proposal, script)
     if fault is None and not clean_title(proposal.title):
-        fault = Fault("no_title", "The title is empty.")
+        fault = Rejected("no_title", "The title is empty.")
     if fault is not None:
         return fault
     first, last = script.sentences[proposal.start_id], script.sentences[proposal.end_id]
@@ -69,12 +71,12 @@ def place(proposal: Proposal, script: Script, window: Window, bounds: Bounds) ->
     )
     span = _snapped(raw, proposal, script, bounds)
     if span is None or not _fits(raw, span, script, bounds):
-        return Fault(
+        return Rejected(
             "bad_length",
             f"Sentences {proposal.start_id} to {proposal.end_id} last {raw.length_seconds:.1f} s; "
             f"a moment lasts {bounds.min_length_seconds:g} to {bounds.max_length_seconds:g} s.",
         )
-    return Placed(proposal, span, *script.touched(span))
+    return Accepted(proposal, span, *script.touched(span))
 
 
 def _snapped(raw: TimeSpan, proposal: Proposal, script: Script, bounds: Bounds) -> TimeSpan | None:
@@ -103,25 +105,25 @@ def _snapped(raw: TimeSpan, proposal: Proposal, script: Script, bounds: Bounds) 
     )
 
 
-def _named_wrongly(proposal: Proposal, window: Window) -> Fault | None:
+def _named_wrongly(proposal: Proposal, window: Window) -> Rejected | None:
     for number in (proposal.start_id, proposal.end_id):
         if number not in window:
-            return Fault(
+            return Rejected(
                 "unknown_id",
                 f"There is no sentence {number} here; they are {window.first} to {window.last}.",
             )
     if proposal.end_id < proposal.start_id:
-        return Fault(
+        return Rejected(
             "ids_reversed",
             f"end_id {proposal.end_id} comes before start_id {proposal.start_id}.",
         )
     return None
 
 
-def _misquoted(proposal: Proposal, script: Script) -> Fault | None:
+def _misquoted(proposal: Proposal, script: Script) -> Rejected | None:
     if occurs(proposal.quote, script.text(proposal.start_id, proposal.end_id)):
         return None
-    return Fault(
+    return Rejected(
         "quote_not_found",
         f"The quote does not occur in sentences {proposal.start_id} to {proposal.end_id}; "
         "copy some of their words exactly.",

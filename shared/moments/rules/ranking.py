@@ -8,7 +8,7 @@ import numpy as np
 
 from shared.domain.spans import TimeSpan
 from shared.domain.transcript import Word
-from shared.moments.rules.bounds import Bounds, Moment
+from shared.moments.rules.bounds import Bounds, MomentDraft
 from shared.moments.rules.deduplication import Candidate
 from shared.moments.rules.selection import select_spans
 
@@ -100,10 +100,12 @@ def _apart(spans: Sequence[TimeSpan], keys: Sequence[int]) -> list[int]:
     return kept
 
 
-def fill_up(chosen: Sequence[TimeSpan], others: Sequence[Moment], count: int) -> list[Moment]:
+def fill_up(
+    chosen: Sequence[TimeSpan], others: Sequence[MomentDraft], count: int
+) -> list[MomentDraft]:
     """Up to `count` of `others`, the best first, that overlap neither `chosen` nor one another."""
     taken = list(chosen)
-    added: list[Moment] = []
+    added: list[MomentDraft] = []
     for moment in sorted(others, key=lambda m: (-m.score, m.span)):
         if len(added) == count:
             break

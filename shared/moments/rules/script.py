@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from shared.domain.orthography import join_words
 from shared.domain.spans import TimeSpan
-from shared.domain.transcript import Transcript, Word
+from shared.domain.transcript import TimedTranscript, Word
 from shared.moments.rules.sentences import Sentence, split_sentences, timed_words
 from shared.moments.rules.windows import Window
 
@@ -21,7 +21,7 @@ class Script:
     duration_seconds: float
 
     @staticmethod
-    def of(transcript: Transcript, duration_seconds: float) -> Script:
+    def of(transcript: TimedTranscript, duration_seconds: float) -> Script:
         """The transcript's words and sentences; it is always split alike."""
         return Script(timed_words(transcript), tuple(split_sentences(transcript)), duration_seconds)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.domain.orthography import ends_sentence, join_words
-from shared.domain.transcript import Segment, Transcript, Word
+from shared.domain.transcript import Segment, TimedTranscript, Word
 from shared.moments.rules.gaps import Booleans, Floats
 
 MAX_SENTENCE_SECONDS = 20.0
@@ -31,7 +31,7 @@ class Sentence:
     last_word: int
 
 
-def timed_words(transcript: Transcript) -> tuple[Word, ...]:
+def timed_words(transcript: TimedTranscript) -> tuple[Word, ...]:
     """The transcript's words; where it has segments alone, each segment as one word."""
     if transcript.words:
         return transcript.words
@@ -39,7 +39,7 @@ def timed_words(transcript: Transcript) -> tuple[Word, ...]:
 
 
 def split_sentences(
-    transcript: Transcript,
+    transcript: TimedTranscript,
     *,
     max_seconds: float = MAX_SENTENCE_SECONDS,
     max_words: int = MAX_SENTENCE_WORDS,

@@ -17,7 +17,7 @@ from cli.evaluation.proposals import Attempt, Recording
 from cli.local.home import Home
 from shared.db.engine import make_engine
 from shared.db.models import AiRequest, ModelConfig, Moment, MomentCandidate, PipelineHistory
-from shared.domain.transcript import Transcript
+from shared.domain.transcript import TimedTranscript
 from shared.moments.rules.bounds import Bounds
 from shared.pipeline.context import Context
 from tests.support.llm.runs import talk
@@ -27,7 +27,7 @@ BOUNDS = Bounds(3, 60, 1, 5)
 Run = Callable[..., Attempt]
 
 
-def recording(transcript: Transcript, name: str = "A talk") -> Recording:
+def recording(transcript: TimedTranscript, name: str = "A talk") -> Recording:
     """As an item of a labelled set gives it."""
     words = transcript.words
     return Recording(
@@ -196,7 +196,7 @@ def test_nobody_is_asked_about_silence(
 ) -> None:
     """A transcript without a word has no moment and costs nothing."""
     with asked(database_url, tmp_path, monkeypatch, good) as (run, server, _):
-        found = run(Transcript("en", (), ()))
+        found = run(TimedTranscript("en", (), ()))
     assert (found.proposal.moments, found.error, server.requests) == ((), None, [])
 
 

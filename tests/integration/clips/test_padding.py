@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from shared.domain.spans import TimeSpan
-from shared.domain.transcript import Segment, Transcript, Word
+from shared.domain.transcript import Segment, TimedTranscript, Word
 from shared.messages.options import Options
 from shared.settings.settings import Settings
 from shared.transcripts.rows import silence_around, transcript_row
@@ -34,7 +34,7 @@ def test_silence_reaches_to_the_neighbouring_words(
     """From the end of the last word before the span to the start of the first one after it."""
     with Session(engine) as session:
         video = add_video(session)
-        heard = Transcript("en", WORDS, (Segment("one two three", 1.0, 5.0),))
+        heard = TimedTranscript("en", WORDS, (Segment("one two three", 1.0, 5.0),))
         session.add(transcript_row(video.id, heard, service="test", seconds=0.0))
         session.flush()
         assert silence_around(session, video.id, span) == silence

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from shared.db import engine as engine_module
-from shared.db.connect import SessionLimits, Target, connector_for
+from shared.db.connect import ServerAddress, SessionLimits, connector_for
 from shared.db.engine import check_server, make_engine
 from shared.db.url import parse_database_url
 from shared.errors import SettingsError
@@ -209,4 +209,4 @@ def test_a_missing_database_is_named(database_url: str) -> None:
 
 def test_the_target_keeps_its_password_to_itself() -> None:
     """A target that ends up in a log or a traceback does not show the password."""
-    assert "s3cret" not in repr(Target(user="u", password="s3cret", database="d"))
+    assert "s3cret" not in repr(ServerAddress(user="u", password="s3cret", database="d"))

@@ -15,7 +15,7 @@ from shared.engines.speech import models
 from shared.engines.speech.choose import choose_engine
 from shared.engines.speech.models import find_model
 from shared.engines.speech.offline import OfflineEngine
-from shared.engines.speech.protocol import ModelUnavailable
+from shared.engines.speech.protocol import SpeechModelMissing
 from shared.engines.speech.whisper import WhisperEngine
 from shared.errors import SettingsError
 
@@ -110,7 +110,7 @@ def test_a_cached_model_is_used_without_asking_the_hub(mute_hub: MuteHub, tmp_pa
 def test_half_a_cached_model_is_none(tmp_path: Path) -> None:
     """A download that broke off does not count as a model."""
     cache_model(tmp_path, files=("config.json",))
-    with pytest.raises(ModelUnavailable, match="not in the local cache"):
+    with pytest.raises(SpeechModelMissing, match="not in the local cache"):
         find_model("tiny", allow_download=False, download_root=tmp_path)
 
 
@@ -131,14 +131,14 @@ def test_a_mute_hub_costs_little_and_only_once(
 
 def test_a_hub_without_the_model_is_told(refusing_hub: list[str], tmp_path: Path) -> None:
     """The download really asks the hub, and its refusal becomes the reason."""
-    with pytest.raises(ModelUnavailable, match=r"'tiny' could not be fetched: .+"):
+    with pytest.raises(SpeechModelMissing, match=r"'tiny' could not be fetched: .+"):
         find_model("tiny", allow_download=True, download_root=tmp_path)
     assert any("Systran/faster-whisper-tiny" in path for path in refusing_hub)
 
 
 def test_whisper_by_name_never_falls_back(mute_hub: MuteHub, tmp_path: Path) -> None:
     """Who asked for Whisper gets an error that names the remedy."""
-    with pytest.raises(ModelUnavailable, match="VIDEOMOMENTS_WHISPER_MODEL"):
+    with pytest.raises(SpeechModelMissing, match="VIDEOMOMENTS_WHISPER_MODEL"):
         choose_engine(engine="whisper", model=None, allow_download=True, download_root=tmp_path)
 
 
@@ -150,7 +150,7 @@ def test_what_is_wrong_everywhere_is_never_papered_over(model: str, why: str) ->
     """A path without a model and a misspelt name raise in "auto" too."""
     with pytest.raises(SettingsError, match=why) as raised:
         choose_engine(engine="auto", model=model, allow_download=True)
-    assert not isinstance(raised.value, ModelUnavailable)
+    assert not isinstance(raised.value, SpeechModelMissing)
 
 
 def test_a_folder_without_a_model_names_what_is_missing(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from shared.domain.transcript import Transcript
+from shared.domain.transcript import TimedTranscript
 from shared.engines.speech import offline
 from shared.engines.speech.activity import by_endpointer
 from shared.engines.speech.offline import OfflineEngine
@@ -30,7 +30,7 @@ from tests.support.media.speech_samples import (
 pytest.importorskip("pocketsphinx", reason="the offline extra is not installed")
 
 
-def heard(path: Path, language: str | None = None) -> Transcript:
+def heard(path: Path, language: str | None = None) -> TimedTranscript:
     """What the engine makes of the file."""
     return OfflineEngine().transcribe(path, language=language, deadline_seconds=60)
 
@@ -112,7 +112,7 @@ def test_the_same_slice_gives_the_same_words_whatever_came_before(tmp_path: Path
     jfk = to_wav(MEDIA / "jfk.flac", tmp_path / "jfk.wav")
     alone = heard(jfk)
     assert word_errors(spoken(JFK), spoken(alone.full_text)) / len(spoken(JFK)) < 0.4
-    found: list[Transcript] = []
+    found: list[TimedTranscript] = []
     threads = [Thread(target=lambda: found.append(heard(jfk))) for _ in range(2)]
     for thread in threads:
         thread.start()

@@ -9,7 +9,7 @@ import pytest
 
 from functions.wiring import Speech
 from shared.db.models import StageRun
-from shared.engines.speech.protocol import ModelUnavailable, SpeechEngine
+from shared.engines.speech.protocol import SpeechEngine, SpeechModelMissing
 from shared.settings.settings import Settings
 from tests.support.faults.world import FaultWorld
 
@@ -47,7 +47,7 @@ def test_a_model_that_could_not_be_fetched_is_tried_again(world: FaultWorld) -> 
     """What keeps it away may pass."""
 
     def unreachable() -> SpeechEngine:
-        raise ModelUnavailable("The hub did not answer.")
+        raise SpeechModelMissing("The hub did not answer.")
 
     run = heard(world, unreachable)
     assert (run.error_code, run.attempt) == ("attempts_exhausted", 5)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.domain.transcript import Transcript
+from shared.domain.transcript import TimedTranscript
 from shared.engines.speech import whisper
 from shared.engines.speech.joining import SliceTranscript, join
 from shared.engines.speech.whisper import WhisperEngine
@@ -31,12 +31,12 @@ from tests.support.media.speech_samples import (
 pytest.importorskip("faster_whisper", reason="the whisper extra is not installed")
 
 
-def heard(path: Path, language: str | None = None) -> Transcript:
+def heard(path: Path, language: str | None = None) -> TimedTranscript:
     """What the engine makes of the file."""
     return WhisperEngine(str(WHISPER)).transcribe(path, language=language, deadline_seconds=60)
 
 
-def assert_sound(transcript: Transcript, length_seconds: float) -> None:
+def assert_sound(transcript: TimedTranscript, length_seconds: float) -> None:
     """Words in order, apart, of some length, inside; segments from their first to their last."""
     at = 0.0
     for word in transcript.words:

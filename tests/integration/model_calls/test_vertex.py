@@ -12,7 +12,7 @@ import pytest
 from shared.engines.llm.client import ModelClient
 from shared.engines.llm.forms import schema_of
 from shared.engines.llm.protocol import Answer, Endpoint, Question, Turn
-from shared.errors import ModelUnavailable, Reject, SettingsError
+from shared.errors import LanguageModelUnavailable, Reject, SettingsError
 from shared.moments.prompts.answers import Ranking
 from tests.support.google.account import write_account
 from tests.support.llm.runs import llm_runs, talk
@@ -126,7 +126,7 @@ def test_what_passes(
         account = write_account(tmp_path, f"{server.url}/token")
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(account))
         for client in gemini(server.url):
-            with pytest.raises(ModelUnavailable) as caught:
+            with pytest.raises(LanguageModelUnavailable) as caught:
                 client.ask(QUESTION, timeout_seconds=20)
             assert caught.value.retry_after_seconds == wait
     assert len(server.bodies) == 1
@@ -190,7 +190,7 @@ def test_a_server_of_tokens_that_is_away_may_come_back(
     account = write_account(tmp_path, "http://127.0.0.1:9/token")
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(account))
     for client in gemini("http://127.0.0.1:9"):
-        with pytest.raises(ModelUnavailable):
+        with pytest.raises(LanguageModelUnavailable):
             client.ask(QUESTION, timeout_seconds=5)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shared.db.models import AiRequest, GenerationConfig, MomentCandidate, Prompt
-from shared.domain.transcript import Transcript
+from shared.domain.transcript import TimedTranscript
 from shared.moments.rules.script import Script
 from tests.support.llm.runs import LlmRuns, llm_runs, talk
 from tests.support.llm.server import Json, Reply, form_of, good, items_of, llm_server
@@ -18,7 +18,7 @@ from tests.support.llm.server import Json, Reply, form_of, good, items_of, llm_s
 LONG = talk(240, seed=3)
 
 
-def check_moments(runs: LlmRuns, transcript: Transcript, *, refined: bool = False) -> None:
+def check_moments(runs: LlmRuns, transcript: TimedTranscript, *, refined: bool = False) -> None:
     """Every moment keeps the bounds and cuts no word; roots do not overlap."""
     script = Script.of(transcript, transcript.words[-1].end_seconds + 1)
     moments = runs.moments(refined=refined)

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from shared.db.models import Moment, MomentCandidate, StageRun
-from shared.domain.transcript import Transcript
+from shared.domain.transcript import TimedTranscript
 from shared.moments.rules.proposals import occurs
 from shared.moments.rules.script import Script
 from tests.integration.moments.test_model_chain import check_moments
@@ -94,7 +94,7 @@ def test_no_later_answer_makes_a_wrong_row_either(database_url: str, tmp_path: P
             assert (row.status == "rejected") == bool(row.rejection_code and row.reason)
 
 
-def _check_candidates(runs: LlmRuns, transcript: Transcript) -> None:
+def _check_candidates(runs: LlmRuns, transcript: TimedTranscript) -> None:
     script = Script.of(transcript, transcript.words[-1].end_seconds + 1)
     chosen = set()
     for row in runs.rows(MomentCandidate):
@@ -141,7 +141,7 @@ def test_no_transcript_gives_an_order(database_url: str, tmp_path: Path) -> None
             _check_request(request)
 
 
-def _with(injection: str, number: int) -> Transcript:
+def _with(injection: str, number: int) -> TimedTranscript:
     """A short talk in which somebody says that."""
     plain = [segment.text for segment in talk(14, seed=number).segments]
     return talk([*plain[:5], injection, *plain[5:]])

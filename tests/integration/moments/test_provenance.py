@@ -83,11 +83,8 @@ def test_a_prompt_that_is_edited_changes_no_run_under_way(
     folder = tmp_path / "prompts"
     folder.mkdir()
     own = folder / "talk.toml"
-    built_in = (
-        files("shared.moments.prompts")
-        .joinpath("prompt_sets", "talk.toml")
-        .read_text(encoding="utf-8")
-    )
+    sets = files("shared.moments.prompts").joinpath("prompt_sets")
+    built_in = sets.joinpath("talk.toml").read_text(encoding="utf-8")
     own.write_text(built_in.replace("version = 1", "version = 7"), encoding="utf-8")
 
     def script(request: Json) -> Reply:

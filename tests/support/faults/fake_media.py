@@ -20,7 +20,7 @@ from functions.transcripts import split_audio
 from functions.videos import probe_video
 from shared.domain.media_info import AudioStream, MediaInfo, VideoStream
 from shared.domain.spans import TimeSpan
-from shared.domain.transcript import Segment, Transcript, Word
+from shared.domain.transcript import Segment, TimedTranscript, Word
 from shared.media.audio import AudioSlice
 from shared.media.cut import CutResult
 from shared.media.input import MediaInput
@@ -139,7 +139,7 @@ class FakeSpeech:
 
     def transcribe(
         self, wav_path: Path, *, language: str | None, deadline_seconds: float
-    ) -> Transcript:
+    ) -> TimedTranscript:
         """The sentences of that slice, evenly spread over it; the language tells the version."""
         version, spoken, length = wav_path.read_text().splitlines()
         self.media.reach("hear", version)
@@ -156,7 +156,7 @@ class FakeSpeech:
                 for i, word in enumerate(said)
             ]
             segments.append(Segment(" ".join(said), start, start + each - 1.0))
-        return Transcript(f"x-{version.split()[-1]}", tuple(words), tuple(segments))
+        return TimedTranscript(f"x-{version.split()[-1]}", tuple(words), tuple(segments))
 
 
 def _share(sentences: int, index: int, slices: int) -> range:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import av
 
-from shared.domain.transcript import Segment, Transcript, Word
+from shared.domain.transcript import Segment, TimedTranscript, Word
 from tests.support.faults.fake_media import SENTENCES
 from tests.support.media.factory import made, make_video
 
@@ -53,7 +53,7 @@ class FixedSpeech:
 
     def transcribe(
         self, wav_path: Path, *, language: str | None, deadline_seconds: float
-    ) -> Transcript:
+    ) -> TimedTranscript:
         """As many sentences as the real slice is long."""
         with wave.open(str(wav_path)) as sound:
             seconds = sound.getnframes() / sound.getframerate()
@@ -67,7 +67,7 @@ class FixedSpeech:
                 begin = start + place * step
                 words.append(Word(word, begin, begin + step - 0.05, 0.9))
             segments.append(Segment(" ".join(said), start, start + SENTENCE_SECONDS - 1))
-        return Transcript("en", tuple(words), tuple(segments))
+        return TimedTranscript("en", tuple(words), tuple(segments))
 
 
 def what_is_wrong(path: Path) -> str | None:

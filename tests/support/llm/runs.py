@@ -18,7 +18,7 @@ from functions.wiring import Models, make_context
 from shared.db.engine import make_engine
 from shared.db.models import Base, Moment, PipelineHistory, StageRun, Video
 from shared.domain.names import pipeline_identifier
-from shared.domain.transcript import Segment, Transcript, Word
+from shared.domain.transcript import Segment, TimedTranscript, Word
 from shared.messages.base import Message, PipelineType
 from shared.messages.moments import ScoringRequested
 from shared.messages.options import Options
@@ -41,7 +41,7 @@ WORDS = (
 )
 
 
-def talk(sentences: Sequence[str] | int, *, seed: int = 0, language: str = "en") -> Transcript:
+def talk(sentences: Sequence[str] | int, *, seed: int = 0, language: str = "en") -> TimedTranscript:
     """A transcript with a word every 0.4 s and half a second between sentences."""
     random_words = random.Random(seed)
     texts = (
@@ -62,7 +62,7 @@ def talk(sentences: Sequence[str] | int, *, seed: int = 0, language: str = "en")
             at += 0.4
         segments.append(Segment(text, words[first].start_seconds, words[-1].end_seconds))
         at += 0.5
-    return Transcript(language, tuple(words), tuple(segments))
+    return TimedTranscript(language, tuple(words), tuple(segments))
 
 
 class LlmRuns:
@@ -96,7 +96,7 @@ class LlmRuns:
 
     def begin(
         self,
-        transcript: Transcript | None,
+        transcript: TimedTranscript | None,
         *,
         pipeline_type: PipelineType = "moments_only",
         video: str | None = None,
@@ -143,7 +143,7 @@ class LlmRuns:
         context.publisher.publish([outgoing(message)])
         return identifier
 
-    def _video(self, session: Any, transcript: Transcript | None, video: str | None) -> Video:
+    def _video(self, session: Any, transcript: TimedTranscript | None, video: str | None) -> Video:
         if video is not None:
             found: Video = session.execute(
                 select(Video).where(Video.identifier == video)
@@ -162,7 +162,7 @@ class LlmRuns:
         session.add(transcript_row(row.id, transcript, service="test", seconds=0.0))
         return row
 
-    def run(self, transcript: Transcript, **options: Any) -> PipelineHistory:
+    def run(self, transcript: TimedTranscript, **options: Any) -> PipelineHistory:
         """Begin a run and wait for its end."""
         return self.wait(self.begin(transcript, **options))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.domain.spans import TimeSpan
-from shared.domain.transcript import Segment, Transcript, Word
+from shared.domain.transcript import Segment, TimedTranscript, Word
 
 _FAMILIAR = """
 Honey bees live in colonies of many thousands. Each hive has a single queen who lays all the
@@ -128,7 +128,7 @@ UNSEEN = paragraphs(_UNSEEN)
 class LabelledTalk:
     """A transcript whose topics are known."""
 
-    transcript: Transcript
+    transcript: TimedTranscript
     duration_seconds: float
     topics: tuple[TimeSpan, ...]
 
@@ -169,7 +169,7 @@ def spoken(
             else:
                 at += float(random.uniform(0.0, 0.12))
         topics.append(TimeSpan(begin, words[-1].end_seconds))
-    transcript = Transcript(language, tuple(words), tuple(segments))
+    transcript = TimedTranscript(language, tuple(words), tuple(segments))
     return LabelledTalk(transcript, at + 1.0, tuple(topics))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from shared.domain.transcript import Segment, Transcript, Word
+from shared.domain.transcript import Segment, TimedTranscript, Word
 from shared.moments.rules.bounds import Bounds
 
 _TEXTS = st.one_of(
@@ -30,7 +30,7 @@ _TEXTS = st.one_of(
 
 
 @st.composite
-def transcripts(draw: st.DrawFn) -> tuple[Transcript, float]:
+def transcripts(draw: st.DrawFn) -> tuple[TimedTranscript, float]:
     """A transcript in order of start, and a duration that holds all of it."""
     parts = draw(
         st.lists(
@@ -54,7 +54,7 @@ def transcripts(draw: st.DrawFn) -> tuple[Transcript, float]:
         text = " ".join(w.text for w in words)
         segments = (Segment(text, words[0].start_seconds, latest),)
     duration = latest + draw(st.sampled_from([0.0, 0.4, 30.0]))
-    return Transcript("en", tuple(words), segments), duration
+    return TimedTranscript("en", tuple(words), segments), duration
 
 
 @st.composite

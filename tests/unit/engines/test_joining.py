@@ -8,21 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.transcript import Segment, Transcript, Word
+from shared.domain.transcript import Segment, TimedTranscript, Word
 from shared.engines.speech.joining import SliceTranscript, join
 from shared.engines.speech.word_times import repaired_times, split_at_pauses
 
-EMPTY = Transcript("und", (), ())
+EMPTY = TimedTranscript("und", (), ())
 
 
-def said(*words: tuple[str, float, float], language: str = "en") -> Transcript:
+def said(*words: tuple[str, float, float], language: str = "en") -> TimedTranscript:
     """A transcript of one segment."""
     spoken = tuple(Word(text, start, end, 0.5) for text, start, end in words)
     text = " ".join(w.text for w in spoken)
-    return Transcript(language, spoken, (Segment(text, words[0][1], words[-1][2]),))
+    return TimedTranscript(language, spoken, (Segment(text, words[0][1], words[-1][2]),))
 
 
-def assert_sound(transcript: Transcript, start_seconds: float, end_seconds: float) -> None:
+def assert_sound(transcript: TimedTranscript, start_seconds: float, end_seconds: float) -> None:
     """Words and segments in order, apart, of some length, inside."""
     for items in (transcript.words, transcript.segments):
         at = start_seconds
@@ -145,7 +145,7 @@ def slices(draw: st.DrawFn) -> list[SliceTranscript]:
         )
         text = " ".join(w.text for w in words)
         segments = (Segment(text, draw(wild), draw(wild)),) if words else ()
-        pieces.append(SliceTranscript(start, end, Transcript("en", words, segments)))
+        pieces.append(SliceTranscript(start, end, TimedTranscript("en", words, segments)))
         start = end
     return pieces
 

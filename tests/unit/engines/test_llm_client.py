@@ -18,7 +18,7 @@ from shared.engines.llm.client import ModelClient
 from shared.engines.llm.forms import schema_of
 from shared.engines.llm.protocol import Endpoint, Question, Turn, request_json
 from shared.engines.llm.wire import make_model
-from shared.errors import ModelUnavailable, Reject, SettingsError
+from shared.errors import LanguageModelUnavailable, Reject, SettingsError
 from shared.moments.prompts.answers import Ranking
 
 ENDPOINT = Endpoint("test", "test-model", temperature=0.1, top_p=0.9, timeout_seconds=1.0)
@@ -116,7 +116,7 @@ def test_nobody_waits_longer_than_allowed() -> None:
 
     client = ModelClient(ENDPOINT, FunctionModel(never, profile=PROFILE))
     try:
-        with pytest.raises(ModelUnavailable, match=r"within 0\.2 s"):
+        with pytest.raises(LanguageModelUnavailable, match=r"within 0\.2 s"):
             client.ask(QUESTION, timeout_seconds=0.2)
     finally:
         client.close()
@@ -153,7 +153,7 @@ def test_nothing_at_the_address_is_transient() -> None:
     """A server that is not up yet may be later."""
     client = ModelClient(Endpoint("n", "m", url="http://127.0.0.1:9/v1"))
     try:
-        with pytest.raises(ModelUnavailable):
+        with pytest.raises(LanguageModelUnavailable):
             client.ask(QUESTION, timeout_seconds=5)
     except Reject:
         pytest.fail("a server that is away is no reason to give up")

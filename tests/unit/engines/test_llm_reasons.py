@@ -8,7 +8,7 @@ from cli.report.causes import cause_of
 from shared.engines.llm.client import ModelClient
 from shared.engines.llm.forms import Unreadable, read, schema_of
 from shared.engines.llm.protocol import Endpoint, Question, Turn
-from shared.errors import ModelUnavailable, Reject, SettingsError
+from shared.errors import LanguageModelUnavailable, Reject, SettingsError
 from shared.moments.prompts.answers import Ranking, read_moments
 from shared.settings.settings import load_settings
 from tests.support.llm.server import Reply, llm_server
@@ -21,7 +21,7 @@ def said(url: str) -> str:
     """The message of what the client raises, asked at that address."""
     client = ModelClient(Endpoint("x", "x", url=url, timeout_seconds=10))
     try:
-        with pytest.raises((ModelUnavailable, Reject)) as caught:
+        with pytest.raises((LanguageModelUnavailable, Reject)) as caught:
             client.ask(QUESTION, timeout_seconds=10)
     finally:
         client.close()

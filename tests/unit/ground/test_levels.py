@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from shared.domain.levels import level_db, loudness_of
-from shared.domain.transcript import Segment, Transcript, Word
+from shared.domain.transcript import Segment, TimedTranscript, Word
 from shared.engines.speech.joining import SliceTranscript, join
 from shared.engines.speech.loudness import with_loudness
 from shared.transcripts.rows import from_json, to_json
@@ -27,10 +27,10 @@ def write_tone(path: Path, levels: list[float], *, seconds: float = 2.0) -> Path
     return path
 
 
-def said(*spans: tuple[float, float]) -> Transcript:
+def said(*spans: tuple[float, float]) -> TimedTranscript:
     """A word and a segment for each span."""
     words = tuple(Word("word.", a, b) for a, b in spans)
-    return Transcript("en", words, tuple(Segment("word.", a, b) for a, b in spans))
+    return TimedTranscript("en", words, tuple(Segment("word.", a, b) for a, b in spans))
 
 
 def test_a_level_is_the_power_below_full_scale() -> None:
@@ -59,7 +59,7 @@ def test_the_curve_is_known_where_something_is_said() -> None:
         Segment("b", 4, 5, None, -10.0),
         Segment("c", 6, 7, None, -20.0),
     )
-    curve = loudness_of(Transcript("en", (), segments), 8.0)
+    curve = loudness_of(TimedTranscript("en", (), segments), 8.0)
     assert curve is not None
     assert len(curve) == 16
     assert (curve[2:4], curve[8:10], curve[0], curve[5]) == ([-30, -30], [-10, -10], -20, -20)

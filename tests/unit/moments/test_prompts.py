@@ -22,7 +22,7 @@ from shared.moments.prompts.questions import (
     refinement_message,
 )
 from shared.moments.rules.bounds import Bounds
-from shared.moments.rules.proposals import Fault, Proposal
+from shared.moments.rules.proposals import Proposal, Rejected
 from shared.moments.rules.ranking import CRITERIA
 from shared.moments.rules.script import Script
 from shared.moments.rules.windows import Window
@@ -145,10 +145,10 @@ def test_one_bad_moment_does_not_spoil_the_others() -> None:
     """It is a fault of its own; more than forty are cut."""
     bad = {**moment(1, 2, "said"), "scores": {"hook": 11}}
     found = read_moments(json.dumps({"moments": [bad, moment(3, 4, "said")]}))
-    assert [type(one) for one in found] == [Fault, Proposal]
+    assert [type(one) for one in found] == [Rejected, Proposal]
     many = read_moments(json.dumps({"moments": [moment(3, 4, "said")] * 60}))
     assert len(many) == 41
-    assert isinstance(many[-1], Fault)
+    assert isinstance(many[-1], Rejected)
 
 
 @given(st.text(max_size=300))

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from shared.domain.spans import TimeSpan
-from shared.domain.transcript import Transcript
+from shared.domain.transcript import TimedTranscript
 from shared.moments.rules.bounds import Bounds
 from shared.moments.rules.extractive.method import find_moments
 from shared.moments.rules.gaps import WordGaps, word_gaps
@@ -17,7 +17,7 @@ from shared.moments.rules.sentences import split_sentences
 from shared.moments.rules.snapping import snap
 from tests.support.moments.strategies import any_bounds, cut_words, transcripts
 
-Recording = tuple[Transcript, float]
+Recording = tuple[TimedTranscript, float]
 
 
 @settings(max_examples=200, deadline=None)

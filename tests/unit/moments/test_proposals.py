@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.domain.spans import TimeSpan
 from shared.moments.rules.bounds import Bounds
-from shared.moments.rules.proposals import Fault, Placed, Proposal, clean_title, occurs, place
+from shared.moments.rules.proposals import Accepted, Proposal, Rejected, clean_title, occurs, place
 from shared.moments.rules.script import Script
 from shared.moments.rules.snapping import snap
 from shared.moments.rules.windows import Window
@@ -42,7 +42,7 @@ def test_any_words_and_any_proposal(found: tuple[object, float], data: st.DataOb
     quote = script.text(max(first, 0), max(last, 0)) or "x"
     window = Window(0, len(script.sentences) - 1)
     result = place(Proposal(first, last, quote, "t", "r"), script, window, bounds)
-    if isinstance(result, Fault):
+    if isinstance(result, Rejected):
         assert result.code
         assert result.reason.endswith(".")
         return
@@ -67,7 +67,7 @@ def test_any_words_and_any_proposal(found: tuple[object, float], data: st.DataOb
 def test_nearby_and_everywhere_snap_alike(first: int) -> None:
     """Looking among the nearby sentences finds what looking among all of them does."""
     result = place(proposal(first, first + 3), SCRIPT, WHOLE, BOUNDS)
-    assert isinstance(result, Placed)
+    assert isinstance(result, Accepted)
     begin, end = SCRIPT.sentences[first], SCRIPT.sentences[first + 3]
     everywhere = snap(
         TimeSpan(begin.start_seconds, end.end_seconds),
@@ -96,14 +96,14 @@ def test_nearby_and_everywhere_snap_alike(first: int) -> None:
 def test_what_is_wrong_is_named(wrong: Proposal, code: str) -> None:
     """Each fault has its code."""
     result = place(wrong, SCRIPT, WHOLE, BOUNDS)
-    assert isinstance(result, Fault)
+    assert isinstance(result, Rejected)
     assert result.code == code
 
 
 def test_what_was_not_shown_cannot_be_named() -> None:
     """A sentence of another window is as unknown as one that does not exist."""
     result = place(proposal(3, 5), SCRIPT, Window(4, 20), BOUNDS)
-    assert isinstance(result, Fault)
+    assert isinstance(result, Rejected)
     assert result.code == "unknown_id"
 
 
@@ -112,11 +112,11 @@ def test_silence_may_make_a_short_one_long_enough() -> None:
     sentence = SCRIPT.sentences[7]
     length = sentence.end_seconds - sentence.start_seconds
     longer = place(proposal(7, 7), SCRIPT, WHOLE, Bounds(length + 0.3, 40, 0, 5))
-    assert isinstance(longer, Placed)
+    assert isinstance(longer, Accepted)
     assert longer.span.length_seconds >= length + 0.3 - 1e-6
     assert (longer.first_sentence, longer.last_sentence) == (7, 7)
     too_short = place(proposal(7, 7), SCRIPT, WHOLE, Bounds(length + 3.0, 40, 0, 5))
-    assert isinstance(too_short, Fault)
+    assert isinstance(too_short, Rejected)
     assert too_short.code == "bad_length"
 
 

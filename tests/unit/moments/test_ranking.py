@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.spans import TimeSpan
-from shared.moments.rules.bounds import Bounds, Moment
+from shared.moments.rules.bounds import Bounds, MomentDraft
 from shared.moments.rules.deduplication import Candidate, merge
 from shared.moments.rules.ranking import (
     CRITERIA,
@@ -151,7 +151,7 @@ def test_the_place_keeps_equal_marks_apart() -> None:
 def test_a_gap_is_filled_without_overlap() -> None:
     """The best of the others that fit between what was chosen, and no more than are missing."""
     others = [
-        Moment(TimeSpan(start, start + 10), "t", score, "r", 0, 0)
+        MomentDraft(TimeSpan(start, start + 10), "t", score, "r", 0, 0)
         for start, score in ((0, 9), (15, 5), (30, 8), (50, 1))
     ]
     added = fill_up([TimeSpan(5, 20)], others, 1)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.transcript import Segment, Transcript, Word
+from shared.domain.transcript import Segment, TimedTranscript, Word
 from shared.moments.rules.bounds import Bounds
 from shared.moments.rules.extractive.method import find_moments
 from shared.moments.rules.selection import select_spans
@@ -49,10 +49,10 @@ def test_selection_equals_brute_force(candidates: list[Candidate], least: int, m
     assert (len(spans), sum(s[2] for s in spans)) == _brute_force(candidates, least, least + more)
 
 
-def _steady(count: int) -> Transcript:
+def _steady(count: int) -> TimedTranscript:
     """Words of one second without a pause or a mark."""
     words = tuple(Word(f"word{i % 7}", float(i), float(i + 1)) for i in range(count))
-    return Transcript("en", words, (Segment("x", 0.0, float(count)),))
+    return TimedTranscript("en", words, (Segment("x", 0.0, float(count)),))
 
 
 @pytest.mark.parametrize(("shortest", "longest", "expected"), [(7, 8, 8), (20, 20, 3), (61, 90, 0)])
@@ -68,7 +68,9 @@ def test_a_short_clip_of_one_sentence_is_one_moment() -> None:
     said = "And so my fellow citizens ask not what this town can do for you"
     texts = said.split()
     words = tuple(Word(t, 0.3 + 0.7 * i, 0.8 + 0.7 * i) for i, t in enumerate(texts))
-    transcript = Transcript("en", words, (Segment(" ".join(texts), 0.3, words[-1].end_seconds),))
+    transcript = TimedTranscript(
+        "en", words, (Segment(" ".join(texts), 0.3, words[-1].end_seconds),)
+    )
     [moment] = find_moments(transcript, duration_seconds=11, bounds=Bounds(5, 60, 1, 10))
     assert moment.span.start_seconds <= words[0].start_seconds
     assert moment.span.end_seconds >= words[-1].end_seconds
@@ -77,7 +79,7 @@ def test_a_short_clip_of_one_sentence_is_one_moment() -> None:
 @pytest.mark.parametrize("words", [(), (Word(" ", 0.0, 1.0),)])
 def test_no_speech_gives_no_moment(words: tuple[Word, ...]) -> None:
     """Nothing said, nothing found."""
-    transcript = Transcript("en", words, ())
+    transcript = TimedTranscript("en", words, ())
     assert find_moments(transcript, duration_seconds=60, bounds=Bounds(5, 60, 1, 10)) == []
 
 
@@ -96,7 +98,7 @@ def test_fewer_than_asked_for_only_where_no_more_fit(
         words.append(Word("bee", float(at + gap), float(at + gap + length)))
         at += gap + length
     duration = at + 2
-    transcript = Transcript("en", tuple(words), ())
+    transcript = TimedTranscript("en", tuple(words), ())
     found = find_moments(
         transcript,
         duration_seconds=duration,

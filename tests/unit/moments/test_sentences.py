@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from shared.domain.transcript import Segment, Transcript, Word
+from shared.domain.transcript import Segment, TimedTranscript, Word
 from shared.moments.rules.extractive.titles import title_of
 from shared.moments.rules.sentences import split_sentences
 
 
 def _said(
     texts: list[str], pauses: dict[int, float] | None = None, language: str = "en"
-) -> Transcript:
+) -> TimedTranscript:
     """Words of 0.3 s with a gap of 0.05 s, or `pauses[i]` after word i."""
     at, words = 0.0, []
     for i, text in enumerate(texts):
         words.append(Word(text, at, at + 0.3))
         at += 0.3 + (pauses or {}).get(i, 0.05)
-    return Transcript(language, tuple(words), (Segment(" ".join(texts), 0.0, at),))
+    return TimedTranscript(language, tuple(words), (Segment(" ".join(texts), 0.0, at),))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_without_marks_pauses_and_segments_part() -> None:
         Segment("bees live in a hive they make", 0.0, words[6].end_seconds),
         Segment("honey every year", words[7].start_seconds, words[-1].end_seconds),
     )
-    found = split_sentences(Transcript("en", words, segments))
+    found = split_sentences(TimedTranscript("en", words, segments))
     assert [s.text for s in found] == ["bees live in a hive", "they make", "honey every year"]
 
 

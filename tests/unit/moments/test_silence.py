@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.domain.transcript import Segment, Transcript, Word
+from shared.domain.transcript import Segment, TimedTranscript, Word
 from shared.moments.rules.bounds import Bounds
 from shared.moments.rules.extractive.method import find_moments
 
@@ -21,7 +21,7 @@ def test_no_moment_waits_through_a_long_silence() -> None:
     words = (*_words(SAID, 1.0), *_words("Banana.", 30.0))
     segments = (Segment(SAID, 1.0, 9.0), Segment("Banana.", 30.0, 30.4))
     moments = find_moments(
-        Transcript("en", words, segments), duration_seconds=33.0, bounds=Bounds(5, 90, 1, 10)
+        TimedTranscript("en", words, segments), duration_seconds=33.0, bounds=Bounds(5, 90, 1, 10)
     )
     assert moments
     assert moments[0].span.end_seconds < 15

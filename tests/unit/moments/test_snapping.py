@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.domain.spans import TimeSpan
-from shared.domain.transcript import Transcript, Word
+from shared.domain.transcript import TimedTranscript, Word
 from shared.moments.rules.bounds import Bounds
 from shared.moments.rules.sentences import split_sentences
 from shared.moments.rules.snapping import snap
@@ -13,7 +13,7 @@ from shared.moments.rules.snapping import snap
 SAID = "Bees live in hives. The queen lays eggs all day. Workers bring nectar home."
 TEXTS = SAID.split()
 WORDS = tuple(Word(text, 1.0 * i, 1.0 * i + 0.8) for i, text in enumerate(TEXTS))
-SENTENCES = split_sentences(Transcript("en", WORDS, ()))
+SENTENCES = split_sentences(TimedTranscript("en", WORDS, ()))
 
 
 def _snapped(start: float, end: float, shortest: float, longest: float) -> TimeSpan | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shared.domain.transcript import Transcript, Word
+from shared.domain.transcript import TimedTranscript, Word
 from shared.moments.rules.extractive.chapters import find_chapters
 from shared.moments.rules.extractive.cohesion import LengthPrior, Topics, find_topics
 from shared.moments.rules.extractive.features import sentence_features
@@ -37,7 +37,7 @@ class Analysis:
 
 
 def analyse(
-    transcript: Transcript,
+    transcript: TimedTranscript,
     words: Sequence[Word],
     duration_seconds: float,
     loudness: Sequence[float] | None,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.domain.spans import TimeSpan
-from shared.domain.transcript import Transcript
-from shared.moments.rules.bounds import Bounds, Moment
+from shared.domain.transcript import TimedTranscript
+from shared.moments.rules.bounds import Bounds, MomentDraft
 from shared.moments.rules.extractive.analysis import Analysis, analyse
 from shared.moments.rules.extractive.candidates import candidates_of, placed, units_of
 from shared.moments.rules.extractive.salience import ranks, topic_words
@@ -35,12 +35,12 @@ class _Choice:
 
 
 def find_moments(
-    transcript: Transcript,
+    transcript: TimedTranscript,
     *,
     duration_seconds: float,
     bounds: Bounds,
     loudness: Sequence[float] | None = None,
-) -> list[Moment]:
+) -> list[MomentDraft]:
     """Moments in order of time, none overlapping, all within the bounds; none without speech.
 
     Fewer than `min_moments` only where the recording has no room for more under the length
@@ -53,12 +53,12 @@ def find_moments(
 
 
 def moments_and_topics(
-    transcript: Transcript,
+    transcript: TimedTranscript,
     *,
     duration_seconds: float,
     bounds: Bounds,
     loudness: Sequence[float] | None = None,
-) -> tuple[list[Moment], list[float]]:
+) -> tuple[list[MomentDraft], list[float]]:
     """As `find_moments`; with them where the topic changes, in seconds, ascending."""
     words = timed_words(transcript)
     if not any(w.text.strip() for w in words) or duration_seconds <= 0:
@@ -148,7 +148,7 @@ def _scores(qualities: Floats) -> list[int]:
 
 def _moment(
     analysis: Analysis, choice: _Choice, score: int, weights: Sequence[Mapping[str, float]]
-) -> Moment:
+) -> MomentDraft:
     first = int(analysis.sentence_of_word[choice.first_word])
     last = int(analysis.sentence_of_word[choice.stop_word - 1])
     runs = [
@@ -162,7 +162,7 @@ def _moment(
     for topic in range(analysis.topics.of[first], analysis.topics.of[last] + 1):
         for token, weight in weights[topic].items():
             telling[token] = max(telling.get(token, 0.0), weight)
-    return Moment(
+    return MomentDraft(
         choice.span,
         title_of(texts, telling, pauses),
         score,

@@ -1,4 +1,4 @@
-"""From all that was proposed to the moments of a run: merged, compared, chosen, filled up."""
+"""From the candidates of a run to its moments: merge, rank, select, fill up."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from shared.db.models import MomentCandidate
 from shared.domain.levels import loudness_of
 from shared.domain.spans import TimeSpan
-from shared.domain.transcript import Transcript
+from shared.domain.transcript import TimedTranscript
 from shared.model_calls.asker import Asker
 from shared.moments.comparison import ranked
 from shared.moments.prompts.questions import Item
@@ -22,8 +22,8 @@ from shared.moments.rules.script import Script
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """A moment to be written; `candidate` is the row it was proposed in, if it was."""
+class SelectedMoment:
+    """A moment to write. `candidate`: id of the row it was proposed in, if any."""
 
     span: TimeSpan
     title: str
@@ -33,16 +33,16 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """The moments in order of time, and what became of every other candidate."""
+class Selection:
+    """The moments in order of time, and the new column values of every candidate, by id."""
 
-    moments: tuple[Chosen, ...]
+    moments: tuple[SelectedMoment, ...]
     decisions: Mapping[int, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Chooser:
-    """What the choice depends on beside the candidates."""
+class Selector:
+    """Selects the moments of a run from its candidates."""
 
     asker: Asker
     script: Script
@@ -51,8 +51,8 @@ class Chooser:
     system: str
     wish: str
 
-    def choose(self, rows: Sequence[MomentCandidate]) -> Choice:
-        """Asks the model for an order once, where there are two or more to compare."""
+    def select(self, rows: Sequence[MomentCandidate]) -> Selection:
+        """Ask the model to rank the candidates, once, if there are two or more."""
         by_key = {row.id: row for row in rows}
         kept, merged = merge(self._candidate(row) for row in rows)
         kept = _fairly(kept, by_key)
@@ -71,7 +71,7 @@ class Chooser:
                 if key in chosen
                 else {"status": "not_chosen", "reason": f"Marked {marked[key]:.1f} of 10."}
             )
-        return Choice(tuple(self._chosen(by_key[key], marked[key]) for key in chosen), decisions)
+        return Selection(tuple(self._chosen(by_key[key], marked[key]) for key in chosen), decisions)
 
     def _candidate(self, row: MomentCandidate) -> Candidate:
         span = _span(row)
@@ -79,8 +79,8 @@ class Chooser:
         quality = weighted(row.proposal.get("scores") or {}, self.weights)
         return Candidate(row.id, span, first, last, self.script.text(first, last), quality)
 
-    def _chosen(self, row: MomentCandidate, mark: float) -> Chosen:
-        return Chosen(_span(row), _title(row), score_of(mark), row.model, row.id)
+    def _chosen(self, row: MomentCandidate, mark: float) -> SelectedMoment:
+        return SelectedMoment(_span(row), _title(row), score_of(mark), row.model, row.id)
 
 
 def _fairly(kept: Sequence[Candidate], rows: Mapping[int, MomentCandidate]) -> list[Candidate]:
@@ -98,8 +98,8 @@ def _fairly(kept: Sequence[Candidate], rows: Mapping[int, MomentCandidate]) -> l
 
 
 def filled_up(
-    moments: Sequence[Chosen], transcript: Transcript, script: Script, bounds: Bounds
-) -> list[Chosen]:
+    moments: Sequence[SelectedMoment], transcript: TimedTranscript, script: Script, bounds: Bounds
+) -> list[SelectedMoment]:
     """With moments found without a model, where the model gave fewer than were asked for."""
     missing = bounds.min_moments - len(moments)
     if missing <= 0:
@@ -112,7 +112,7 @@ def filled_up(
         loudness=loudness_of(transcript, script.duration_seconds),
     )
     added = [
-        Chosen(moment.span, moment.title, moment.score, METHOD)
+        SelectedMoment(moment.span, moment.title, moment.score, METHOD)
         for moment in fill_up([m.span for m in moments], others, missing)
     ]
     return sorted([*moments, *added], key=lambda m: m.span)
