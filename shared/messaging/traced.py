@@ -9,6 +9,7 @@ from dataclasses import replace
 from shared.messaging.outgoing import TRACE_ATTRIBUTE, with_trace
 from shared.messaging.protocol import Outgoing, Publisher
 from shared.telemetry import spans, trace
+from shared.telemetry.recording import Value
 
 
 class TracedPublisher:
@@ -35,7 +36,7 @@ class TracedPublisher:
 def _sent(stack: ExitStack, message: Outgoing, here: str | None) -> Outgoing:
     """The message as it goes out of the span `here` while the stack is open."""
     came_from = message.attributes.get(TRACE_ATTRIBUTE)
-    said: dict[str, spans.Value] = {
+    said: dict[str, Value] = {
         "messaging.operation.type": "send",
         "messaging.destination.name": message.topic,
         "messaging.message.body.size": len(message.body),

@@ -21,6 +21,7 @@ from shared.model_calls.budget import Budget, Spending
 from shared.pipeline.job import Job
 from shared.settings.settings import Settings
 from shared.telemetry import spans
+from shared.telemetry.recording import Value
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -169,7 +170,7 @@ class Asker:
         return answer
 
     def _answer(self, question: Question) -> Answer:
-        said: dict[str, spans.Value] = {
+        said: dict[str, Value] = {
             "gen_ai.operation.name": "chat",
             "gen_ai.request.model": self.endpoint.name,
             "videomoments.operation": question.operation,

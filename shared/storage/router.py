@@ -12,6 +12,7 @@ from shared.errors import Reject, SettingsError
 from shared.storage.protocol import ObjectStat, Storage
 from shared.storage.urls import split_url
 from shared.telemetry import spans
+from shared.telemetry.recording import Span
 
 
 class StorageRouter:
@@ -108,7 +109,7 @@ class StorageRouter:
         """See `Storage`."""
         return self.store_of(url).local_path(url)
 
-    def _span(self, what: str, url: str) -> AbstractContextManager[spans.Span]:
+    def _span(self, what: str, url: str) -> AbstractContextManager[Span]:
         """A request to a store. Names of objects are the users' own, and stay out of it."""
         return spans.span(
             f"storage.{what}", {"videomoments.storage": url.partition("://")[0]}, kind="client"

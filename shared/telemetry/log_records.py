@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from opentelemetry.trace import format_span_id, format_trace_id
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from shared.telemetry import trace
@@ -32,10 +33,11 @@ def add_trace(project: str | None) -> Processor:
     def processor(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         span = trace.current()
         if span is not None:
-            name = f"projects/{project}/traces/{span.trace_id}" if project else span.trace_id
+            trace_id = format_trace_id(span.trace_id)
+            name = f"projects/{project}/traces/{trace_id}" if project else trace_id
             event["logging.googleapis.com/trace"] = name
-            event["logging.googleapis.com/spanId"] = span.span_id
-            event["logging.googleapis.com/trace_sampled"] = span.sampled
+            event["logging.googleapis.com/spanId"] = format_span_id(span.span_id)
+            event["logging.googleapis.com/trace_sampled"] = span.trace_flags.sampled
         return event
 
     return processor

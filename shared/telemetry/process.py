@@ -86,7 +86,6 @@ def recorded_by(settings: Settings, service: str) -> Iterator[None]:
 def _begin(settings: Settings, service: str) -> _Telemetry:
     try:
         from shared.telemetry import otlp
-        from shared.telemetry.recording import RecordingTracer
 
         resource = otlp.resource_of(settings, service)
         tracers = otlp.tracer_provider(settings, resource)
@@ -105,7 +104,7 @@ def _begin(settings: Settings, service: str) -> _Telemetry:
         tracers.shutdown()
         meters.shutdown()
 
-    spans.install(RecordingTracer(tracers.get_tracer(otlp.SCOPE)))
+    spans.install(tracers.get_tracer(otlp.SCOPE))
     measures.install(tell)
     atexit.register(stop)
     return _Telemetry(flusher, settings.telemetry_timeout_seconds, shut)

@@ -1,88 +1,45 @@
-"""Spans recorded by OpenTelemetry. Its SDK is imported here and in `otlp` only."""
+"""What a span records: attributes without secrets, failures without what errors say."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
 from pathlib import Path
 
 from opentelemetry import trace as api
-from opentelemetry.context import Context
 
 from shared.errors import Reject
 from shared.telemetry import trace
 from shared.telemetry.redaction import redact
-from shared.telemetry.spans import Kind, Span, Value
-from shared.telemetry.trace import Trace
 
 PREFIX = "videomoments."
 MAX_CHARACTERS = 500
 _FRAMES = 12
 _CAUSES = 3
 _ROOT = Path(__file__).resolve().parents[2]
-_KINDS: Mapping[Kind, api.SpanKind] = {
-    "internal": api.SpanKind.INTERNAL,
-    "client": api.SpanKind.CLIENT,
-    "producer": api.SpanKind.PRODUCER,
-    "consumer": api.SpanKind.CONSUMER,
-}
+Value = str | bool | int | float | None
 
 
-class RecordingTracer:
-    """A `Tracer` that hands its spans to an OpenTelemetry tracer."""
-
-    def __init__(self, tracer: api.Tracer) -> None:
-        self._tracer = tracer
-
-    @contextmanager
-    def span(
-        self,
-        name: str,
-        kind: Kind,
-        attributes: Mapping[str, Value],
-        *,
-        parent: Trace | None,
-        came_with: str | None = None,
-        current: bool = True,
-    ) -> Iterator[Span]:
-        """See `Tracer`."""
-        made = self._tracer.start_span(
-            name,
-            context=_context(parent, remote=kind in ("consumer", "producer")),
-            kind=_KINDS[kind],
-            attributes=_clean(attributes),
-        )
-        recorded = RecordedSpan(made)
-        here = _as_trace(made.get_span_context())
-        with trace.running(here, came_with) if current else nullcontext():
-            try:
-                yield recorded
-            except GeneratorExit:
-                raise
-            except BaseException as error:
-                recorded.fail(code_of(error), error)
-                raise
-            finally:
-                made.end()
-
-
-class RecordedSpan:
-    """A `Span` of OpenTelemetry."""
+class Span:
+    """A span of OpenTelemetry's, which may be one that records nothing."""
 
     def __init__(self, span: api.Span) -> None:
         self._span = span
         self._failed = False
 
     def set(self, **attributes: Value) -> None:
-        """See `Span`."""
-        self._span.set_attributes(
-            _clean({f"{PREFIX}{name}": value for name, value in attributes.items()})
-        )
+        """Say more of it, under `videomoments.` and the name; None says nothing."""
+        if self._span.is_recording():
+            self._span.set_attributes(
+                clean({f"{PREFIX}{name}": value for name, value in attributes.items()})
+            )
 
     def fail(self, code: str, error: BaseException | None = None) -> None:
-        """See `Span`. The first failure is the one that counts."""
-        if self._failed:
+        """It went wrong; the first failure counts.
+
+        Of the error its types and places are kept, never what it says.
+        """
+        if self._failed or not self._span.is_recording():
             return
         self._failed = True
         self._span.set_attribute("error.type", code)
@@ -97,10 +54,19 @@ class RecordedSpan:
             )
 
     def link(self, traceparent: str | None) -> None:
-        """See `Span`."""
+        """It has to do with that span, which is not its parent."""
         linked = trace.parse(traceparent)
         if linked is not None:
-            self._span.add_link(_as_context(linked, remote=True))
+            self._span.add_link(linked)
+
+
+def clean(attributes: Mapping[str, Value]) -> dict[str, str | bool | int | float]:
+    """The attributes without secrets, None and long texts."""
+    found = {name: redact(value, name) for name, value in attributes.items() if value is not None}
+    return {
+        name: value[:MAX_CHARACTERS] if isinstance(value, str) else value
+        for name, value in found.items()
+    }
 
 
 def code_of(error: BaseException) -> str:
@@ -125,31 +91,3 @@ def places(error: BaseException) -> str:
 def _short(filename: str) -> str:
     path = Path(filename)
     return str(path.relative_to(_ROOT)) if path.is_relative_to(_ROOT) else "/".join(path.parts[-3:])
-
-
-def _clean(attributes: Mapping[str, Value]) -> dict[str, str | bool | int | float]:
-    clean = {name: redact(value, name) for name, value in attributes.items() if value is not None}
-    return {
-        name: value[:MAX_CHARACTERS] if isinstance(value, str) else value
-        for name, value in clean.items()
-    }
-
-
-def _context(parent: Trace | None, *, remote: bool) -> Context:
-    if parent is None:
-        return Context()
-    span = api.NonRecordingSpan(_as_context(parent, remote=remote))
-    return api.set_span_in_context(span, Context())
-
-
-def _as_context(span: Trace, *, remote: bool) -> api.SpanContext:
-    flags = api.TraceFlags(api.TraceFlags.SAMPLED if span.sampled else api.TraceFlags.DEFAULT)
-    return api.SpanContext(int(span.trace_id, 16), int(span.span_id, 16), remote, flags)
-
-
-def _as_trace(context: api.SpanContext) -> Trace:
-    return Trace(
-        api.format_trace_id(context.trace_id),
-        api.format_span_id(context.span_id),
-        context.trace_flags.sampled,
-    )

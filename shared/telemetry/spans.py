@@ -1,75 +1,26 @@
-"""What the rest of the project knows of spans: opened and told of here, whoever records them.
-
-Until a tracer is installed nothing is recorded, and nothing imported that could.
-"""
+"""Spans: opened and told of here, and recorded once a tracer is installed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import Literal, Protocol
+from typing import Literal
+
+from opentelemetry import trace as api
+from opentelemetry.context import Context
 
 from shared.telemetry import trace
+from shared.telemetry.recording import Span, Value, clean, code_of
 
 Kind = Literal["internal", "client", "producer", "consumer"]
-Value = str | bool | int | float | None
-
-
-class Span(Protocol):
-    """Something that takes time. What it is told is cleaned of secrets and of what people said."""
-
-    def set(self, **attributes: Value) -> None:
-        """Say more of it, under `videomoments.` and the name; None says nothing."""
-        ...
-
-    def fail(self, code: str, error: BaseException | None = None) -> None:
-        """It went wrong. Of the error its types and places are kept, never what it says."""
-        ...
-
-    def link(self, traceparent: str | None) -> None:
-        """It has to do with that span, which is not its parent."""
-        ...
-
-
-class Tracer(Protocol):
-    """Records spans."""
-
-    def span(
-        self,
-        name: str,
-        kind: Kind,
-        attributes: Mapping[str, Value],
-        *,
-        parent: trace.Trace | None,
-        came_with: str | None = None,
-        current: bool = True,
-    ) -> AbstractContextManager[Span]:
-        """A span under `parent`, or the root of a new trace; `current` within the block or not.
-
-        What is raised in the block marks it as failed.
-        """
-        ...
-
-
-class _Nothing:
-    def set(self, **attributes: Value) -> None:
-        """Not recorded."""
-
-    def fail(self, code: str, error: BaseException | None = None) -> None:
-        """Not recorded."""
-
-    def link(self, traceparent: str | None) -> None:
-        """Not recorded."""
-
-
-NOTHING: Span = _Nothing()
+NOTHING = Span(api.INVALID_SPAN)
 _UNRECORDED = nullcontext(NOTHING)
-_tracer: Tracer | None = None
+_tracer: api.Tracer | None = None
 _current: ContextVar[Span] = ContextVar("span", default=NOTHING)
 
 
-def install(tracer: Tracer | None) -> None:
+def install(tracer: api.Tracer | None) -> None:
     """Have every span recorded by it from now on; None: by nothing."""
     global _tracer
     _tracer = tracer
@@ -94,13 +45,13 @@ def span(
 ) -> AbstractContextManager[Span]:
     """A part of what is at work: the block. Where nothing is, it is not recorded.
 
-    Not `current`: what is opened inside is not under it. So it must be in a generator, whose
-    block is left who knows when.
+    Unless it is `current`, spans opened in the block are not under it. A generator needs that: its
+    caller may leave it at any time, in any other span.
     """
     here = trace.current()
     if _tracer is None or here is None:
         return _UNRECORDED
-    return _tracer.span(name, kind, attributes or {}, parent=here, current=current)
+    return _recording(_tracer, name, kind, attributes or {}, here, current=current)
 
 
 def sending(
@@ -109,7 +60,7 @@ def sending(
     """A message being sent, on behalf of that span."""
     if _tracer is None:
         return _UNRECORDED
-    return _tracer.span(name, "producer", attributes, parent=trace.parse(traceparent))
+    return _recording(_tracer, name, "producer", attributes, trace.parse(traceparent))
 
 
 @contextmanager
@@ -120,9 +71,38 @@ def delivery(name: str, attributes: Mapping[str, Value], traceparent: str | None
             yield NOTHING
         return
     parent = trace.parse(traceparent)
-    with _tracer.span(name, "consumer", attributes, parent=parent, came_with=traceparent) as made:
+    with _recording(_tracer, name, "consumer", attributes, parent, came_with=traceparent) as made:
         token = _current.set(made)
         try:
             yield made
         finally:
             _current.reset(token)
+
+
+@contextmanager
+def _recording(
+    tracer: api.Tracer,
+    name: str,
+    kind: Kind,
+    attributes: Mapping[str, Value],
+    parent: api.SpanContext | None,
+    *,
+    came_with: str | None = None,
+    current: bool = True,
+) -> Iterator[Span]:
+    """A span under `parent`, or the root of a new trace. An error in the block makes it failed."""
+    above = Context()
+    if parent is not None:
+        above = api.set_span_in_context(api.NonRecordingSpan(parent), above)
+    made = tracer.start_span(name, above, api.SpanKind[kind.upper()], clean(attributes))
+    span = Span(made)
+    with trace.running(made, came_with) if current else nullcontext():
+        try:
+            yield span
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            span.fail(code_of(error), error)
+            raise
+        finally:
+            made.end()

@@ -1,6 +1,7 @@
 """Trace context: the W3C `traceparent` that follows a run through every function.
 
-Format: https://www.w3.org/TR/trace-context/, and Google's older X-Cloud-Trace-Context.
+Format: https://www.w3.org/TR/trace-context/, and Google's older X-Cloud-Trace-Context. Traces go on
+whether or not anything records them.
 """
 
 from __future__ import annotations
@@ -10,52 +11,52 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
+from opentelemetry.context import Context
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    Span,
+    SpanContext,
+    TraceFlags,
+    format_span_id,
+    format_trace_id,
+    get_current_span,
+    use_span,
+)
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
 _CLOUD = re.compile(r"([0-9a-fA-F]{32})(?:/(\d{1,20}))?(?:;o=(\d))?")
 _ATTRIBUTES = ("traceparent", "googclient_traceparent")
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """One span of one trace, both in lower-case hex."""
-
-    trace_id: str
-    span_id: str
-    sampled: bool = True
-
-    def __str__(self) -> str:
-        return f"00-{self.trace_id}-{self.span_id}-{'01' if self.sampled else '00'}"
-
-    def child(self) -> Trace:
-        """A new span of the same trace."""
-        return Trace(self.trace_id, secrets.token_hex(8), self.sampled)
-
-
-_current: ContextVar[Trace | None] = ContextVar("trace", default=None)
+_SAMPLED = TraceFlags(TraceFlags.SAMPLED)
+_UNSAMPLED = TraceFlags(TraceFlags.DEFAULT)
+_w3c = TraceContextTextMapPropagator()
 _origin: ContextVar[str | None] = ContextVar("trace_origin", default=None)
 
 
-def parse(traceparent: str | None) -> Trace | None:
+def parse(traceparent: str | None) -> SpanContext | None:
     """The span a traceparent names, or None if it is missing, malformed or all zeros."""
-    match = _TRACEPARENT.fullmatch((traceparent or "").strip())
-    if match is None or traceparent is None or traceparent.strip().startswith("ff"):
+    if traceparent is None:
         return None
-    trace_id, span_id, flags = match.groups()
-    if not int(trace_id, 16) or not int(span_id, 16):
-        return None
-    return Trace(trace_id, span_id, bool(int(flags, 16) & 1))
+    context = _w3c.extract({"traceparent": traceparent.strip()}, Context())
+    return _valid(get_current_span(context))
 
 
-def parse_cloud(header: str | None) -> Trace | None:
+def parse_cloud(header: str | None) -> SpanContext | None:
     """The span named by X-Cloud-Trace-Context: `TRACE_ID/SPAN_ID;o=OPTIONS`, span in decimal."""
     match = _CLOUD.fullmatch((header or "").strip())
     if match is None or not int(match[1], 16):
         return None
     span = int(match[2] or 0)
-    span_id = f"{span:016x}" if 0 < span < 1 << 64 else secrets.token_hex(8)
-    return Trace(match[1].lower(), span_id, match[3] == "1")
+    span_id = span if 0 < span < 1 << 64 else _new_id(64)
+    return SpanContext(
+        int(match[1], 16), span_id, True, _SAMPLED if match[3] == "1" else _UNSAMPLED
+    )
+
+
+def write(span: SpanContext) -> str:
+    """The traceparent that names the span."""
+    trace_id, span_id = format_trace_id(span.trace_id), format_span_id(span.span_id)
+    return f"00-{trace_id}-{span_id}-{'01' if span.trace_flags.sampled else '00'}"
 
 
 def extract(attributes: Mapping[str, str], headers: Mapping[str, str]) -> str | None:
@@ -65,20 +66,20 @@ def extract(attributes: Mapping[str, str], headers: Mapping[str, str]) -> str | 
     """
     for name in _ATTRIBUTES:
         if found := parse(attributes.get(name)):
-            return str(found)
+            return write(found)
     found = parse(headers.get("traceparent")) or parse_cloud(headers.get("x-cloud-trace-context"))
-    return str(found) if found else None
+    return write(found) if found else None
 
 
-def current() -> Trace | None:
+def current() -> SpanContext | None:
     """The span this code runs in."""
-    return _current.get()
+    return _valid(get_current_span())
 
 
 def traceparent() -> str | None:
     """The span this code runs in, as it is written down."""
-    span = _current.get()
-    return str(span) if span is not None else None
+    span = current()
+    return write(span) if span is not None else None
 
 
 def origin() -> str | None:
@@ -90,22 +91,31 @@ def origin() -> str | None:
 
 
 @contextmanager
-def running(span: Trace, came_with: str | None = None) -> Iterator[Trace]:
+def running(span: Span, came_with: str | None = None) -> Iterator[None]:
     """Run the block in that span, which a delivery that came with `came_with` may have opened."""
-    token = _current.set(span)
-    origin_token = _origin.set(came_with) if came_with is not None else None
+    token = _origin.set(came_with) if came_with is not None else None
     try:
-        yield span
+        with use_span(span, record_exception=False, set_status_on_exception=False):
+            yield
     finally:
-        if origin_token is not None:
-            _origin.reset(origin_token)
-        _current.reset(token)
+        if token is not None:
+            _origin.reset(token)
 
 
 @contextmanager
-def tracing(traceparent: str | None) -> Iterator[Trace]:
-    """Run the block in a new span: of the given trace, or of a new one."""
+def tracing(traceparent: str | None) -> Iterator[None]:
+    """Run the block in a new span that nobody records: of the given trace, or of a new one."""
     parent = parse(traceparent)
-    span = parent.child() if parent else Trace(secrets.token_hex(16), secrets.token_hex(8))
-    with running(span, str(parent) if parent else None):
-        yield span
+    trace_id, flags = (parent.trace_id, parent.trace_flags) if parent else (_new_id(128), _SAMPLED)
+    made = NonRecordingSpan(SpanContext(trace_id, _new_id(64), False, flags))
+    with running(made, write(parent) if parent else None):
+        yield
+
+
+def _valid(span: Span) -> SpanContext | None:
+    context = span.get_span_context()
+    return context if context.is_valid else None
+
+
+def _new_id(bits: int) -> int:
+    return secrets.randbits(bits) or 1

@@ -15,6 +15,7 @@ from shared.errors import MalformedMessage
 from shared.http.events.decode import Contracts, decode
 from shared.messaging.delivery import Delivery, Handler, Ignored, Outcome, worst
 from shared.telemetry import measures, spans
+from shared.telemetry.recording import Value
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +59,7 @@ class Intake:
             measures.delivered(self.name, outcome.value)
             return outcome
 
-    def _said(self, item: Delivery) -> dict[str, spans.Value]:
+    def _said(self, item: Delivery) -> dict[str, Value]:
         """What a delivery's span says of it from the beginning."""
         return {
             "videomoments.stage": self.name,

@@ -24,7 +24,7 @@ from shared.messaging.outgoing import outgoing
 from shared.messaging.protocol import Outgoing, Publisher
 from shared.messaging.pubsub.provision import SubscriptionSpec, ensure
 from shared.messaging.pubsub.publisher import PubSubPublisher
-from shared.telemetry.trace import tracing
+from shared.telemetry.trace import traceparent, tracing
 
 PROJECT = "conformance"
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -175,14 +175,15 @@ def test_attributes_and_trace(broker: Broker) -> None:
     broker.subscribe(wanted, got)
     message = VideoProbed(pipeline="p", video="v", generation="1")
     sent = outgoing(message, stage="split_audio")
-    with tracing(TRACE) as span:
+    with tracing(TRACE):
+        span = traceparent()
         broker.publisher.publish([Outgoing(wanted.topic, sent.body, sent.attributes)])
     got.wait(1)
     (found,) = decode({}, json.dumps(got.requests[0]).encode(), (VideoProbed,))
     assert isinstance(found, Delivery)
     assert found.message == message
     assert found.attributes["stage"] == "split_audio"
-    assert found.trace == str(span)
+    assert found.trace == span
     assert found.message_id
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from opentelemetry.trace import format_span_id, format_trace_id
 
 from shared.settings.settings import Settings
 from shared.telemetry import spans, trace
@@ -54,7 +55,10 @@ def test_the_log_names_the_exported_span(collector: Collector) -> None:
         assert trace.current() is None
     assert inner is not None
     (seen,) = collector.named("inner")
-    assert (seen.trace, seen.id) == (inner.trace_id, inner.span_id)
+    assert (seen.trace, seen.id) == (
+        format_trace_id(inner.trace_id),
+        format_span_id(inner.span_id),
+    )
     assert seen.parent == collector.one("outer").id
 
 
