@@ -10,14 +10,20 @@ import pytest
 from tests.support.google.credentials import sign_in
 from tests.support.google.fake import GoogleFake, serving
 from tests.support.google.world import healthy
-from tests.support.terraform.terraform import Workspace, find_terraform, make_workspace
+from tests.support.terraform.terraform import (
+    Workspace,
+    find_terraform,
+    make_workspace,
+    serving_stub,
+)
 
 
 @pytest.fixture(scope="session")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """The configuration as it is; a test that changes it makes a copy."""
     find_terraform()
-    return make_workspace(tmp_path_factory.mktemp("terraform"))
+    with serving_stub() as environment:
+        yield make_workspace(tmp_path_factory.mktemp("terraform"), environment)
 
 
 @pytest.fixture

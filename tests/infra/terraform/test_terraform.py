@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -78,30 +79,52 @@ def test_the_schema_has_every_type_in_use() -> None:
 @pytest.mark.parametrize("mistake", list(PLANTED))
 def test_a_planted_mistake_is_found(workspace: Workspace, tmp_path: Path, mistake: str) -> None:
     """Each kind of mistake fails `terraform validate`, and is called by its name."""
-    spoilt, message = plant(workspace, tmp_path, PLANTED[mistake])
+    spoilt = workspace.copy(tmp_path / "spoilt")
+    message = plant(spoilt, PLANTED[mistake])
     done = spoilt.terraform("validate", "-no-color")
     assert done.returncode != 0
     assert message in " ".join(said(done).split())
 
 
+@pytest.mark.quick
+@pytest.mark.parametrize("alone", [True, False])
+def test_every_mistake_that_is_valid_is_found(
+    workspace: Workspace, tmp_path: Path, alone: bool
+) -> None:
+    """`terraform test` reports each of these mistakes when several are made at once.
+
+    One run of `terraform test` takes seconds, however many assertions fail. Where there are no
+    dead letters, it has nothing to say about forwarding them: that mistake is made alone.
+    """
+    made = [mistake for name, mistake in WRONG.items() if (name == "no dead letters") == alone]
+    assert_found(workspace, tmp_path, made)
+
+
+@pytest.mark.full
 @pytest.mark.parametrize("mistake", list(WRONG))
-def test_what_is_valid_but_wrong_is_found(
+def test_a_mistake_that_is_valid_is_found(
     workspace: Workspace, tmp_path: Path, mistake: str
 ) -> None:
-    """`terraform validate` would have nothing against it; `terraform test` says what is wrong."""
-    spoilt, message = plant(workspace, tmp_path, WRONG[mistake])
+    """`terraform test` reports each of these mistakes when it is the only one."""
+    assert_found(workspace, tmp_path, [WRONG[mistake]])
+
+
+def assert_found(workspace: Workspace, folder: Path, mistakes: Sequence[Mistake]) -> None:
+    """Make these mistakes in one copy; assert that `terraform test` reports every one."""
+    spoilt = workspace.copy(folder / "spoilt")
+    messages = [plant(spoilt, mistake) for mistake in mistakes]
     only = "-filter=tests/deployment.tftest.hcl"
     done = spoilt.terraform("test", "-no-color", only, "-var-file=environments/dev.tfvars")
     assert done.returncode != 0
-    assert message in " ".join(said(done).split())
+    output = " ".join(said(done).split())
+    assert [message for message in messages if message not in output] == []
 
 
-def plant(workspace: Workspace, folder: Path, mistake: Mistake) -> tuple[Workspace, str]:
-    """A copy with the mistake in it, and what must be said of it."""
+def plant(spoilt: Workspace, mistake: Mistake) -> str:
+    """Make the mistake in this copy; returns the message Terraform owes for it."""
     name, there, instead, message = mistake
-    spoilt = workspace.copy(folder / "spoilt")
     path = spoilt.folder / name
     text = path.read_text(encoding="utf-8")
-    assert there in text, f"{name} no longer holds {there!r}: plant the mistake anew"
+    assert there in text, f"{name} no longer holds {there!r}: plant the mistake elsewhere"
     path.write_text(text.replace(there, instead, 1), encoding="utf-8")
-    return spoilt, message
+    return message

@@ -1,9 +1,10 @@
 """A provider for Terraform that knows a schema and nothing else.
 
-Run by Terraform as its plugin: it serves the schema of the JSON file named on its command line
-and answers every check with "no objection". So `terraform validate` holds a configuration against
-the names, types and nesting of the real provider, and `terraform test` can mock its resources,
-without a registry and without the cloud.
+It serves the schema of the JSON file named on its command line and answers every check with "no
+objection". So `terraform validate` holds a configuration against the names, types and nesting of
+the real provider, and `terraform test` can mock its resources, without a registry and without the
+cloud. It prints the port it listens on, and serves until its standard input ends. Terraform joins
+it (TF_REATTACH_PROVIDERS), so that one process serves all of a session's tests.
 
 The protocol (tfplugin6, https://developer.hashicorp.com/terraform/plugin/terraform-plugin-protocol)
 is gRPC; the few messages there are to write are encoded here by hand.
@@ -13,7 +14,6 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -90,27 +90,20 @@ def provider_schema(found: Json) -> bytes:
     )
 
 
-def answers(schema: bytes, stop: Callable[[], object]) -> dict[str, Callable[[], bytes]]:
-    """What each method of the plugin says; whatever is asked, the answer is the same."""
-
-    def shutdown() -> bytes:
-        stop()
-        return b""
-
+def answers(schema: bytes) -> dict[str, Callable[[], bytes]]:
+    """The answer to each method of the plugin; it does not depend on the request."""
     silent = (*SILENT, "ConfigureProvider", "StopProvider")
     return {
         "/tfplugin6.Provider/GetProviderSchema": lambda: schema,
-        "/plugin.GRPCController/Shutdown": shutdown,
         **{f"/tfplugin6.Provider/{method}": bytes for method in silent},
     }
 
 
 def serve(schema: bytes) -> None:
-    """Serve until Terraform says that it is done."""
+    """Serve until standard input ends, as it does when the process that started this one ends."""
     import grpc  # type: ignore[import-untyped]
 
-    over = threading.Event()
-    known = answers(schema, over.set)
+    known = answers(schema)
 
     class Methods(grpc.GenericRpcHandler):  # type: ignore[misc]
         def service(self, details: Any) -> Any:
@@ -120,12 +113,10 @@ def serve(schema: bytes) -> None:
             return grpc.unary_unary_rpc_method_handler(lambda _request, _context: answer())
 
     server = grpc.server(ThreadPoolExecutor(4), handlers=[Methods()])
-    port = server.add_insecure_port("127.0.0.1:0")
+    print(server.add_insecure_port("127.0.0.1:0"), flush=True)
     server.start()
-    sys.stdout.write(f"1|6|tcp|127.0.0.1:{port}|grpc|\n")
-    sys.stdout.flush()
-    over.wait()
-    server.stop(grace=1).wait()
+    sys.stdin.read()
+    server.stop(grace=None).wait()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +43,6 @@ class Workspace:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=240,
             check=False,
         )
 
@@ -51,41 +52,52 @@ class Workspace:
         return Workspace(folder, self.environment)
 
 
-def make_workspace(folder: Path, schema: Path = SCHEMA_FILE) -> Workspace:
-    """Copy infra/terraform below `folder`, with the stub as its provider, and initialise it."""
-    version = json.loads(schema.read_text(encoding="utf-8"))["provider_version"]
-    mirror = folder / "mirror"
-    _install_stub(mirror, version, schema)
-    config = folder / "terraform.rc"
-    config.write_text(
-        f'provider_installation {{\n  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\n',
-        encoding="utf-8",
-    )
+@contextmanager
+def serving_stub(schema: Path = SCHEMA_FILE) -> Iterator[dict[str, str]]:
+    """Run the stub as a process; yields the environment in which Terraform joins it.
+
+    Terraform starts a provider a dozen times for one test of the configuration. To start this one
+    takes longer than all of its answers.
+    """
+    command = [sys.executable, str(STUB), str(schema)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as stub:
+        assert stub.stdin is not None
+        assert stub.stdout is not None
+        try:
+            port = int(stub.stdout.readline())
+            yield _environment(port, stub.pid)
+        finally:
+            stub.stdin.close()
+
+
+def make_workspace(folder: Path, environment: dict[str, str]) -> Workspace:
+    """Copy infra/terraform below `folder`, and initialise the copy in that environment."""
     target = folder / "configuration"
     shutil.copytree(TERRAFORM, target, ignore=shutil.ignore_patterns(".terraform*"))
-    workspace = Workspace(target, _environment(config))
+    workspace = Workspace(target, environment)
     done = workspace.terraform("init", "-backend=false", "-input=false", "-no-color")
     assert done.returncode == 0, done.stdout + done.stderr
     return workspace
 
 
-def _install_stub(mirror: Path, version: str, schema: Path) -> None:
-    system = os.uname()
-    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(system.machine, system.machine)
-    place = mirror / "registry.terraform.io/hashicorp/google" / version
-    plugin = (
-        place / f"{os.uname().sysname.lower()}_{machine}" / f"terraform-provider-google_v{version}"
-    )
-    plugin.parent.mkdir(parents=True)
-    plugin.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{STUB}" "{schema}"\n', encoding="utf-8")
-    plugin.chmod(0o755)
-
-
-def _environment(config: Path) -> dict[str, str]:
+def _environment(port: int, pid: int) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("TF_")}
+    running = {
+        "Protocol": "grpc",
+        "ProtocolVersion": 6,
+        "Pid": pid,
+        # Terraform leaves it running.
+        "Test": True,
+        "Addr": {"Network": "tcp", "String": f"127.0.0.1:{port}"},
+    }
     return kept | {
-        "TF_CLI_CONFIG_FILE": str(config),
-        "TF_DISABLE_PLUGIN_TLS": "1",
+        # No configuration of this account's, such as a mirror of the registry.
+        "TF_CLI_CONFIG_FILE": os.devnull,
+        "TF_REATTACH_PROVIDERS": json.dumps({"registry.terraform.io/hashicorp/google": running}),
         "TF_IN_AUTOMATION": "1",
         "CHECKPOINT_DISABLE": "1",
+        # Terraform ends within seconds; memory is cheaper than collecting garbage meanwhile.
+        "GOGC": "1000",
     }
