@@ -94,7 +94,7 @@ def gcloud(dev: Dev, message: str) -> None:
     }
     arguments = ["pubsub", "topics", "publish", "pipeline-requested", f"--message={message}"]
     done = subprocess.run(
-        ["gcloud", *arguments], env=env, capture_output=True, text=True, check=False, timeout=60
+        ["gcloud", *arguments], env=env, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "messageIds" in done.stdout

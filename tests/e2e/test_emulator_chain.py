@@ -16,6 +16,7 @@ from shared.messages.videos import PipelineRequested, VideoUploaded
 from shared.messaging.pubsub import connection
 from shared.messaging.pubsub.provision import SubscriptionSpec, ensure
 from shared.storage.urls import folder_url, join_url
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.processes.command import SAMPLE, Json, check_outputs, local_file
 from tests.support.processes.emulated import PROJECT, Cloud, emulated_cloud, eventually
 
@@ -158,7 +159,9 @@ def test_garbage(cloud: Cloud) -> None:
 
     client = connection.subscriber_client(cloud.emulator.host)
     path = connection.subscription_path(PROJECT, DEAD_LETTERS)
-    answer = client.pull(request={"subscription": path, "max_messages": 10}, timeout=10)
+    answer = client.pull(
+        request={"subscription": path, "max_messages": 10}, timeout=PATIENCE_SECONDS
+    )
     client.transport.close()  # type: ignore[no-untyped-call]
     letters = {one.message.message_id: one.message for one in answer.received_messages}
     (garbage,) = (letter for letter in letters.values() if letter.data == GARBAGE)

@@ -147,9 +147,7 @@ def test_media_are_transcribed_by_the_ordinary_stages(tmp_path: Path) -> None:
     }
     path = tmp_path / "set.json"
     path.write_text(json.dumps(content), encoding="utf-8")
-    done = videomoments(
-        *("eval", path, "--json", "--data", tmp_path / "data"), env=environment(), timeout=240
-    )
+    done = videomoments(*("eval", path, "--json", "--data", tmp_path / "data"), env=environment())
     assert done.returncode == 0, done.stderr
     found: Json = json.loads(done.stdout)
     assert found["total"]["extractive"]["moments"] == 3

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.processes.command import SAMPLE, command, environment, videomoments
 
 # What a shell starts in the background ignores Ctrl-C, and so does all that is started by it.
@@ -41,7 +42,7 @@ def listening(data: Path, env: dict[str, str]) -> Iterator[subprocess.Popen[str]
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait(timeout=10)
+            process.wait(timeout=PATIENCE_SECONDS)
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_ctrl_c_says_what_it_waits_for(tmp_path: Path, env: dict[str, str]) -> N
         run.send_signal(signal.SIGINT)
         assert run.stderr is not None
         said = run.stderr.read()
-        assert run.wait(60) == 130
+        assert run.wait(PATIENCE_SECONDS) == 130
     assert "Stopping; running steps get 10 s to finish. Press Ctrl-C again to stop at once." in said
     assert said.strip().endswith("videomoments: stopped; the same command goes on.")
 
@@ -80,7 +81,7 @@ def test_a_killed_run_is_said_to_be_interrupted(tmp_path: Path, env: dict[str, s
         run.send_signal(signal.SIGINT)
         assert any("Stopping; " in line for line in run.stderr)
         run.send_signal(signal.SIGINT)
-        assert run.wait(60) == 130
+        assert run.wait(PATIENCE_SECONDS) == 130
     killed = explained(tmp_path, env)
     assert "At work for" in working
     assert "nothing but wait" in working
@@ -97,7 +98,7 @@ def test_a_video_deleted_while_it_runs(tmp_path: Path, env: dict[str, str]) -> N
         assert done.returncode == 0, done.stderr
         assert run.stderr is not None
         said = run.stderr.read()
-        assert run.wait(60) == 1
+        assert run.wait(PATIENCE_SECONDS) == 1
     assert "The video was deleted while it ran." in said.splitlines()[-1]
     retried = videomoments("retry", video, "--data", tmp_path, env=env)
     assert f"The video {video} was deleted." in retried.stderr

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.processes.command import (
     SAMPLE,
     Json,
@@ -49,7 +50,7 @@ def _kill_at(point: str, data: Path, env: dict[str, str]) -> None:
     with process.stderr as lines:
         said = any(re.search(point, line) for line in lines)
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait(timeout=10)
+    process.wait(timeout=PATIENCE_SECONDS)
     assert said, f"the run never said {point!r}"
 
 
@@ -101,7 +102,7 @@ def test_killed_again_and_again_it_still_ends_as_if_it_never_was(tmp_path: Path)
     env = environment()
     for point in ["probe_video", "split_audio", *["cut_clip"] * 6]:
         _kill_at(point, tmp_path / "killed", env)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while _media_children() and time.monotonic() < deadline:
         time.sleep(0.05)
     (killed,) = run_json(SAMPLE, "--data", tmp_path / "killed", env=env)

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, Self, cast
 
-_LAUNCHER = Path(__file__).parents[1] / "child" / "launch.py"
-_PROJECT_ROOT = _LAUNCHER.parents[3]
+LAUNCHER = Path(__file__).parents[1] / "child" / "launch.py"
+_PROJECT_ROOT = LAUNCHER.parents[3]
 _STDERR_KEPT_BYTES = 8192
 _BUSY_SHARE = 0.5
 
@@ -131,7 +131,7 @@ def _command(kind: Literal["exec", "child"], arguments: Sequence[str], limits: L
     # -S spares the site packages, which only the child that stays Python needs.
     isolated = ["-I", "-S"] if kind == "exec" else ["-I"]
     root = [str(_PROJECT_ROOT)] if kind == "child" else []
-    return [sys.executable, *isolated, str(_LAUNCHER), stated, kind, *root, *arguments]
+    return [sys.executable, *isolated, str(LAUNCHER), stated, kind, *root, *arguments]
 
 
 def _environment() -> dict[str, str]:

@@ -25,6 +25,7 @@ from shared.messaging.protocol import Outgoing, Publisher
 from shared.messaging.pubsub.provision import SubscriptionSpec, ensure
 from shared.messaging.pubsub.publisher import PubSubPublisher
 from shared.telemetry.trace import traceparent, tracing
+from tests.support.patience import PATIENCE_SECONDS
 
 PROJECT = "conformance"
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -49,8 +50,8 @@ class Recorder:
     def bodies(self) -> list[bytes]:
         return [base64.b64decode(r["message"].get("data", "")) for r in self.requests]
 
-    def wait(self, count: int, timeout: float = 20.0) -> None:
-        deadline = time.monotonic() + timeout
+    def wait(self, count: int) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while len(self.requests) < count:
             assert time.monotonic() < deadline, f"{len(self.requests)} of {count} came"
             time.sleep(0.02)
@@ -236,7 +237,7 @@ def test_large_batch(broker: Broker) -> None:
     broker.subscribe(wanted, got)
     sent = [b'{"n": %d}' % n for n in range(1000)]
     broker.publisher.publish([Outgoing(wanted.topic, body) for body in sent])
-    got.wait(1000, timeout=60)
+    got.wait(1000)
     assert set(got.bodies) == set(sent)
 
 

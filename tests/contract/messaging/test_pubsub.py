@@ -18,6 +18,7 @@ from shared.messaging.protocol import Outgoing
 from shared.messaging.pubsub import connection
 from shared.messaging.pubsub.provision import SubscriptionSpec, ensure
 from shared.messaging.pubsub.publisher import PubSubPublisher
+from tests.support.patience import PATIENCE_SECONDS
 
 PROJECT = "pubsub-own"
 needs_emulator = pytest.mark.skipif(find_emulator() is None, reason=HOW_TO_GET_IT)
@@ -35,7 +36,7 @@ def pull(host: str, name: str, count: int) -> list[bytes]:
     client = connection.subscriber_client(host)
     path = connection.subscription_path(PROJECT, name)
     found: list[bytes] = []
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while len(found) < count and time.monotonic() < deadline:
         answer = client.pull(request={"subscription": path, "max_messages": 100}, timeout=15)
         found += [item.message.data for item in answer.received_messages]
@@ -65,7 +66,7 @@ def test_after_a_fork(emulator: PubSubEmulator) -> None:
     # Made but not used: gRPC does not survive a fork with an open channel; servers fork first.
     child = multiprocessing.get_context("fork").Process(target=_publish_in_child, args=(publisher,))
     child.start()
-    child.join(30)
+    child.join(PATIENCE_SECONDS)
     assert child.exitcode == 0
     publisher.publish([Outgoing("forked", b"parent")])
     assert sorted(pull(emulator.host, "kept", 2)) == [b"child", b"parent"]
@@ -141,7 +142,7 @@ def test_no_child_is_left() -> None:
     assert mine
     emulator.stop()
     emulator.stop()
-    _, alive = psutil.wait_procs(mine, timeout=5)
+    _, alive = psutil.wait_procs(mine, timeout=PATIENCE_SECONDS)
     assert alive == []
 
 

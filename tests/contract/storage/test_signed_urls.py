@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import ObjectMissing
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.storage.actions import put, read
 from tests.support.storage.backends import Backend
 
@@ -19,7 +20,7 @@ NAMES = ["clips/talk.mp4", "a folder/höhe #1 100%.mp4", "k" * 1024]
 def fetch(url: str, **headers: str) -> bytes:
     """What a GET of the URL answers."""
     request = urllib.request.Request(url, headers=headers)
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
         data: bytes = answer.read()
         return data
 
@@ -28,7 +29,7 @@ def send(url: str, data: bytes, content_type: str) -> int:
     """The status of a PUT to the URL."""
     headers = {"Content-Type": content_type}
     request = urllib.request.Request(url, data, headers, method="PUT")
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
         status: int = answer.status
         return status
 

@@ -29,11 +29,11 @@ from shared.pipeline.ledger.claim import Claim, PipelineFacts
 from shared.pipeline.ledger.pipeline_state import lock_pipeline
 from tests.support.faults.report import Counts, sizes
 from tests.support.faults.world import FaultWorld
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.pipelines.pipelines import in_threads
 
 CLIPS = 4
 MUTANT_ROUNDS = 40
-WAIT_SECONDS = 60
 
 # Every pipeline: four clips at work, each there twice: with the lease that holds, and as the
 # duplicate that was overtaken; and the video's thumbnail, which ends the pipeline if it is last.
@@ -87,7 +87,7 @@ def race(world: FaultWorld, rounds: int) -> Result:
         for number in range(rounds):
             row = rows[parties * number + which]
             job = _job(world, row)
-            together.wait(WAIT_SECONDS)
+            together.wait(PATIENCE_SECONDS)
             try:
                 with job.finish() as done:
                     if row.stage == cut_clip.name:

@@ -17,7 +17,7 @@ from shared.messaging.delivery import Outcome
 from shared.messaging.in_process.parcel import Parcel, push_body
 from shared.messaging.outgoing import outgoing
 from shared.pipeline.runtime import Runtime
-from tests.support.faults.fleet import WAIT_SECONDS, Worker, make_push
+from tests.support.faults.fleet import Worker, make_push
 from tests.support.faults.report import Counts, sizes
 from tests.support.faults.strikes.injection import (
     AFTER_CLAIM,
@@ -29,6 +29,7 @@ from tests.support.faults.strikes.injection import (
 )
 from tests.support.faults.worker import WorkerSpec
 from tests.support.faults.world import FaultWorld
+from tests.support.patience import PATIENCE_SECONDS
 
 READING = (AFTER_CLAIM, DURING_DOWNLOAD, BEFORE_COMMIT)
 MAKING = (*READING, DURING_UPLOAD, AFTER_UPLOAD)
@@ -99,7 +100,7 @@ class _InBackground(threading.Thread):
 
     def outcome(self) -> Outcome | None:
         """How it was answered."""
-        self.join(WAIT_SECONDS)
+        self.join(PATIENCE_SECONDS)
         return self._outcome
 
 

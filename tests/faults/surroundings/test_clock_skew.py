@@ -22,11 +22,12 @@ from shared.messaging.delivery import Outcome
 from shared.messaging.in_process.parcel import Parcel, push_body
 from shared.messaging.outgoing import outgoing
 from tests.support.faults.chaos import STORM, Endpoint
-from tests.support.faults.fleet import WAIT_SECONDS, Worker, make_push
+from tests.support.faults.fleet import Worker, make_push
 from tests.support.faults.report import Counts, sizes
 from tests.support.faults.strikes.injection import AFTER_CLAIM, Fault
 from tests.support.faults.worker import WorkerSpec
 from tests.support.faults.world import FaultWorld
+from tests.support.patience import PATIENCE_SECONDS
 
 SKEWS = {"behind": -300.0, "ahead": 300.0}
 SETTINGS = {"min_moments": 1, "max_moments": 1, "heartbeat_seconds": 0.05}
@@ -126,7 +127,7 @@ class Scene:
             self.holder.go_on()
             self._wait(lambda: self._run(message).updated_at > beaten)
             self._is_left_alone(message)
-        assert held.result(WAIT_SECONDS) is Outcome.DONE
+        assert held.result(PATIENCE_SECONDS) is Outcome.DONE
         self.world.settle(workers=1)
         run = self._run(message)
         assert (run.status, run.attempt) == ("completed", 1)
@@ -141,7 +142,7 @@ class Scene:
         assert (run.status, run.error_code) == ("queued", "lease_expired")
         assert self._push(self.rival, FUNCTION, message) is Outcome.DONE
         self.holder.go_on()
-        assert held.result(WAIT_SECONDS) in (Outcome.BUSY, Outcome.RETRY, Outcome.DUPLICATE)
+        assert held.result(PATIENCE_SECONDS) in (Outcome.BUSY, Outcome.RETRY, Outcome.DUPLICATE)
         self.world.settle(workers=1)
         run = self._run(message)
         assert (run.status, run.attempt) == ("completed", 2)
@@ -193,7 +194,7 @@ class Scene:
             yield
 
     def _wait(self, until: Callable[[], Any]) -> None:
-        deadline = time.monotonic() + WAIT_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not until():
             assert time.monotonic() < deadline, "the heart never beat"
             threading.Event().wait(0.01)

@@ -24,13 +24,13 @@ from tests.support.faults.chaos import Chaos
 from tests.support.faults.invariants import Invariants
 from tests.support.faults.report import Counts, sizes
 from tests.support.faults.world import FaultWorld
+from tests.support.patience import PATIENCE_SECONDS
 
 WORKERS = 4
 MESSY = Chaos(most_copies=2, dropped_acks=0.05, while_running=0.05)
 # Short enough for a test to see leases expire; nothing else is unlike the defaults.
 SETTINGS: dict[str, Any] = {"lease_seconds": 3, "heartbeat_seconds": 0.5, "republish_seconds": 2}
 SWEEP_SECONDS = 1.0
-WAIT_SECONDS = 10
 OTHERS = """
     SELECT application_name, state FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()
@@ -68,14 +68,14 @@ class MortalServer:
         pid = int((self._folder / "cluster" / "pgdata" / "postmaster.pid").read_text().split()[0])
         server = psutil.Process(pid)
         server.send_signal(signal.SIGQUIT)
-        server.wait(30)
+        server.wait(PATIENCE_SECONDS)
         self.start()
         self.restarts += 1
 
     def sessions(self) -> list[Any]:
         """Of whoever is still connected, but for the one that asks."""
         engine = make_engine(self.url, pool_size=1)
-        deadline = time.monotonic() + WAIT_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         with engine.connect() as connection:
             while found := connection.execute(text(OTHERS)).all():
                 if time.monotonic() > deadline:
@@ -154,7 +154,7 @@ def test_every_run_completes_through_restarts_of_the_database(
     with _in_background(restart), _in_background(sweep):
         for _ in range(size):
             world.drop()
-        deadline = time.monotonic() + (90 if quick else 3000)
+        deadline = time.monotonic() + (PATIENCE_SECONDS if quick else 3000)
         while time.monotonic() < deadline and not (server.restarts > 1 and _all_ended(world, size)):
             world.broker.run(WORKERS, until=time.monotonic() + 1)
     counts.faults["restart of the database"] = server.restarts

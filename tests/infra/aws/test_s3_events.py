@@ -20,6 +20,7 @@ from shared.messaging.in_process.broker import MemoryBroker
 from shared.messaging.pubsub.provision import SubscriptionSpec
 from tests.support.google.credentials import sign_in
 from tests.support.google.fake import GoogleFake, serving
+from tests.support.patience import PATIENCE_SECONDS
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 TOPIC = "video-uploaded"
@@ -74,7 +75,7 @@ def test_an_event_of_s3_arrives_through_pubsub(pushed: Pushed, way: str) -> None
     """Every object of it, with its name and version, as if S3 had called the function itself."""
     told = event(WAYS[way])
     forward_event.handler(told)
-    headers, body = pushed.get(timeout=30)
+    headers, body = pushed.get(timeout=PATIENCE_SECONDS)
     direct = uploads({"Content-Type": "application/json"}, json.dumps(told).encode())
     assert direct
     assert all(url.startswith("s3://") and generation for url, generation in direct)

@@ -20,6 +20,7 @@ from shared.errors import PublishFailed
 from shared.storage.folder.store import FolderStorage
 from shared.storage.protocol import ObjectStat
 from shared.storage.urls import folder_url
+from tests.support.patience import PATIENCE_SECONDS
 
 SETTLE = 0.4
 
@@ -76,12 +77,12 @@ class Bucket:
             yield
         finally:
             stop.set()
-            thread.join(10)
+            thread.join(PATIENCE_SECONDS)
             assert not thread.is_alive()
 
     def until(self, count: int) -> list[str]:
         """What was announced, once it is that many."""
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while len(self.announced) < count and time.monotonic() < deadline:
             time.sleep(0.02)
         # A little longer: another would be one too many.
@@ -232,7 +233,7 @@ def test_the_folder_is_deleted(bucket: Bucket) -> None:
     """The folder may be deleted meanwhile; what is dropped after that is seen all the same."""
     with bucket.watched():
         shutil.rmtree(bucket.folder)
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not bucket.folder.exists() and time.monotonic() < deadline:
             time.sleep(0.02)
         (bucket.folder / "talk.mp4").write_bytes(b"x")

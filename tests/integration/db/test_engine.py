@@ -18,6 +18,7 @@ from shared.db.connect import ServerAddress, SessionLimits, connector_for
 from shared.db.engine import check_server, make_engine
 from shared.db.url import parse_database_url
 from shared.errors import SettingsError
+from tests.support.patience import PATIENCE_SECONDS
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -77,7 +78,7 @@ def test_the_pool_is_bounded(database_url: str) -> None:
         taker = threading.Thread(target=take)
         taker.start()
         assert not got.wait(0.2)
-    taker.join(10)
+    taker.join(PATIENCE_SECONDS)
     assert got.is_set()
     engine.dispose()
 

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from shared.db import migrate
 from shared.db.engine import make_engine
 from tests.support.databases.live_schema import live_columns, live_indexes
+from tests.support.patience import PATIENCE_SECONDS
 
 PROJECT = Path(__file__).resolve().parents[3]
 UPGRADE_IN_ANOTHER_PROCESS = """
@@ -111,7 +112,7 @@ def test_processes_upgrading_at_once_all_succeed(empty_database_url: str) -> Non
     running = [
         subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) for _ in range(4)
     ]
-    said = [process.communicate(timeout=60)[0].strip() for process in running]
+    said = [process.communicate(timeout=PATIENCE_SECONDS)[0].strip() for process in running]
     assert said == [migrate.head()] * 4
 
 

@@ -26,13 +26,14 @@ from tests.support.media.speech_samples import (
     word_errors,
     write_wav,
 )
+from tests.support.patience import PATIENCE_SECONDS
 
 pytest.importorskip("pocketsphinx", reason="the offline extra is not installed")
 
 
 def heard(path: Path, language: str | None = None) -> TimedTranscript:
     """What the engine makes of the file."""
-    return OfflineEngine().transcribe(path, language=language, deadline_seconds=60)
+    return OfflineEngine().transcribe(path, language=language, deadline_seconds=PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize("kind", ["silence", "tone", "noise", "music"])

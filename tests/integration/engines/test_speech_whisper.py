@@ -27,13 +27,16 @@ from tests.support.media.speech_samples import (
     to_wav,
     write_wav,
 )
+from tests.support.patience import PATIENCE_SECONDS
 
 pytest.importorskip("faster_whisper", reason="the whisper extra is not installed")
 
 
 def heard(path: Path, language: str | None = None) -> TimedTranscript:
     """What the engine makes of the file."""
-    return WhisperEngine(str(WHISPER)).transcribe(path, language=language, deadline_seconds=60)
+    return WhisperEngine(str(WHISPER)).transcribe(
+        path, language=language, deadline_seconds=PATIENCE_SECONDS
+    )
 
 
 def assert_sound(transcript: TimedTranscript, length_seconds: float) -> None:
@@ -186,7 +189,7 @@ def test_doubtful_segments_are_flagged_and_made_up_ones_left_out(
     )
     monkeypatch.setattr(WhisperEngine, "_ready", lambda self: decoder)
     path = write_wav(tmp_path / "a.wav", no_speech("tone", 20))
-    found = WhisperEngine("any").transcribe(path, language=None, deadline_seconds=60)
+    found = WhisperEngine("any").transcribe(path, language=None, deadline_seconds=PATIENCE_SECONDS)
     assert [s.suspect for s in found.segments] == [None, "repetition", "low_confidence"]
     assert len(found.words) == 2 + 16 + 3
     assert_sound(found, 20)

@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.support.patience import PATIENCE_SECONDS
+
 ROOT = Path(__file__).resolve().parents[3]
 MAIN = """
 import json
@@ -71,15 +73,15 @@ def served(source: Path, *options: str) -> Iterator[str]:
         yield url
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE_SECONDS)
 
 
 def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         assert process.poll() is None
         try:
-            with urllib.request.urlopen(url, timeout=2) as response:
+            with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as response:
                 assert response.read() == b"ok"
                 return
         except urllib.error.URLError:
@@ -92,7 +94,7 @@ def status(url: str, body: bytes, **headers: str) -> int:
     given = {"Content-Type": "application/json", **headers}
     try:
         request = urllib.request.Request(url, body, given)
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as response:
             return int(response.status)
     except urllib.error.HTTPError as error:
         error.close()
@@ -118,7 +120,7 @@ def test_served(source: Path, options: list[str]) -> None:
 def test_too_large(source: Path, chunked: bool) -> None:
     """A body over the limit is refused as such, read no further, and the function lives on."""
     with served(source) as url:
-        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE_SECONDS)
         connection.putrequest("POST", "/")
         connection.putheader("Content-Type", "application/json")
         if chunked:
@@ -148,7 +150,7 @@ def test_wrong_target(source: Path, target: str, reason: str) -> None:
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert ended.returncode != 0

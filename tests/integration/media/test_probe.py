@@ -15,6 +15,7 @@ from shared.media.probe import probe
 from shared.media.subtitles import extract_text_track
 from tests.support.media.cases import CASES, DEADLINE_SECONDS, LIMITS, Case, opened
 from tests.support.media.factory import make_video, run_ffmpeg
+from tests.support.patience import PATIENCE_SECONDS
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -74,7 +75,9 @@ def test_a_text_track_is_read_on_the_recordings_timeline(tmp_path: Path) -> None
     for name in ("talk.mkv", "talk.mp4"):
         source, info = opened(make_video(tmp_path / name, subtitles=cues))
         (track,) = info.subtitles
-        text = extract_text_track(source, info, track, limits=LIMITS, deadline_seconds=60)
+        text = extract_text_track(
+            source, info, track, limits=LIMITS, deadline_seconds=PATIENCE_SECONDS
+        )
         assert "00:00:01,000 --> 00:00:02,500" in text
         assert "Good evening, Grüße!" in text
 

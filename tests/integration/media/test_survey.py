@@ -21,6 +21,7 @@ from shared.moments.rules.scene_moments import find_scene_moments
 from tests.support.media.factory import make_audio, make_video, run_ffmpeg
 from tests.support.media.scenes import SIZE, make_scenes
 from tests.support.media.storage import FarStore
+from tests.support.patience import PATIENCE_SECONDS
 
 LIMITS = Limits()
 USUAL = Bounds(4, 60, 1, 10)
@@ -30,8 +31,8 @@ BURSTS = "if(between(t,8,13)+between(t,22,27),0.5*sin(2*PI*600*t),0.002*sin(2*PI
 def looked(path: Path) -> Survey:
     """The survey of a file."""
     source = LocalInput(path)
-    info = probe(source, limits=LIMITS, deadline_seconds=60)
-    return survey(source, info, limits=LIMITS, deadline_seconds=60)
+    info = probe(source, limits=LIMITS, deadline_seconds=PATIENCE_SECONDS)
+    return survey(source, info, limits=LIMITS, deadline_seconds=PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "avi"])
@@ -52,8 +53,8 @@ def test_from_afar_the_same_is_seen(suffix: str, tmp_path: Path) -> None:
     path = make_scenes(tmp_path / f"scenes.{suffix}", sound=BURSTS)
     store = FarStore()
     with open_input(store, store.put(path), generation="1", workdir=tmp_path) as source:
-        info = probe(source, limits=LIMITS, deadline_seconds=60)
-        seen = survey(source, info, limits=LIMITS, deadline_seconds=60)
+        info = probe(source, limits=LIMITS, deadline_seconds=PATIENCE_SECONDS)
+        seen = survey(source, info, limits=LIMITS, deadline_seconds=PATIENCE_SECONDS)
         assert source.bytes_read == store.bytes_read > 0
     assert seen == looked(path)
 
@@ -136,9 +137,14 @@ def test_work_is_bounded(tmp_path: Path) -> None:
     """When the time for it is over, what was heard till then counts, and ffmpeg is gone."""
     path = make_audio(tmp_path / "long.flac", seconds=900, tone_rise=0)
     source = LocalInput(path)
-    info = probe(source, limits=LIMITS, deadline_seconds=60)
+    info = probe(source, limits=LIMITS, deadline_seconds=PATIENCE_SECONDS)
     heard = loudness(
-        source, info, step_seconds=0.5, limits=LIMITS, deadline_seconds=60, work_seconds=0
+        source,
+        info,
+        step_seconds=0.5,
+        limits=LIMITS,
+        deadline_seconds=PATIENCE_SECONDS,
+        work_seconds=0,
     )
     assert 0 < len(heard) < 1800
     commands = [child.cmdline() for child in psutil.Process().children(recursive=True)]
@@ -149,9 +155,9 @@ def test_what_cannot_be_decoded_is_told(tmp_path: Path) -> None:
     """A picture that is refused costs the picture alone: the sound still has its moments."""
     path = make_scenes(tmp_path / "scenes.mp4", sound=BURSTS)
     source = LocalInput(path)
-    info = probe(source, limits=LIMITS, deadline_seconds=60)
+    info = probe(source, limits=LIMITS, deadline_seconds=PATIENCE_SECONDS)
     small = Limits(max_pixels=100 * 100)
-    seen = survey(source, info, limits=small, deadline_seconds=60)
+    seen = survey(source, info, limits=small, deadline_seconds=PATIENCE_SECONDS)
     assert seen.footage.pictures == ()
     assert any("picture" in problem for problem in seen.problems)
     sound = Footage(seen.footage.duration_seconds, (), seen.footage.loudness_db)

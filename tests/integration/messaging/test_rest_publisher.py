@@ -17,6 +17,7 @@ from shared.messaging.in_process.broker import MemoryBroker
 from shared.messaging.protocol import Outgoing
 from shared.messaging.pubsub.provision import SubscriptionSpec
 from shared.messaging.pubsub.rest_publisher import RestPublisher
+from tests.support.patience import PATIENCE_SECONDS
 
 
 class Function(ThreadingHTTPServer):
@@ -82,7 +83,9 @@ def server(broker: MemoryBroker) -> Iterator[PubSubServer]:
 
 def post(server: PubSubServer, path: str, body: bytes) -> tuple[int, dict[str, object]]:
     """Status and JSON of a request."""
-    connection = http.client.HTTPConnection(server.endpoint.removeprefix("http://"), timeout=5)
+    connection = http.client.HTTPConnection(
+        server.endpoint.removeprefix("http://"), timeout=PATIENCE_SECONDS
+    )
     connection.request("POST", path, body)
     answer = connection.getresponse()
     found = answer.status, json.loads(answer.read())

@@ -15,13 +15,14 @@ from shared.messaging.delivery import Delivery, Outcome
 from shared.pipeline.runtime import Runtime
 from tests.support.llm.runs import ALONE, LlmRuns, llm_runs, talk
 from tests.support.llm.server import Reply, llm_server, once
+from tests.support.patience import PATIENCE_SECONDS
 
 TALK = talk(60, seed=1)
 
 
 def until(condition: Callable[[], bool]) -> None:
     """Wait for it."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.02)

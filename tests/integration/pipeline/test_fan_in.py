@@ -12,6 +12,7 @@ from shared.messages.transcripts import VideoTranscribed
 from shared.pipeline.heartbeat import Heartbeat
 from shared.pipeline.job import Job
 from shared.pipeline.ledger.claim import Claim, PipelineFacts
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.pipelines.pipelines import World, in_threads
 
 ROUNDS = 1000
@@ -60,7 +61,7 @@ def test_exactly_one_of_the_last_two_siblings_is_the_last(world: World) -> None:
         joined = []
         for number in range(ROUNDS):
             job = _job(world, rows[2 * number + which])
-            together.wait(timeout=60)
+            together.wait(timeout=PATIENCE_SECONDS)
             with job.finish() as done:
                 done.result = {"n": which}
                 if done.is_last_sibling():

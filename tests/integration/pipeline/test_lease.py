@@ -20,11 +20,11 @@ from shared.messaging.protocol import Outgoing
 from shared.pipeline import heartbeat
 from shared.pipeline.job import Job
 from shared.pipeline.ledger import lease as leases
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.pipelines.pipelines import World, in_threads
 from tests.support.pipelines.stages import probed
 
 ROUNDS = 120
-WAIT_SECONDS = 30
 
 
 class Overtaking:
@@ -46,10 +46,10 @@ class Overtaking:
         if job.run.attempt == 1:
             self._world.advance(self._world.context.policy.lease_seconds + 1)
             self._stopped.set()
-            assert self._go_on.wait(WAIT_SECONDS)
+            assert self._go_on.wait(PATIENCE_SECONDS)
         elif self._first_goes_on == "second at work":
             self._go_on.set()
-            assert self._first_ended.wait(WAIT_SECONDS)
+            assert self._first_ended.wait(PATIENCE_SECONDS)
 
     def first(self, sent: Outgoing) -> Outcome:
         (outcome,) = self._world.receive(sent)
@@ -57,7 +57,7 @@ class Overtaking:
         return outcome
 
     def second(self, sent: Outgoing) -> Outcome:
-        assert self._stopped.wait(WAIT_SECONDS)
+        assert self._stopped.wait(PATIENCE_SECONDS)
         if self._first_goes_on == "at once":
             self._go_on.set()
         (outcome,) = self._world.receive(sent)
@@ -155,7 +155,7 @@ def test_a_lost_lease_ends_the_work(hasty: World) -> None:
             session.execute(
                 update(StageRun).values(lease_token="0" * 32)  # another worker's claim
             )
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE_SECONDS
         try:
             while time.monotonic() < end and job.remaining_seconds:
                 time.sleep(0.02)

@@ -17,6 +17,7 @@ from shared.messaging.outgoing import outgoing
 from shared.settings.settings import Settings
 from shared.telemetry import process
 from tests.support.google.account import write_account
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.pipelines.pipelines import World
 from tests.support.pipelines.traced import HEADERS, Topics
 from tests.support.telemetry.otlp import Collector, exporting, labels
@@ -36,7 +37,7 @@ def push(target: Target, body: bytes) -> int:
         return target(flask.request).status_code
 
 
-def until(happens: Callable[[], bool], timeout_seconds: float = 60) -> None:
+def until(happens: Callable[[], bool], timeout_seconds: float = PATIENCE_SECONDS) -> None:
     """Wait for it."""
     deadline = time.monotonic() + timeout_seconds
     while not happens():
@@ -83,7 +84,7 @@ def test_a_collector_that_hangs(world: World, tmp_path: Path, collector: Collect
     target = target_of(world)
     with exporting(collector.url, telemetry_timeout_seconds=0.2):
         assert push(target, body) == 204
-        assert collector.asked.wait(60)
+        assert collector.asked.wait(PATIENCE_SECONDS)
         until(process.flush)
         asked = len(collector.paths)
         assert [push(target, body) for _ in range(5)] == [204] * 5

@@ -20,6 +20,7 @@ from shared.storage.protocol import ObjectStat
 from shared.videos import registration
 from shared.videos.deletion import delete_video, forget_deletion
 from shared.videos.tombstones import DeletionUnderWay, only_deletion, tombstone
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.pipelines.pipelines import World, in_threads
 
 KEPT = {"generation_configs", "prompts", "deletions"}
@@ -228,7 +229,7 @@ def test_a_run_that_is_just_being_admitted_is_waited_for(
         return register(session, stat)
 
     def remove() -> None:
-        inside.wait(10)
+        inside.wait(PATIENCE_SECONDS)
         delete_video(world.context, video)
         deleted.set()
 

@@ -11,6 +11,7 @@ import pytest
 
 from shared.videos.deletion import delete_video
 from tests.integration.videos.test_deletion import drop, rows, stone, uploads
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.pipelines.pipelines import World
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -58,7 +59,7 @@ def test_killed_there_it_goes_on(
         cwd=PROJECT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert killed.returncode == -signal.SIGKILL, killed.stdout + killed.stderr

@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from cli.local.postgres.embedded import EmbeddedPostgres
 from shared.db.engine import make_engine
+from tests.support.patience import PATIENCE_SECONDS
 
 PROJECT = Path(__file__).resolve().parents[3]
 USE_UNTIL_KILLED = """
@@ -75,7 +76,7 @@ def read_words(postgres: EmbeddedPostgres) -> list[str]:
     return words
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 15) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
     """Fail unless it comes true in time."""
     deadline = time.monotonic() + seconds
     while not condition():

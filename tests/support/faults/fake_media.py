@@ -25,6 +25,7 @@ from shared.media.audio import AudioSlice
 from shared.media.cut import CutResult
 from shared.media.input import MediaInput
 from shared.moments.without_speech import Speechless
+from tests.support.patience import PATIENCE_SECONDS
 
 SENTENCE_SECONDS = 10.0
 SENTENCES = (
@@ -39,7 +40,7 @@ SENTENCES = (
 def read_version(source: MediaInput) -> str:
     """The first line of what a child would have been handed."""
     if source.location.startswith("http"):
-        with urlopen(source.location, timeout=10) as answer:
+        with urlopen(source.location, timeout=PATIENCE_SECONDS) as answer:
             return str(answer.readline().decode()).strip()
     with Path(source.location).open() as file:
         return file.readline().strip()

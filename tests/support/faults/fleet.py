@@ -21,8 +21,8 @@ from shared.messaging.delivery import Outcome
 from tests.support.faults.strikes.injection import Fault
 from tests.support.faults.worker import Answer, Push, WorkerSpec, serve
 from tests.support.faults.world import FaultWorld
+from tests.support.patience import PATIENCE_SECONDS
 
-WAIT_SECONDS = 60
 # Imported once, before the fork: the client of language models takes seconds.
 PRELOADED = [
     "tests.support.faults.worker",
@@ -85,7 +85,7 @@ class Worker:
     def wait_stopped(self) -> None:
         """Wait until it has stopped itself."""
         process = psutil.Process(self._process.pid)
-        deadline = time.monotonic() + WAIT_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while process.status() != psutil.STATUS_STOPPED:
             assert time.monotonic() < deadline, "the worker never came to the point"
             time.sleep(0.005)
@@ -150,7 +150,7 @@ class Fleet:
                 self.fault = replace(self.fault, skip=self.fault.skip - passed)
 
     def _carry(self, push: Push) -> Outcome:
-        worker = self._idle.get(timeout=WAIT_SECONDS)
+        worker = self._idle.get(timeout=PATIENCE_SECONDS)
         try:
             outcome = worker.push(push)
             self._note(worker.reached)

@@ -18,6 +18,7 @@ from shared.domain.names import temporary_folder
 from shared.videos.garbage import collect
 from tests.support.faults.forbidden_states import FORBIDDEN
 from tests.support.faults.world import FaultWorld
+from tests.support.patience import PATIENCE_SECONDS
 
 _MEDIA_COMMAND = re.compile(r"launch\.py|ffmpeg")
 
@@ -111,7 +112,7 @@ class Invariants:
         return {url for url in there if url.startswith(folders)}
 
     def _of_processes(self) -> Iterator[str]:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while (left := self._media_processes()) and time.monotonic() < deadline:
             time.sleep(0.05)
         yield from (f"a process is left: {process}" for process in left)

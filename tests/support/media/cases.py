@@ -13,7 +13,7 @@ from shared.media.sandbox.process import Limits
 from tests.support.media.factory import ffmpeg, make_audio, make_video
 
 LIMITS = Limits(ffmpeg=ffmpeg())
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = 600.0
 FRAME_SECONDS = 1 / 25
 
 

@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from sqlalchemy import Engine, text
 
-WAIT_SECONDS = 30
+from tests.support.patience import PATIENCE_SECONDS
+
 BLOCKED = (
     "SELECT count(*) FROM pg_stat_activity "
     "WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0"
@@ -31,7 +32,7 @@ class Rival:
         """Begin it; returns once it has ended, or waits for a lock somebody holds."""
         self.began = True
         future = self._pool.submit(work)
-        deadline = time.monotonic() + WAIT_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not (future.done() or self._somebody_waits()):
             assert time.monotonic() < deadline, "the rival neither ended nor waits for a lock"
             time.sleep(0.01)

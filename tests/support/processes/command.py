@@ -15,6 +15,7 @@ from shared.domain.media_info import MediaInfo
 from shared.media.input import LocalInput
 from shared.media.probe import probe
 from shared.media.sandbox.runner import Limits
+from tests.support.patience import PATIENCE_SECONDS
 
 Json = dict[str, Any]
 SAMPLE = Path(__file__).parents[3] / "tools" / "sample" / "three-topics.mp4"
@@ -43,7 +44,7 @@ def command(*arguments: str | Path) -> list[str]:
 
 
 def videomoments(
-    *arguments: str | Path, env: Mapping[str, str] | None = None, timeout: float = 120
+    *arguments: str | Path, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run it to its end."""
     return subprocess.run(
@@ -52,7 +53,6 @@ def videomoments(
         text=True,
         check=False,
         stdin=subprocess.DEVNULL,
-        timeout=timeout,
         env=dict(env or environment()),
     )
 
@@ -77,7 +77,7 @@ def probed(url: str) -> MediaInfo:
     """What is in the file of that URL."""
     path = local_file(url)
     assert path.stat().st_size > 0
-    return probe(LocalInput(path), limits=Limits(), deadline_seconds=30)
+    return probe(LocalInput(path), limits=Limits(), deadline_seconds=PATIENCE_SECONDS)
 
 
 def write_cues(path: Path, cues: Iterable[tuple[float, float, str]] = CUES) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from cli.local.dev_note import Running, find_running
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.processes.command import Json, command, environment, videomoments
 from tests.support.processes.emulated import eventually, family
 
@@ -81,7 +82,7 @@ class Dev:
         self.children = list({*self.children, *family(self.process.pid)[1:]})
         return self.children
 
-    def gone(self, seconds: float = 15) -> None:
+    def gone(self, seconds: float = PATIENCE_SECONDS) -> None:
         """Assert that no process of it is left, PostgreSQL's included."""
         _, left = psutil.wait_procs(self.children, timeout=seconds)
         assert [" ".join(one.cmdline()) for one in left] == []
@@ -97,7 +98,7 @@ class Dev:
         """Stop it, and assert that it ends well and leaves nothing."""
         self.everything()
         self.process.send_signal(number)
-        assert self.process.wait(30) == 0, self.said()
+        assert self.process.wait(PATIENCE_SECONDS) == 0, self.said()
         self.gone()
         assert not (self.data / "dev.json").exists()
 

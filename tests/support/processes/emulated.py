@@ -30,7 +30,7 @@ from shared.settings.settings import Settings, load_settings
 from tests.support.processes.command import Json, environment
 
 PROJECT = "videomoments-e2e"
-DEADLINE_SECONDS = 90.0
+DEADLINE_SECONDS = 600.0
 # Short, so that what is lost is found within a test's patience.
 SHORT = {
     "retry_base_seconds": "0.1",

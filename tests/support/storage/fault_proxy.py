@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from tests.support.patience import PATIENCE_SECONDS
+
 Headers = list[tuple[str, str]]
 _HOP = {"connection", "transfer-encoding", "content-length", "keep-alive"}
 
@@ -161,7 +163,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def forward(self) -> Answer:
         upstream = self.proxy.upstream
-        connection = http.client.HTTPConnection(upstream.hostname or "", upstream.port, timeout=30)
+        connection = http.client.HTTPConnection(
+            upstream.hostname or "", upstream.port, timeout=PATIENCE_SECONDS
+        )
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {
             n: v for n, v in self.headers.items() if n.lower() not in ("connection", "expect")

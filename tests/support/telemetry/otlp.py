@@ -18,6 +18,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from shared.settings.settings import Settings
 from shared.telemetry import process
+from tests.support.patience import PATIENCE_SECONDS
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -134,7 +135,7 @@ def collecting() -> Iterator[Collector]:
             collector.paths.append(self.path)
             collector.headers.append(dict(self.headers))
             collector.asked.set()
-            collector.hold.wait(60)
+            collector.hold.wait(PATIENCE_SECONDS)
             if collector.status == 200:
                 collector.take(self.path, body)
             self.send_response(collector.status)

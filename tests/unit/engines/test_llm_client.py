@@ -20,6 +20,7 @@ from shared.engines.llm.protocol import Endpoint, Question, Turn, request_json
 from shared.engines.llm.wire import make_model
 from shared.errors import LanguageModelUnavailable, Reject, SettingsError
 from shared.moments.prompts.answers import Ranking
+from tests.support.patience import PATIENCE_SECONDS
 
 ENDPOINT = Endpoint("test", "test-model", temperature=0.1, top_p=0.9, timeout_seconds=1.0)
 QUESTION = Question("rank", "Be brief.", (Turn("user", "Which?"),), "ranking", schema_of(Ranking))
@@ -124,7 +125,7 @@ def test_nobody_waits_longer_than_allowed() -> None:
 
 def test_many_threads_ask_at_once(client: Clients) -> None:
     """One client serves all of them, at the same time."""
-    together = threading.Barrier(4, timeout=10)
+    together = threading.Barrier(4, timeout=PATIENCE_SECONDS)
 
     async def answer(*_: object) -> ModelResponse:
         await asyncio.to_thread(together.wait)
@@ -132,7 +133,9 @@ def test_many_threads_ask_at_once(client: Clients) -> None:
 
     asked = client(answer, Endpoint("t", "t"))
     with ThreadPoolExecutor(4) as pool:
-        futures = [pool.submit(asked.ask, QUESTION, timeout_seconds=10) for _ in range(4)]
+        futures = [
+            pool.submit(asked.ask, QUESTION, timeout_seconds=PATIENCE_SECONDS) for _ in range(4)
+        ]
         assert [future.result().text for future in futures] == ["{}"] * 4
 
 

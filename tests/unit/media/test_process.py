@@ -17,6 +17,7 @@ import shared.media.sandbox.process as process
 from shared.errors import MediaError, Reject, SettingsError
 from shared.media.sandbox.process import Child, Limits
 from shared.media.sandbox.runner import find_ffmpeg, run_ffmpeg, run_operation
+from tests.support.patience import PATIENCE_SECONDS
 
 PYTHON = sys.executable
 
@@ -37,7 +38,7 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def wait_for(condition: object, seconds: float = 10.0) -> bool:
+def wait_for(condition: object, seconds: float = PATIENCE_SECONDS) -> bool:
     """Whether `condition` came true in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -51,7 +52,9 @@ def test_the_environment_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> Non
     """A child sees PATH, LANG and TMPDIR, has no standard input, and leads its own session."""
     monkeypatch.setenv("VIDEOMOMENTS_SECRET", "hunter2")
     body = "import os,sys; print([sorted(os.environ), sys.stdin.read(), os.getsid(0)==os.getpid()])"
-    with Child("exec", [PYTHON, "-IS", "-c", body], Limits(), deadline_seconds=20) as child:
+    with Child(
+        "exec", [PYTHON, "-IS", "-c", body], Limits(), deadline_seconds=PATIENCE_SECONDS
+    ) as child:
         seen = child.stdout.read().decode()
     assert "SECRET" not in seen
     assert set(json.loads(seen.replace("'", '"').replace("True", "true"))[0]) <= {
@@ -80,7 +83,7 @@ def test_a_child_that_computes_for_ever_is_the_inputs_fault(
     with pytest.raises(Reject) as by_clock:
         run_ffmpeg([], limits=limits, deadline_seconds=1.5)
     with pytest.raises(Reject) as by_cpu:
-        run_ffmpeg([], limits=replace(limits, cpu_seconds=1), deadline_seconds=60)
+        run_ffmpeg([], limits=replace(limits, cpu_seconds=1), deadline_seconds=PATIENCE_SECONDS)
     assert {by_clock.value.code, by_cpu.value.code} == {"media_too_costly"}
 
 
@@ -89,7 +92,7 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
     body = "x = bytearray(2 * 1024**3)"
     limits = Limits(ffmpeg=script(tmp_path, body), address_space_bytes=512 * 1024**2)
     with pytest.raises(MediaError, match="MemoryError"):
-        run_ffmpeg([], limits=limits, deadline_seconds=20)
+        run_ffmpeg([], limits=limits, deadline_seconds=PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -101,10 +104,12 @@ def test_what_the_machine_lacks_is_not_blamed_on_the_file(tmp_path: Path, lack: 
     said = f"Error while decoding stream #0:0: {lack}\\nInvalid data found when processing input"
     body = f"import sys; sys.exit('{said}')"
     with pytest.raises(MediaError, match="ended with 1"):
-        run_ffmpeg([], limits=Limits(ffmpeg=script(tmp_path, body)), deadline_seconds=20)
+        run_ffmpeg(
+            [], limits=Limits(ffmpeg=script(tmp_path, body)), deadline_seconds=PATIENCE_SECONDS
+        )
     blamed = script(tmp_path, body.replace(lack, "-1094995529"))
     with pytest.raises(Reject, match="cannot be decoded"):
-        run_ffmpeg([], limits=Limits(ffmpeg=blamed), deadline_seconds=20)
+        run_ffmpeg([], limits=Limits(ffmpeg=blamed), deadline_seconds=PATIENCE_SECONDS)
 
 
 def test_files_are_bounded(tmp_path: Path) -> None:
@@ -115,7 +120,7 @@ def test_files_are_bounded(tmp_path: Path) -> None:
     )
     limits = Limits(ffmpeg=script(tmp_path, body), file_size_bytes=1_000_000)
     with pytest.raises(Reject) as error:
-        run_ffmpeg([], limits=limits, deadline_seconds=20)
+        run_ffmpeg([], limits=limits, deadline_seconds=PATIENCE_SECONDS)
     assert error.value.code == "media_too_large"
 
 
@@ -123,7 +128,9 @@ def test_a_killed_child_may_be_tried_again(tmp_path: Path) -> None:
     """SIGKILL from outside, as by the out-of-memory killer: transient."""
     body = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     with pytest.raises(MediaError, match="-9"):
-        run_ffmpeg([], limits=Limits(ffmpeg=script(tmp_path, body)), deadline_seconds=20)
+        run_ffmpeg(
+            [], limits=Limits(ffmpeg=script(tmp_path, body)), deadline_seconds=PATIENCE_SECONDS
+        )
 
 
 def test_an_encoder_without_memory_may_be_tried_again(tmp_path: Path) -> None:
@@ -135,17 +142,20 @@ def test_an_encoder_without_memory_may_be_tried_again(tmp_path: Path) -> None:
         "sys.exit(1)"
     )
     with pytest.raises(MediaError):
-        run_ffmpeg([], limits=Limits(ffmpeg=script(tmp_path, body)), deadline_seconds=20)
+        run_ffmpeg(
+            [], limits=Limits(ffmpeg=script(tmp_path, body)), deadline_seconds=PATIENCE_SECONDS
+        )
 
 
 def test_endless_complaints_are_not_kept(tmp_path: Path) -> None:
     """Megabytes of messages neither block the child nor stay in memory; the last line is told."""
     body = "import sys\nfor n in range(200_000): print('noise', n, file=sys.stderr)\nsys.exit(3)"
     with pytest.raises(MediaError, match="ended with 3: noise 199999"):
-        run_ffmpeg([], limits=Limits(ffmpeg=script(tmp_path, body)), deadline_seconds=60)
+        run_ffmpeg(
+            [], limits=Limits(ffmpeg=script(tmp_path, body)), deadline_seconds=PATIENCE_SECONDS
+        )
 
 
-@pytest.mark.timeout(60)
 def test_grandchildren_die_too(tmp_path: Path) -> None:
     """The whole group is killed, not the child alone."""
     body = "import os, time\npid = os.fork()\nif pid: print(pid, flush=True)\ntime.sleep(3600)"
@@ -164,7 +174,7 @@ def test_a_child_dies_with_its_killed_parent() -> None:
         "from shared.media.sandbox.process import Child, Limits\n"
         "waits = 'import time; print(1, flush=True); time.sleep(60)'\n"
         "command = [sys.executable, '-IS', '-c', waits]\n"
-        "child = Child('exec', command, Limits(), deadline_seconds=60)\n"
+        "child = Child('exec', command, Limits(), deadline_seconds=PATIENCE_SECONDS)\n"
         "child.stdout.readline()\n"
         "print(child.pid, flush=True)\n"
         "child.stdout.read()\n"
@@ -201,4 +211,4 @@ def test_a_missing_file_is_not_blamed_on_the_medium(tmp_path: Path) -> None:
     """What the child cannot open is transient, not a Reject."""
     request = {"location": str(tmp_path / "absent")}
     with pytest.raises(MediaError, match="absent"):
-        run_operation("probe", request, limits=Limits(), deadline_seconds=30)
+        run_operation("probe", request, limits=Limits(), deadline_seconds=PATIENCE_SECONDS)

@@ -21,6 +21,7 @@ from shared.messaging.outgoing import outgoing
 from shared.messaging.protocol import Outgoing
 from shared.messaging.pubsub.provision import SubscriptionSpec
 from shared.messaging.pubsub.publisher import MAX_BATCH_BYTES, batches
+from tests.support.patience import PATIENCE_SECONDS
 
 PROBED = VideoProbed(pipeline="p", video="v", generation="1")
 QUICK = SubscriptionSpec("s", "t", min_backoff_seconds=0.01, max_backoff_seconds=0.02)
@@ -35,7 +36,7 @@ class Clock:
         return self.now
 
 
-def until(check: object, expected: object, timeout: float = 5.0) -> None:
+def until(check: object, expected: object, timeout: float = PATIENCE_SECONDS) -> None:
     """Wait until a list has as many items as expected."""
     assert isinstance(check, list)
     deadline = time.monotonic() + timeout

@@ -12,6 +12,7 @@ from shared.settings.settings import Settings
 from shared.telemetry import measures, otlp, process, spans, trace
 from shared.telemetry.flushing import METRIC_SECONDS, Flusher
 from shared.telemetry.quiet import FIRST_PAUSE_SECONDS, LINE_SECONDS, OneLine, Pause
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.telemetry.otlp import Collector, exporting
 
 UNMARKED = "00-4bf92f3577b34da6a3ce929d0e0e4701-00f067aa0ba902b7-00"
@@ -36,7 +37,7 @@ class Exports:
         self.free.set()
 
     def export_spans(self) -> None:
-        self.free.wait(60)
+        self.free.wait(PATIENCE_SECONDS)
         self.spans += 1
 
     def export_metrics(self) -> None:

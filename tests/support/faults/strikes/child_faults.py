@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,12 +18,14 @@ from shared.messaging.delivery import Outcome
 from shared.storage.folder.store import FolderStorage
 from tests.support.faults.chaos import Endpoint
 from tests.support.faults.recovery import carry_by
-from tests.support.faults.strikes import stopping_launch
-from tests.support.faults.strikes.children import operation_of
+from tests.support.faults.strikes.children import (
+    STOPPING,
+    operation_of,
+    wait_stopped,
+)
 from tests.support.faults.world import FaultWorld
+from tests.support.patience import PATIENCE_SECONDS
 
-WAIT_SECONDS = 60
-STOPPING = Path(stopping_launch.__file__)
 Operation = tuple[str, str]
 Blow = Callable[[psutil.Process], None]
 
@@ -61,7 +62,7 @@ class Held:
     def wait(self) -> None:
         """Hold whoever asks."""
         self.asked.set()
-        assert self.go_on.wait(WAIT_SECONDS)
+        assert self.go_on.wait(PATIENCE_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Striker:
         self._stage = ""
         self._operation: str | None = None
         self._held: Held | None = None
-        self._launcher = process._LAUNCHER
+        self._launcher = process.LAUNCHER
         self._watch_children()
         self._watch_input()
         carry_by(world, self._carried)
@@ -120,7 +121,7 @@ class Striker:
                 self._operation = operation
                 self._held = Held() if kind == "exec" else None
             stops = chosen and kind == "child"
-            self._patch.setattr(process, "_LAUNCHER", STOPPING if stops else self._launcher)
+            self._patch.setattr(process, "LAUNCHER", STOPPING if stops else self._launcher)
             begin(child, kind, arguments, *rest, **options)
             setattr(child, "is_chosen", chosen)  # noqa: B010 - the test's own mark
 
@@ -148,17 +149,8 @@ class Striker:
             wait_stopped(found)
             self._blow(found)
             return
-        assert self._held.asked.wait(WAIT_SECONDS), "ffmpeg never asked for its input"
+        assert self._held.asked.wait(PATIENCE_SECONDS), "ffmpeg never asked for its input"
         assert "launch.py" not in " ".join(found.cmdline())
         self._blow(found)
         self._held.go_on.set()
         self._held = None
-
-
-def wait_stopped(child: psutil.Process) -> None:
-    """Wait until the child has stopped itself."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while (status := child.status()) != psutil.STATUS_STOPPED:
-        assert status != psutil.STATUS_ZOMBIE, "the child ended before it opened its input"
-        assert time.monotonic() < deadline, "the child never opened its input"
-        time.sleep(0.002)

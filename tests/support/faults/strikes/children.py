@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
+from shared.media.sandbox import process
 from shared.media.sandbox.process import Child
+from tests.support.faults.strikes import stopping_launch
+from tests.support.patience import PATIENCE_SECONDS
 
 # All that functions start children for; of ffmpeg, what it writes.
 OPERATIONS = {
@@ -20,8 +23,8 @@ OPERATIONS = {
     "cut_clip": {"probe", "copy", "frame_before", "ffmpeg encode", "merge", "verify"},
     "make_thumbnail": {"probe", "thumbnail"},
 }
-# What a child of ours has open only once it is at its medium.
-_MEDIA = (".mp4", ".jpg", ".wav")
+STOPPING = Path(stopping_launch.__file__)
+_SLOWLY = ("-readrate", "0.001")
 
 
 def operation_of(kind: str, arguments: Sequence[str]) -> str:
@@ -38,45 +41,46 @@ def watch_children(
 ) -> None:
     """Call `then(operation, child)` for each child; one that is `wanted` stands still by then.
 
-    It stands in the middle of its work: its medium is open, and it has not ended.
+    It stands in the middle of its work: its medium is open, and it has not ended. A child of ours
+    stops itself there. ffmpeg reads so slowly that it cannot end before it is stopped.
     """
-    start = Child.__init__
+    begin, launcher = Child.__init__, process.LAUNCHER
 
     def started(child: Child, kind: Any, arguments: Any, *rest: Any, **options: Any) -> None:
         operation = operation_of(kind, arguments)
-        start(child, kind, arguments, *rest, **options)
-        while wanted(operation) and not _stop_at_work(child.pid):
-            # It was quicker than the look at it.
-            child.__exit__(None, None, None)
-            start(child, kind, arguments, *rest, **options)
+        stands = wanted(operation)
+        stops_itself = stands and kind == "child"
+        patch.setattr(process, "LAUNCHER", STOPPING if stops_itself else launcher)
+        begin(child, kind, _slowed(arguments) if stands else arguments, *rest, **options)
+        if stands:
+            found = psutil.Process(child.pid)
+            if not stops_itself:
+                _wait_for_input(found)
+                found.suspend()
+            wait_stopped(found)
         then(operation, child)
 
     patch.setattr(Child, "__init__", started)
 
 
-def _stop_at_work(pid: int) -> bool:
-    """Stop the process as soon as its medium is open. False when it has ended by then."""
-    while not _is_at_work(pid):
-        if _has_ended(pid):
-            return False
-    os.kill(pid, signal.SIGSTOP)
-    return not _has_ended(pid)
+def wait_stopped(child: psutil.Process) -> None:
+    """Wait until the child stands still. Raises AssertionError when it has ended."""
+    _wait_until(child, lambda: child.status() == psutil.STATUS_STOPPED)
 
 
-def _is_at_work(pid: int) -> bool:
-    opened = any(name.startswith("socket:") or name.endswith(_MEDIA) for name in _open_files(pid))
-    # Python has sockets of its own while it begins.
-    return opened and "libav" in Path(f"/proc/{pid}/maps").read_text()
+def _slowed(arguments: Sequence[str]) -> list[str]:
+    """The same command; ffmpeg reads a thousand times slower than the recording plays."""
+    return [part for given in arguments for part in (*(_SLOWLY if given == "-i" else ()), given)]
 
 
-def _open_files(pid: int) -> Iterator[str]:
-    try:
-        for number in Path(f"/proc/{pid}/fd").iterdir():
-            yield str(number.readlink())
-    except OSError:
-        return  # closed, or ended, in between
+def _wait_for_input(child: psutil.Process) -> None:
+    """Wait until this is ffmpeg, with a connection to its input."""
+    _wait_until(child, lambda: "ffmpeg" in child.name() and bool(child.net_connections("tcp")))
 
 
-def _has_ended(pid: int) -> bool:
-    """It is not reaped before `Child` is asked for its end, so that the number is its own."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+def _wait_until(child: psutil.Process, happens: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not happens():
+        assert child.status() != psutil.STATUS_ZOMBIE, "the child ended before it was at work"
+        assert time.monotonic() < deadline, "the child never came to its work"
+        time.sleep(0.002)
