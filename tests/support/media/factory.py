@@ -1,4 +1,6 @@
-"""Sample media made at test time by ffmpeg's synthetic sources; nothing is stored in the project.
+"""Sample media that ffmpeg makes of synthetic sources; nothing is stored in the project.
+
+A file is made once by each recipe and kept for later sessions, below the system's temporary folder.
 
 Every picture carries its frame number as a strip of 16 black and white blocks (see
 `tests.support.media.readings`), and the sound is a tone whose pitch rises with time, so that a
@@ -9,14 +11,18 @@ from __future__ import annotations
 
 import atexit
 import functools
+import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+KEPT_SECONDS = 30 * 86_400
 STRIP_BITS = 16
 TONE_BASE_HZ = 300.0
 TONE_RISE_HZ_PER_SECOND = 500.0
@@ -51,7 +57,21 @@ def ffmpeg() -> str:
 
 
 @functools.cache
-def _cache() -> Path:
+def _kept() -> Path:
+    """The folder of made files, which all sessions and processes of this account share."""
+    folder = Path(tempfile.gettempdir()) / f"videomoments-tests-media-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    oldest = time.time() - KEPT_SECONDS
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < oldest:
+                path.unlink()
+    return folder
+
+
+@functools.cache
+def _scratch() -> Path:
+    """A folder of this process."""
     folder = Path(tempfile.mkdtemp(prefix="videomoments-media-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
@@ -65,16 +85,36 @@ def run_ffmpeg(*arguments: str, cwd: Path | None = None) -> None:
 
 
 def made(path: Path, arguments: Sequence[str]) -> Path:
-    """Put the file these arguments make at `path`; made once per process."""
-    key = sha256("\0".join([*arguments, path.suffix]).encode()).hexdigest()[:20]
-    kept = _cache() / f"{key}{path.suffix}"
-    if not kept.exists():
-        half = _cache() / f"half-{key}{path.suffix}"
-        run_ffmpeg(*arguments, f"file:{half}")
-        half.rename(kept)
+    """Put the file that ffmpeg makes of these arguments at `path`.
+
+    The arguments are the name of the kept file: a file among them must be one that is kept, too.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(kept, path)
+    shutil.copyfile(_made_once(path.suffix, arguments), path)
     return path
+
+
+def _made_once(suffix: str, arguments: Sequence[str]) -> Path:
+    key = _digest(Path(ffmpeg()).name, *arguments)
+    kept = _kept() / f"{key}{suffix}"
+    try:
+        os.utime(kept)
+    except FileNotFoundError:
+        half = _scratch() / f"half-{key}{suffix}"
+        run_ffmpeg(*arguments, f"file:{half}")
+        _keep(half, kept)
+    return kept
+
+
+def _keep(half: Path, kept: Path) -> None:
+    """Another process may do the same: the file appears whole, or not at all."""
+    arriving = kept.with_name(f"{half.parent.name}-{kept.name}")
+    shutil.move(half, arriving)
+    arriving.replace(kept)
+
+
+def _digest(*words: str) -> str:
+    return sha256("\0".join(words).encode()).hexdigest()[:32]
 
 
 def tone(seconds: float, *, rise: float = TONE_RISE_HZ_PER_SECOND, silent: bool = False) -> str:
@@ -135,7 +175,7 @@ def make_video(path: Path, **changes: object) -> Path:
     Two audio tracks: the second carries a constant 2 kHz tone and is not the default one.
     """
     spec = VideoSpec(**changes)  # type: ignore[arg-type]
-    plain_path = path if not spec.rotate else _cache() / f"upright-{path.stem[:20]}{path.suffix}"
+    plain_path = path if not spec.rotate else _scratch() / f"upright{path.suffix}"
     made(plain_path, [*_inputs(spec), *_outputs(spec, path.suffix)])
     if spec.rotate:
         turn = ["-display_rotation", str(spec.rotate), "-i", f"file:{plain_path}"]
@@ -157,8 +197,10 @@ def _inputs(spec: VideoSpec) -> list[str]:
             arguments += ["-itsoffset", str(spec.audio_delay_seconds)]
         arguments += ["-f", "lavfi", "-i", source]
     if spec.subtitles is not None:
-        text = _cache() / f"{sha256(spec.subtitles.encode()).hexdigest()[:20]}.srt"
-        text.write_text(spec.subtitles, encoding="utf-8")
+        text = _kept() / f"{_digest(spec.subtitles)}.srt"
+        half = _scratch() / text.name
+        half.write_text(spec.subtitles, encoding="utf-8")
+        _keep(half, text)
         arguments += ["-i", str(text)]
     return arguments
 
@@ -215,10 +257,8 @@ def make_audio(
     codec = codec or _AUDIO_BY_SUFFIX[path.suffix]
     arguments = ["-f", "lavfi", "-i", tone(seconds, rise=tone_rise, silent=silent)]
     if cover_art:
-        card = made(
-            _cache() / "cover.png",
-            ["-f", "lavfi", "-i", picture(1, size=(320, 320), rate=1), "-frames:v", "1"],
-        )
+        drawn = picture(1, size=(320, 320), rate=1)
+        card = _made_once(".png", ["-f", "lavfi", "-i", drawn, "-frames:v", "1"])
         arguments += ["-i", str(card), "-map", "0", "-map", "1"]
         arguments += ["-c:v", "mjpeg", "-disposition:v", "attached_pic"]
     arguments += ["-c:a", _AUDIO_ENCODERS.get(codec, codec)]
@@ -227,7 +267,7 @@ def make_audio(
 
 def concat(parts: Sequence[Path], path: Path) -> Path:
     """Join files of the same kind end to end without re-encoding."""
-    listing = _cache() / f"{sha256(str((path, parts)).encode()).hexdigest()[:20]}.txt"
+    listing = _scratch() / f"{_digest(str(path), *map(str, parts))}.txt"
     quoted = [str(part.resolve()).replace("'", "'\\''") for part in parts]
     listing.write_text("".join(f"file '{part}'\n" for part in quoted), encoding="utf-8")
     run_ffmpeg("-f", "concat", "-safe", "0", "-i", str(listing), "-c", "copy", f"file:{path}")
