@@ -53,7 +53,7 @@ def test_the_environment_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("VIDEOMOMENTS_SECRET", "hunter2")
     body = "import os,sys; print([sorted(os.environ), sys.stdin.read(), os.getsid(0)==os.getpid()])"
     with Child(
-        "exec", [PYTHON, "-IS", "-c", body], Limits(), deadline_seconds=PATIENCE_SECONDS
+        "exec", [PYTHON, "-IS", "-c", body], Limits(), deadline_seconds=60
     ) as child:
         seen = child.stdout.read().decode()
     assert "SECRET" not in seen
@@ -174,7 +174,7 @@ def test_a_child_dies_with_its_killed_parent() -> None:
         "from shared.media.sandbox.process import Child, Limits\n"
         "waits = 'import time; print(1, flush=True); time.sleep(60)'\n"
         "command = [sys.executable, '-IS', '-c', waits]\n"
-        "child = Child('exec', command, Limits(), deadline_seconds=PATIENCE_SECONDS)\n"
+        "child = Child('exec', command, Limits(), deadline_seconds=60)\n"
         "child.stdout.readline()\n"
         "print(child.pid, flush=True)\n"
         "child.stdout.read()\n"
