@@ -52,9 +52,7 @@ def test_the_environment_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> Non
     """A child sees PATH, LANG and TMPDIR, has no standard input, and leads its own session."""
     monkeypatch.setenv("VIDEOMOMENTS_SECRET", "hunter2")
     body = "import os,sys; print([sorted(os.environ), sys.stdin.read(), os.getsid(0)==os.getpid()])"
-    with Child(
-        "exec", [PYTHON, "-IS", "-c", body], Limits(), deadline_seconds=60
-    ) as child:
+    with Child("exec", [PYTHON, "-IS", "-c", body], Limits(), deadline_seconds=60) as child:
         seen = child.stdout.read().decode()
     assert "SECRET" not in seen
     assert set(json.loads(seen.replace("'", '"').replace("True", "true"))[0]) <= {
