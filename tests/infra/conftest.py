@@ -1,4 +1,4 @@
-"""One initialised copy of the configuration for each process of the tests, and Google's fake."""
+"""Fixtures: one initialised copy of the Terraform configuration per process, and Google's fake."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 
 @pytest.fixture
 def google(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GoogleFake]:
-    """A healthy deployment on a fake of Google, and credentials it takes."""
+    """A healthy deployment on a fake of Google, with credentials that it accepts."""
     with serving(GoogleFake(healthy())) as fake:
         sign_in(monkeypatch, tmp_path, f"{fake.url}/token")
         yield fake

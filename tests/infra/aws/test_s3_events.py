@@ -1,4 +1,4 @@
-"""What S3 tells, by each way that docs/deploy.md names, reaches probe_video as an upload."""
+"""S3 events, by every route in docs/deploy.md, reach probe_video as uploads."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Pushed = queue.Queue[tuple[Mapping[str, str], bytes]]
 
 
 def event(name: str) -> dict[str, Any]:
-    """A stored payload, as AWS hands it over."""
+    """A stored payload in the form that AWS delivers."""
     found: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())["body"]
     return found
 
@@ -50,7 +50,7 @@ def uploads(headers: Mapping[str, str], body: bytes) -> list[tuple[str, str | No
 
 @pytest.fixture
 def pushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pushed]:
-    """What Pub/Sub pushes to probe_video, once the forwarding function has published."""
+    """Pub/Sub's push to probe_video, after the forwarding function has published."""
     found: Pushed = queue.Queue()
     broker = MemoryBroker(workers=1)
 
@@ -71,8 +71,8 @@ def pushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pushed]:
 
 
 @pytest.mark.parametrize("way", list(WAYS))
-def test_an_event_of_s3_arrives_through_pubsub(pushed: Pushed, way: str) -> None:
-    """Every object of it, with its name and version, as if S3 had called the function itself."""
+def test_forward_event_delivers_s3_events_through_pubsub(pushed: Pushed, way: str) -> None:
+    """probe_video reads every object, with name and version, as if S3 had called it itself."""
     told = event(WAYS[way])
     forward_event.handler(told)
     headers, body = pushed.get(timeout=PATIENCE_SECONDS)
@@ -82,8 +82,10 @@ def test_an_event_of_s3_arrives_through_pubsub(pushed: Pushed, way: str) -> None
     assert uploads(headers, body) == direct
 
 
-def test_what_is_not_taken_is_tried_again(pushed: Pushed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The function fails, so that AWS calls it again: no event is lost without a trace."""
+def test_forward_event_raises_when_pubsub_refuses_the_message(
+    pushed: Pushed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The function fails, so that AWS calls it again and loses no event."""
     monkeypatch.setenv("TOPIC", "projects/my-project/topics/no-such-topic")
     with pytest.raises(requests.HTTPError):
         forward_event.handler(event("s3_object_created"))

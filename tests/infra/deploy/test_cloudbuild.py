@@ -1,4 +1,4 @@
-"""cloudbuild.yaml: read as Cloud Build reads it, and walked step by step."""
+"""cloudbuild.yaml, read like Cloud Build reads it and checked step by step."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ BUILT_IN = {"PROJECT_ID", "BUILD_ID"}
 
 @pytest.fixture(scope="module")
 def config() -> dict[str, Any]:
-    """The file as YAML has it."""
+    """The parsed YAML file."""
     found: dict[str, Any] = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
     return found
 
 
 def read(document: dict[str, Any]) -> Any:
-    """The file as Cloud Build has it. Raises `ParseError`."""
+    """The file as Cloud Build's own message. Raises `ParseError`."""
     return json_format.ParseDict(document, message_class()())
 
 
-def test_cloud_build_can_read_it(config: dict[str, Any]) -> None:
-    """Every field is one Cloud Build has, with a value of its type."""
+def test_cloudbuild_parses_as_cloud_builds_message(config: dict[str, Any]) -> None:
+    """Every field exists in Cloud Build and has a value of its type."""
     assert len(read(config).steps) == len(config["steps"])
 
 
@@ -53,21 +53,23 @@ def test_cloud_build_can_read_it(config: dict[str, Any]) -> None:
         ("substitution", {}),
     ],
 )
-def test_what_it_cannot_read_is_found(config: dict[str, Any], where: str, wrong: Any) -> None:
-    """A misspelt field, a wrong type, an enumerator that does not exist: each fails."""
+def test_cloudbuild_fails_to_parse_when_a_field_is_wrong(
+    config: dict[str, Any], where: str, wrong: Any
+) -> None:
+    """A misspelt field, a wrong type and an unknown enumerator each fail."""
     with pytest.raises(json_format.ParseError):
         read(config | {where: wrong})
 
 
-def test_substitutions_are_declared_and_used(config: dict[str, Any]) -> None:
-    """None is undeclared, and none is declared for nothing."""
+def test_cloudbuild_declares_and_uses_every_substitution(config: dict[str, Any]) -> None:
+    """No substitution is undeclared or unused."""
     text = CONFIG.read_text(encoding="utf-8").partition("\nserviceAccount:")[2]
     used = set(re.findall(r"\$\{?(\w+)\}?", text))
     assert used - BUILT_IN == set(config["substitutions"])
 
 
-def test_steps_wait_for_earlier_ones(config: dict[str, Any]) -> None:
-    """Each has a name of its own, and all but the first wait for steps that come before."""
+def test_cloudbuild_steps_wait_for_earlier_steps(config: dict[str, Any]) -> None:
+    """Each step has a unique name, and all but the first wait for earlier steps."""
     seen: set[str] = set()
     for step in config["steps"]:
         assert step["id"] not in seen
@@ -77,8 +79,8 @@ def test_steps_wait_for_earlier_ones(config: dict[str, Any]) -> None:
     assert "allowFailure" not in last, "the build must fail in the end when a step did"
 
 
-def test_the_order_is_the_safe_one(config: dict[str, Any]) -> None:
-    """Tested before built, scanned before run, migrated before the services change."""
+def test_cloudbuild_orders_its_steps_safely(config: dict[str, Any]) -> None:
+    """It tests before it builds, scans before it runs, and migrates before it changes services."""
     order = [step["id"] for step in config["steps"]]
     assert order == sorted(order, key=order.index)
     for earlier, later in (
@@ -92,8 +94,8 @@ def test_the_order_is_the_safe_one(config: dict[str, Any]) -> None:
         assert order.index(earlier) < order.index(later)
 
 
-def test_every_script_exists_and_can_be_parsed(config: dict[str, Any]) -> None:
-    """What a step runs is in the project, and its shell understands it."""
+def test_cloudbuild_scripts_exist_and_parse(config: dict[str, Any]) -> None:
+    """Every script is in the project, and its shell can parse it."""
     for step in config["steps"]:
         if step.get("entrypoint") in ("sh", "bash"):
             script = ROOT / step["args"][0]
@@ -101,8 +103,8 @@ def test_every_script_exists_and_can_be_parsed(config: dict[str, Any]) -> None:
             assert checked.returncode == 0, checked.stderr
 
 
-def test_every_image_is_a_target(config: dict[str, Any]) -> None:
-    """What is built is a target of the Dockerfile, with arguments it declares, and is pushed."""
+def test_cloudbuild_builds_targets_of_the_dockerfile(config: dict[str, Any]) -> None:
+    """Every image is a target of the Dockerfile, uses declared arguments, and is pushed."""
     stages = Dockerfile.read(ROOT / "infra/Dockerfile")
     built, pushed = set(), set()
     for step in config["steps"]:
@@ -124,8 +126,8 @@ def test_every_image_is_a_target(config: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "script", [*SCRIPTS, ROOT / ".ci/run", ROOT / ".ci/setup"], ids=lambda path: path.name
 )
-def test_shellcheck_has_nothing_to_say(script: Path) -> None:
-    """The scripts have none of the known mistakes of shell scripts."""
+def test_scripts_pass_shellcheck(script: Path) -> None:
+    """shellcheck finds nothing in the scripts."""
     if shutil.which("shellcheck") is None:
         pytest.skip("shellcheck is not installed: apt-get install shellcheck")
     done = subprocess.run(["shellcheck", script], capture_output=True, text=True, check=False)
@@ -133,7 +135,7 @@ def test_shellcheck_has_nothing_to_say(script: Path) -> None:
 
 
 def gcloud_lines(script: Path) -> list[str]:
-    """What stands after `gcloud` in each of a script's commands."""
+    """The words after `gcloud` in each of a script's commands."""
     text = script.read_text(encoding="utf-8").replace("\\\n", " ")
     return re.findall(r"(?<![\w\"'=])gcloud ([a-z].*)", text)
 
@@ -141,8 +143,8 @@ def gcloud_lines(script: Path) -> list[str]:
 @pytest.mark.parametrize(
     "script", [path for path in [*SCRIPTS, GUIDE] if gcloud_lines(path)], ids=lambda path: path.name
 )
-def test_every_gcloud_command_exists(script: Path) -> None:
-    """Each is one that gcloud has, with flags that command has."""
+def test_scripts_call_gcloud_commands_that_exist(script: Path) -> None:
+    """gcloud has each command with these flags."""
     for line in gcloud_lines(script):
         words = re.split(r"[|>)`#]|&&| 2>", line)[0].replace('"', "").split()
         flags = known_flags(words)

@@ -1,4 +1,4 @@
-"""The steps of the build, run in their order with terraform and gcloud that only take notes."""
+"""The build's steps, run in order with recording stand-ins for terraform and gcloud."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ esac
 
 @dataclass
 class Walk:
-    """One build: which steps ended how, and what was called."""
+    """One build: how each step ended, and the recorded calls."""
 
     codes: dict[str, int]
     notes: list[str]
@@ -55,8 +55,8 @@ class Walk:
         lines = [line for line in self.notes if "apply" in line and "-target" not in line]
         return [json.loads(line.partition("images=")[2]) for line in lines]
 
-    def taken_back(self) -> dict[str, str]:
-        """The revision that each service was sent back to."""
+    def rolled_back(self) -> dict[str, str]:
+        """The revision to which each service was returned."""
         asked = (line.split() for line in self.notes if "update-traffic" in line)
         return {
             words[4]: flag.removeprefix("--to-revisions=").removesuffix("=100")
@@ -68,7 +68,7 @@ class Walk:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """What the steps read of the project, and the noting programs."""
+    """The project files that the steps read, and the stand-ins."""
     folder = tmp_path / "project"
     shutil.copytree(ROOT / "infra/deploy", folder / "infra/deploy")
     (folder / "infra/terraform").mkdir()
@@ -85,7 +85,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def walk(project: Path, **said: str) -> Walk:
-    """Run the scripted steps as Cloud Build does: the first that may not fail ends the build."""
+    """Run the scripted steps like Cloud Build: the first failure ends the build."""
     notes = project.parent / "notes"
     environment = {
         "PATH": f"{project.parent / 'bin'}:{os.environ['PATH']}",
@@ -120,12 +120,12 @@ def walk(project: Path, **said: str) -> Walk:
 NEW = {"media": "registry/media:b1", "speech": "registry/speech:b1"}
 
 
-def test_a_good_build_is_deployed(project: Path) -> None:
-    """Every step ends well, the new images are applied once, after the migration."""
+def test_build_deploys_the_new_images_once(project: Path) -> None:
+    """Every step succeeds, and the new images are applied once, after the migration."""
     walked = walk(project)
     assert set(walked.codes.values()) == {0}
     assert walked.applied() == [NEW]
-    assert walked.taken_back() == {}
+    assert walked.rolled_back() == {}
     migrated = next(i for i, line in enumerate(walked.notes) if "run jobs execute" in line)
     applied = next(
         i for i, line in enumerate(walked.notes) if " apply " in line and "-target" not in line
@@ -134,35 +134,35 @@ def test_a_good_build_is_deployed(project: Path) -> None:
 
 
 @pytest.mark.parametrize("failing", [{"CLIPS": "1"}, {"APPLY": "1"}])
-def test_a_bad_build_is_taken_back(project: Path, failing: dict[str, str]) -> None:
-    """No clip appears, or the services do not start: each goes back to the revision of before.
+def test_build_rolls_back_when_the_deployment_fails(project: Path, failing: dict[str, str]) -> None:
+    """If no clip appears or services do not start, each service returns to its earlier revision.
 
-    What is not the project's stays, even where its name begins alike.
+    Services of other projects stay, even if their names begin alike.
     """
     walked = walk(project, **failing)
     assert walked.codes["roll-back-on-failure"] == 1
-    assert walked.taken_back() == PREVIOUS
+    assert walked.rolled_back() == PREVIOUS
     assert "what ran before it runs again" in walked.said
 
 
-def test_what_cannot_be_taken_back_stops_nothing(project: Path) -> None:
-    """The others still go back, and the build has failed and says which did not."""
+def test_build_rolls_back_the_others_when_one_rollback_fails(project: Path) -> None:
+    """The other services still return; the build fails and names the one that did not."""
     walked = walk(project, CLIPS="1", STUCK="vm-probe-video")
     assert walked.codes["roll-back-on-failure"] == 1
-    assert walked.taken_back() == PREVIOUS
+    assert walked.rolled_back() == PREVIOUS
     assert "1 of the services could not be taken back: vm-probe-video." in walked.said
     assert "what ran before it runs again" not in walked.said
 
 
-def test_a_deployment_that_hangs_is_ended_and_taken_back(project: Path) -> None:
-    """Terraform is interrupted before the whole build is, which would take nothing back."""
+def test_build_interrupts_terraform_and_rolls_back_when_it_hangs(project: Path) -> None:
+    """Terraform is interrupted before the build's own time limit, which would skip the rollback."""
     walked = walk(project, HANGS="600", APPLY_SECONDS="1")
     assert walked.codes["deploy"] != 0
-    assert walked.taken_back() == PREVIOUS
+    assert walked.rolled_back() == PREVIOUS
 
 
-def test_the_smoke_test_needs_both_images(project: Path) -> None:
-    """Clips of the sample and of its voice alone, which has no subtitles to be read."""
+def test_smoke_test_waits_for_clips_of_both_images(project: Path) -> None:
+    """It needs clips of the sample and of its voice alone, which has no subtitles."""
     walked = walk(project)
     waited = [line for line in walked.notes if line.startswith("gcloud storage ls")]
     assert any("clips/smoke-b1-" in line for line in waited)
@@ -172,36 +172,36 @@ def test_the_smoke_test_needs_both_images(project: Path) -> None:
         assert 40 < (spoken.duration or 0) / av.time_base < 50
 
 
-def test_a_builds_name_finds_its_clips() -> None:
-    """What the smoke test drops keeps its whole name in what is made of it."""
+def test_smoke_test_finds_its_clips_by_the_builds_name() -> None:
+    """Names of clips keep the whole name of the dropped file."""
     for kind in ("smoke", "spoken"):
         stem = f"{kind}-{uuid.uuid4()}"
         assert video_identifier("gs://b/v.mp4", "1", stem).startswith(f"{stem}-")
 
 
-def test_a_first_build_has_nothing_to_go_back_to(project: Path) -> None:
-    """It fails, and applies nothing else."""
+def test_first_build_fails_without_a_rollback(project: Path) -> None:
+    """The build fails and applies nothing else."""
     walked = walk(project, CLIPS="1", PREVIOUS="")
     assert walked.codes["roll-back-on-failure"] == 1
-    assert walked.taken_back() == {}
+    assert walked.rolled_back() == {}
 
 
-def test_a_failed_migration_changes_no_service(project: Path) -> None:
-    """The build ends there."""
+def test_build_ends_when_the_migration_fails(project: Path) -> None:
+    """No service changes."""
     walked = walk(project, MIGRATION="1")
     assert list(walked.codes)[-1] == "migrate"
     assert walked.applied() == []
 
 
-def test_a_critical_vulnerability_ends_the_build(project: Path) -> None:
-    """Only one that has a fix; nothing is migrated."""
+def test_build_ends_when_a_critical_vulnerability_has_a_fix(project: Path) -> None:
+    """Nothing is migrated. A vulnerability without a fix does not count."""
     walked = walk(project, VULNERABILITIES="CRITICAL,True,CVE-1\nHIGH,True,CVE-2\n")
     assert list(walked.codes)[-1] == "scan"
     assert walk(project, VULNERABILITIES="CRITICAL,False,CVE-1\n").codes["scan"] == 0
 
 
-def test_an_empty_secret_ends_the_build(project: Path) -> None:
-    """Before the services are asked to read it."""
+def test_build_ends_when_a_secret_is_empty(project: Path) -> None:
+    """It ends before services have to read the secret."""
     walked = walk(project, SECRET="")
     assert list(walked.codes)[-1] == "migrate"
     assert not any("run jobs execute" in line for line in walked.notes)

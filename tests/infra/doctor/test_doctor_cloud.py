@@ -1,4 +1,4 @@
-"""`doctor --cloud` on a healthy deployment, and on none, by a fake of Google's APIs on loopback."""
+"""`doctor --cloud` on a healthy deployment and on none, with a fake of Google on loopback."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.google.place import PROJECT, RUN, SQL, STATE
 
 
 def checks(fake: GoogleFake, **asked: object) -> list[Check]:
-    """What is found there; whatever was asked and answered is as Google describes it."""
+    """The findings. Every request and answer fits Google's own description."""
     request = {"project": PROJECT, "endpoint": fake.url, **asked}
     found = list(examine(CloudRequest(**request)))  # type: ignore[arg-type]
     assert fake.complaints == []
@@ -26,32 +26,32 @@ def checks(fake: GoogleFake, **asked: object) -> list[Check]:
     return found
 
 
-def test_a_healthy_deployment_is_well(google: GoogleFake) -> None:
-    """Each part is looked at, none has anything to say, and lists are read to their last page."""
+def test_doctor_cloud_reports_ok_for_a_healthy_deployment(google: GoogleFake) -> None:
+    """It checks each part, finds nothing, and reads lists to their last page."""
     found = checks(google)
     assert [check for check in found if check.state != "ok"] == []
     assert [check.name for check in found] == ["deployment", *PARTS]
     assert sum(address.endswith("/subscriptions") for address in google.asked) > 1
 
 
-def test_where_nothing_was_deployed(google: GoogleFake) -> None:
-    """It says so, and how to begin."""
+def test_doctor_cloud_says_how_to_start_when_nothing_is_deployed(google: GoogleFake) -> None:
+    """It reports a missing deployment and names the first command."""
     (found,) = checks(google, name="other")
     assert (found.name, found.state) == ("deployment", "problem")
     assert "infra/bootstrap.sh my-project" in found.remedy
 
 
 @pytest.mark.parametrize("state", [{}, {"deployment": {"value": {"name": "vm"}}}])
-def test_a_deployment_that_was_never_completed(google: GoogleFake, state: object) -> None:
-    """Outputs that are missing, or of another version, are told in one line."""
+def test_doctor_cloud_reports_incomplete_outputs(google: GoogleFake, state: object) -> None:
+    """Missing outputs, or those of another version, are one line."""
     google.answers[STATE] = {"outputs": state}
     (found,) = checks(google)
     assert (found.name, found.state) == ("deployment", "problem")
     assert "docs/deploy.md" in found.remedy
 
 
-def test_what_may_not_be_looked_at(google: GoogleFake) -> None:
-    """A role that is missing is one line; all else is still looked at."""
+def test_doctor_cloud_continues_when_a_role_is_missing(google: GoogleFake) -> None:
+    """A missing role is one line; everything else is still checked."""
     google.refusals[SQL] = refusal(403, "Permission cloudsql.instances.get denied.")
     found = checks(google)
     (refused,) = [check for check in found if check.state != "ok"]
@@ -62,8 +62,8 @@ def test_what_may_not_be_looked_at(google: GoogleFake) -> None:
     assert [check.name for check in found] == ["deployment", *PARTS]
 
 
-def test_an_api_that_is_off(google: GoogleFake) -> None:
-    """The remedy is to enable it."""
+def test_doctor_cloud_says_to_enable_an_api_that_is_off(google: GoogleFake) -> None:
+    """The remedy enables the API."""
     google.refusals[RUN] = refusal(
         403,
         "Cloud Run Admin API has not been used in project 1 before or it is disabled.",
@@ -77,14 +77,14 @@ def test_an_api_that_is_off(google: GoogleFake) -> None:
     }
 
 
-def test_what_passes_is_asked_again(google: GoogleFake) -> None:
-    """Two answers that the service is busy are no problem."""
+def test_doctor_cloud_retries_when_the_service_is_busy(google: GoogleFake) -> None:
+    """Two "busy" answers are not a problem."""
     google.busy = 2
     assert {check.state for check in checks(google)} == {"ok"}
 
 
-def test_a_service_that_stays_busy(google: GoogleFake) -> None:
-    """It is asked three times, and then nothing else."""
+def test_doctor_cloud_gives_up_after_three_busy_answers(google: GoogleFake) -> None:
+    """It asks three times, then asks nothing else."""
     google.refusals[SQL] = refusal(503, "The service is currently unavailable.")
     *_, last = checks(google)
     assert (last.name, last.state) == ("database", "problem")
@@ -92,8 +92,10 @@ def test_a_service_that_stays_busy(google: GoogleFake) -> None:
     assert sum(SQL in address for address in google.asked) == 3
 
 
-def test_credentials_that_google_does_not_take(google: GoogleFake) -> None:
-    """It says so and how to log in."""
+def test_doctor_cloud_says_how_to_log_in_when_google_refuses_credentials(
+    google: GoogleFake,
+) -> None:
+    """It names the refused credentials and the login command."""
     google.signs_in = False
     (found,) = checks(google)
     assert (found.state, "invalid_grant" in found.found) == ("problem", True)
@@ -101,25 +103,27 @@ def test_credentials_that_google_does_not_take(google: GoogleFake) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"type": "service_account"}', "\x00\xff"])
-def test_a_key_file_that_is_none(google: GoogleFake, tmp_path: Path, content: str) -> None:
-    """Whatever is in it, it says so in one line."""
+def test_doctor_cloud_reports_an_invalid_key_file(
+    google: GoogleFake, tmp_path: Path, content: str
+) -> None:
+    """Any content of the key file leads to one line."""
     (tmp_path / "account.json").write_text(content, encoding="latin-1")
     (found,) = checks(google)
     assert (found.name, found.state) == ("deployment", "problem")
     assert found.remedy == "gcloud auth application-default login"
 
 
-def test_without_the_extra_it_says_which(
+def test_doctor_cloud_names_the_extra_when_googles_library_is_missing(
     google: GoogleFake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where Google's library is not installed it names what brings it."""
+    """The message names the extra that brings the library."""
     monkeypatch.setitem(sys.modules, "google.auth", None)
     (found,) = checks(google)
     assert found.remedy == "pip install 'videomoments[gcp]'"
 
 
-def test_a_host_that_does_not_answer(google: GoogleFake) -> None:
-    """It names the host, and asks no further."""
+def test_doctor_cloud_names_a_host_that_does_not_answer(google: GoogleFake) -> None:
+    """It names the host and asks nothing else."""
     (found,) = checks(google, endpoint="http://127.0.0.1:9")
     assert "storage.googleapis.com cannot be reached" in found.found
 
@@ -129,7 +133,7 @@ def test_a_host_that_does_not_answer(google: GoogleFake) -> None:
     [(False, "was not found"), (True, "cannot be reached")],
     ids=["no credentials", "no network"],
 )
-def test_the_command_says_it_in_plain_words(
+def test_doctor_cloud_command_prints_a_remedy_without_credentials(
     tmp_path: Path, *, credentials: bool, said: str
 ) -> None:
     """Without credentials or network: exit code 1, what to do, and no trace."""
@@ -149,10 +153,10 @@ def test_the_command_says_it_in_plain_words(
     assert "1 check: 1 problem" in done.stdout
 
 
-def test_the_command_shows_what_was_found(
+def test_doctor_cloud_command_prints_findings_as_json(
     google: GoogleFake, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As JSON, with the exit code of a deployment that is well."""
+    """The document holds the findings; the exit code is that of a healthy deployment."""
     from cli.doctor.machine import show_checks
 
     request = CloudRequest(PROJECT, endpoint=google.url)

@@ -1,4 +1,4 @@
-"""`doctor --cloud`: one thing is wrong at a time, and exactly that is told, with its remedy."""
+"""`doctor --cloud` with one fault at a time: it reports exactly that fault, with its remedy."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ FAULTS = GROUND | FLOW | SERVICES
 
 
 @pytest.mark.parametrize("what", list(FAULTS))
-def test_a_fault_is_told_and_nothing_else(google: GoogleFake, what: str) -> None:
-    """One line that is not well: where, what is wrong, and a command that mends it.
+def test_doctor_cloud_reports_one_fault_and_nothing_else(google: GoogleFake, what: str) -> None:
+    """One line says where, what is wrong, and which command mends it.
 
-    Where gcloud is installed the command is one that it has, with these flags.
+    If gcloud is installed, the command exists there with these flags.
     """
     fault = FAULTS[what]
     fault.plant(google.answers)
@@ -40,8 +40,8 @@ def test_a_fault_is_told_and_nothing_else(google: GoogleFake, what: str) -> None
         assert used <= known_flags(words), command
 
 
-def test_several_faults_are_all_told(google: GoogleFake) -> None:
-    """One does not hide another."""
+def test_doctor_cloud_reports_all_of_several_faults(google: GoogleFake) -> None:
+    """One fault does not hide another."""
     planted = ["topic is missing", "schedule is paused", "service is public", "no backups"]
     for what in planted:
         FAULTS[what].plant(google.answers)

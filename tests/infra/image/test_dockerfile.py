@@ -1,4 +1,4 @@
-"""infra/Dockerfile: what can be told without building it. `make image-rehearsal` executes it."""
+"""infra/Dockerfile, checked without building it. `make image-rehearsal` executes it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ TARGETS = ("media", "speech")
 
 @pytest.fixture(scope="module")
 def dockerfile() -> Dockerfile:
-    """The file, understood."""
+    """The parsed file."""
     return Dockerfile.read(ROOT / "infra/Dockerfile")
 
 
 def lines(dockerfile: Dockerfile, target: str, name: str) -> list[Instruction]:
-    """The target's instructions of one kind, those of its own line of bases only."""
+    """The target's instructions of one kind, from its own line of bases only."""
     stage = dockerfile.stages[target]
     found = [i for i in stage.instructions if i.name == name]
     return (
@@ -32,15 +32,15 @@ def lines(dockerfile: Dockerfile, target: str, name: str) -> list[Instruction]:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_the_image_runs_as_nobody_special(dockerfile: Dockerfile, target: str) -> None:
-    """By number, for the platform checks that; and the user is made with that number."""
+def test_image_runs_as_a_numbered_unprivileged_user(dockerfile: Dockerfile, target: str) -> None:
+    """The user is given by number, which platforms check, and made with that number."""
     assert lines(dockerfile, target, "USER")[-1].text == "10001"
     assert any("--uid 10001" in i.text for i in lines(dockerfile, target, "RUN"))
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_pid_1_reaps_and_the_health_is_asked(dockerfile: Dockerfile, target: str) -> None:
-    """tini comes first, functions-framework after it, and a check asks the port."""
+def test_image_starts_tini_and_declares_a_health_check(dockerfile: Dockerfile, target: str) -> None:
+    """tini comes first, then functions-framework; a check asks the port."""
     assert lines(dockerfile, target, "ENTRYPOINT")[-1].command == ["/usr/bin/tini", "--"]
     assert lines(dockerfile, target, "CMD")[-1].command == ["functions-framework"]
     assert "PORT" in lines(dockerfile, target, "HEALTHCHECK")[-1].command[-1]
@@ -51,8 +51,8 @@ def commands(dockerfile: Dockerfile) -> list[str]:
     return [i.text for stage in dockerfile.stages.values() for i in stage.instructions]
 
 
-def test_dockerfile_installs_only_what_the_lock_knows_by_hash(dockerfile: Dockerfile) -> None:
-    """Each installation is checked against the lock; that of the project brings nothing else."""
+def test_dockerfile_installs_locked_packages_by_hash(dockerfile: Dockerfile) -> None:
+    """Each installation is checked against the lock; installing the project adds nothing."""
     installing = [text for text in commands(dockerfile) if "pip install" in text]
     assert any("--requirements pyproject.toml" in text for text in installing)
     for text in installing:
@@ -66,7 +66,7 @@ def test_dockerfile_installs_only_what_the_lock_knows_by_hash(dockerfile: Docker
 
 
 def test_dockerfile_takes_uv_from_the_lock(dockerfile: Dockerfile) -> None:
-    """The command that looks it up finds its entry, with all hashes and nothing else."""
+    """The command finds uv's entry with all hashes and nothing else."""
     (script,) = {
         found for text in commands(dockerfile) for found in re.findall(r"sed -n '([^']+)'", text)
     }
@@ -80,8 +80,8 @@ def test_dockerfile_takes_uv_from_the_lock(dockerfile: Dockerfile) -> None:
     assert all(line.startswith("    --hash=sha256:") for line in rest)
 
 
-def test_extras_and_left_out_packages_exist(dockerfile: Dockerfile) -> None:
-    """Every extra is one of pyproject.toml, and what is left out is in the lock."""
+def test_dockerfile_names_extras_and_excluded_packages_that_exist(dockerfile: Dockerfile) -> None:
+    """Every extra is in pyproject.toml, and every excluded package is in the lock."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     lock = (ROOT / ".ci/requirements.lock").read_text(encoding="utf-8")
     text = " ".join(commands(dockerfile))
@@ -94,8 +94,8 @@ def test_extras_and_left_out_packages_exist(dockerfile: Dockerfile) -> None:
     assert set(names) <= set(re.findall(r"^(\S+)==", lock, re.MULTILINE))
 
 
-def test_what_is_copied_is_sent_to_the_builder(dockerfile: Dockerfile) -> None:
-    """Every file exists, and .dockerignore lets it through."""
+def test_dockerfile_copies_files_that_dockerignore_admits(dockerfile: Dockerfile) -> None:
+    """Every copied file exists, and .dockerignore lets it through."""
     ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     sent = [line[1:] for line in ignored if line.startswith("!")]
     for stage in dockerfile.stages.values():
@@ -107,15 +107,17 @@ def test_what_is_copied_is_sent_to_the_builder(dockerfile: Dockerfile) -> None:
                 assert any(fnmatch.fnmatch(source, pattern) for pattern in sent), source
 
 
-def test_no_ffmpeg_and_no_database_of_a_wheel(dockerfile: Dockerfile) -> None:
-    """ffmpeg is the distribution's, and where the settings say."""
+def test_image_uses_the_distributions_ffmpeg_and_no_embedded_database(
+    dockerfile: Dockerfile,
+) -> None:
+    """ffmpeg is the distribution's, at the place that the settings name."""
     assert any(" ffmpeg" in i.text for i in lines(dockerfile, "media", "RUN"))
     settings = " ".join(i.text for i in lines(dockerfile, "media", "ENV"))
     assert "VIDEOMOMENTS_FFMPEG=/usr/bin/ffmpeg" in settings
 
 
-def test_a_target_needs_its_builders_first(dockerfile: Dockerfile) -> None:
-    """Stages come after what they are made of; the other flavour is not built."""
+def test_target_stages_come_in_build_order(dockerfile: Dockerfile) -> None:
+    """Stages follow those they are made of; the other flavour is not built."""
     names = [stage.name for stage in dockerfile.needed("media")]
     assert names.index("build-media") < names.index("media")
     assert names.index("system") == 0
@@ -130,16 +132,16 @@ def test_a_target_needs_its_builders_first(dockerfile: Dockerfile) -> None:
         ("FROM a AS b\nRUNN true\n", "line 2: unknown instruction RUNN"),
     ],
 )
-def test_what_cannot_be_understood_is_refused(tmp_path: Path, text: str, said: str) -> None:
-    """With its line, instead of being skipped in the rehearsal."""
+def test_parse_refuses_unknown_instructions(tmp_path: Path, text: str, said: str) -> None:
+    """The error names the line; the rehearsal does not skip it."""
     path = tmp_path / "Dockerfile"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DockerfileError, match=said):
         Dockerfile.read(path)
 
 
-def test_lines_are_joined_and_variables_filled(tmp_path: Path) -> None:
-    """A continued line is one instruction; what is not set stays as it is."""
+def test_parse_joins_lines_and_fills_variables(tmp_path: Path) -> None:
+    """A continued line is one instruction; unset variables stay."""
     path = tmp_path / "Dockerfile"
     path.write_text("# x\nFROM a AS b\nRUN one \\\n    && two\n", encoding="utf-8")
     (run,) = Dockerfile.read(path).stages["b"].instructions

@@ -1,4 +1,4 @@
-"""Who may do what, read from everything Terraform would make: exactly this, and nothing else."""
+"""The complete list of grants that Terraform would make: exactly these and no others."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def deployed(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def grants(deployed: Deployed) -> Grants:
-    """(role, where) by member."""
+    """(role, resource) by member."""
     found: Grants = defaultdict(set)
     for member, role, where in deployed.grants():
         found[member].add((role, where))
@@ -42,7 +42,7 @@ def grants(deployed: Deployed) -> Grants:
 
 
 def expected(deployed: Deployed, function: Function) -> set[tuple[str, str]]:
-    """What a function's declaration asks for."""
+    """The grants that a function's declaration needs."""
     topics = {
         name: values["id"] for name, values in deployed.of("google_pubsub_topic", "topic").items()
     }
@@ -69,27 +69,27 @@ def expected(deployed: Deployed, function: Function) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("function", TOPOLOGY.functions, ids=lambda function: function.name)
-def test_a_function_may_do_what_it_declares(
+def test_function_accounts_hold_the_roles_of_their_declarations(
     deployed: Deployed, grants: Grants, function: Function
 ) -> None:
-    """Its account holds exactly the roles that follow from its declaration."""
+    """Each account holds exactly the roles that follow from its function's declaration."""
     account = deployed.of("google_service_account", "function")[function.name]["member"]
     assert grants[account] == expected(deployed, function)
 
 
-def test_the_push_account_may_call_the_functions(deployed: Deployed, grants: Grants) -> None:
-    """run.invoker on each service, and nothing on the project."""
+def test_push_account_may_invoke_every_service(deployed: Deployed, grants: Grants) -> None:
+    """It has run.invoker on each service and nothing on the project."""
     services = deployed.of("google_cloud_run_v2_service", "function")
     push = deployed.one("google_service_account", "push")["member"]
     assert grants[push] == {("roles/run.invoker", values["name"]) for values in services.values()}
 
 
-def test_the_migrator_may_enter_the_database(deployed: Deployed, grants: Grants) -> None:
-    """Nothing but that."""
+def test_migrator_account_may_use_the_database_only(deployed: Deployed, grants: Grants) -> None:
+    """It holds no other role."""
     assert grants[deployed.one("google_service_account", "migrator")["member"]] == DATABASE
 
 
-def test_the_service_agents_may_do_their_part(deployed: Deployed, grants: Grants) -> None:
+def test_service_agents_hold_their_roles(deployed: Deployed, grants: Grants) -> None:
     """Pub/Sub signs for the push account and forwards dead letters; Cloud Storage notifies."""
     topics = deployed.of("google_pubsub_topic", "topic")
     number = deployed.one("google_project", "this")["number"]
@@ -109,8 +109,8 @@ def test_the_service_agents_may_do_their_part(deployed: Deployed, grants: Grants
     assert grants[storage] == {("roles/pubsub.publisher", topics["video-uploaded"]["id"])}
 
 
-def test_nobody_else_may_do_anything(deployed: Deployed, grants: Grants) -> None:
-    """No grant to anybody but these, so none to the public; and none of a basic role."""
+def test_no_other_member_holds_a_role(deployed: Deployed, grants: Grants) -> None:
+    """There is no other grant, none to the public, and no basic role."""
     functions = deployed.of("google_service_account", "function").values()
     number = deployed.one("google_project", "this")["number"]
     known = {values["member"] for values in functions}
@@ -125,8 +125,8 @@ def test_nobody_else_may_do_anything(deployed: Deployed, grants: Grants) -> None
     assert not roles & {"roles/owner", "roles/editor", "roles/viewer"}
 
 
-def test_database_roles_reach_one_instance(deployed: Deployed) -> None:
-    """What is granted on the project is bound to our instance by a condition."""
+def test_database_roles_are_bound_to_one_instance(deployed: Deployed) -> None:
+    """A condition binds grants on the project to our instance."""
     instance = deployed.one("google_sql_database_instance", "main")["name"]
     for name in ("connects", "logs_in"):
         for values in deployed.of("google_project_iam_member", name).values():
@@ -134,8 +134,8 @@ def test_database_roles_reach_one_instance(deployed: Deployed) -> None:
             assert f'/instances/{instance}"' in condition["expression"]
 
 
-def test_what_may_be_exported_is(deployed: Deployed) -> None:
-    """Each service exports to Google Cloud, says from which region, and the API is enabled."""
+def test_services_export_telemetry_to_google_cloud(deployed: Deployed) -> None:
+    """Each service exports, names its region, and the API is enabled."""
     region = deployed.one("google_artifact_registry_repository", "images")["location"]
     for values in deployed.of("google_cloud_run_v2_service", "function").values():
         (container,) = values["template"][0]["containers"]
@@ -145,8 +145,8 @@ def test_what_may_be_exported_is(deployed: Deployed) -> None:
     assert "telemetry.googleapis.com" in deployed.of("google_project_service", "used")
 
 
-def test_the_doctor_can_read_what_was_deployed(deployed: Deployed) -> None:
-    """The outputs tell `doctor --cloud` all it needs, of every function, and tell it the truth."""
+def test_outputs_hold_everything_that_the_doctor_reads(deployed: Deployed) -> None:
+    """The outputs describe every function correctly."""
     found = from_outputs(deployed.outputs, "the state")
     assert set(found.functions) == {function.name for function in TOPOLOGY.functions}
     services = deployed.of("google_cloud_run_v2_service", "function")
@@ -161,8 +161,8 @@ def test_the_doctor_can_read_what_was_deployed(deployed: Deployed) -> None:
     assert set(found.secrets) == set(deployed.of("google_secret_manager_secret", "secret"))
 
 
-def test_connections_fit(deployed: Deployed) -> None:
-    """All instances at once hold fewer connections than the database takes."""
+def test_connections_of_all_instances_fit_the_database(deployed: Deployed) -> None:
+    """All instances together hold fewer connections than the database takes."""
     held = 0
     for values in deployed.of("google_cloud_run_v2_service", "function").values():
         (template,) = values["template"]

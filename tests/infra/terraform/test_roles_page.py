@@ -1,4 +1,4 @@
-"""docs/roles.md names every role that is granted anywhere, and no other."""
+"""docs/roles.md names every granted role and no other."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ ROLE = re.compile(r"roles/[a-zA-Z]+\.[a-zA-Z]+")
 
 
 def section(title: str) -> set[str]:
-    """The roles in one part of the page."""
+    """The roles in one section of the page."""
     page = (ROOT / "docs/roles.md").read_text(encoding="utf-8")
     (found,) = [part for part in page.split("\n## ") if part.startswith(title)]
     return set(ROLE.findall(found))
 
 
-def test_every_role_of_the_deployment_is_explained() -> None:
-    """What Terraform grants is what the page gives reasons for."""
+def test_roles_page_explains_every_role_of_the_deployment() -> None:
+    """The page gives a reason for each role that Terraform grants, and for no other."""
     folder = ROOT / "infra/terraform"
     texts = [path.read_text(encoding="utf-8") for path in folder.glob("*.tf")]
     granted = {role for text in texts for role in re.findall(r'role += "(roles/[\w.]+)"', text)}
@@ -25,8 +25,8 @@ def test_every_role_of_the_deployment_is_explained() -> None:
     assert explained == granted
 
 
-def test_every_role_of_the_deployer_is_explained() -> None:
-    """What bootstrap.sh grants is what the page gives reasons for."""
+def test_roles_page_explains_every_role_of_the_deployer() -> None:
+    """The page gives a reason for each role that bootstrap.sh grants, and for no other."""
     script = (ROOT / "infra/bootstrap.sh").read_text(encoding="utf-8").replace("\\\n", " ")
     (listed,) = re.findall(r"^for role in (.+?); do$", script, re.MULTILINE)
     assert section("The account that deploys") == {f"roles/{role}" for role in listed.split()}

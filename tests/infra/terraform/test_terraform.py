@@ -1,4 +1,4 @@
-"""infra/terraform, checked as far as that can be done without a cloud."""
+"""infra/terraform, checked as far as possible without a cloud."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from tests.support.terraform.terraform import Workspace
 
 
 def said(done: subprocess.CompletedProcess[str]) -> str:
-    """Everything it wrote, for a message."""
+    """The complete output, for a failure's message."""
     return done.stdout + done.stderr
 
 
-def test_every_file_is_formatted(workspace: Workspace) -> None:
+def test_terraform_files_are_formatted(workspace: Workspace) -> None:
     """`terraform fmt` has nothing to change."""
     done = workspace.terraform("fmt", "-check", "-recursive", "-diff")
     assert done.returncode == 0, said(done)
 
 
-def test_the_configuration_is_valid(workspace: Workspace) -> None:
-    """Every resource, argument, block, type and reference is one the provider has."""
+def test_configuration_is_valid(workspace: Workspace) -> None:
+    """The provider has every resource, argument, block, type and reference."""
     done = workspace.terraform("validate", "-no-color")
     assert done.returncode == 0, said(done)
 
 
-def test_the_assertions_hold_in_dev(workspace: Workspace) -> None:
+def test_configuration_satisfies_its_assertions_in_dev(workspace: Workspace) -> None:
     """Every assertion of infra/terraform/tests holds with mocked resources."""
     done = workspace.terraform("test", "-no-color", "-var-file=environments/dev.tfvars")
     assert done.returncode == 0, said(done)
 
 
-def test_a_reader_that_is_none_is_called_by_its_name(workspace: Workspace) -> None:
-    """Of a secret's readers only the one that is no function is named."""
+def test_validation_names_a_secrets_reader_that_is_not_a_function(workspace: Workspace) -> None:
+    """The error names that reader and no other."""
     given = '-var=secrets={PROXY_PASSWORD=["*","models","nobody"]}'
     only = "-filter=tests/restored.tftest.hcl"
     done = workspace.terraform(
@@ -50,22 +50,22 @@ def test_a_reader_that_is_none_is_called_by_its_name(workspace: Workspace) -> No
     assert "No such function: nobody." in said(done)
 
 
-def test_the_variables_are_those_of_the_topology() -> None:
-    """The checked-in variables are what `videomoments topology --terraform` prints."""
+def test_variables_equal_the_topologys() -> None:
+    """The committed variables equal the output of `videomoments topology --terraform`."""
     written = (TERRAFORM / "topology.auto.tfvars.json").read_text(encoding="utf-8")
     assert written == terraform_variables(TOPOLOGY)
 
 
-def test_no_function_is_named_in_the_configuration() -> None:
-    """A new function changes no .tf file: none of them names one."""
+def test_configuration_names_no_function() -> None:
+    """No .tf file names a function, so a new function changes none."""
     texts = {path.name: path.read_text(encoding="utf-8") for path in TERRAFORM.glob("*.tf")}
     for function in TOPOLOGY.functions:
         quoted = f'"{function.name}"'
         assert [name for name, text in texts.items() if quoted in text] == []
 
 
-def test_the_schema_has_every_type_in_use() -> None:
-    """The extract holds the resources and data sources in use, of the version asked for."""
+def test_schema_extract_has_every_type_in_use() -> None:
+    """The extract holds the resources and data sources in use, in the requested version."""
     document = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
     (google,) = document["provider_schemas"].values()
     held = {("resource", name) for name in google["resource_schemas"]}
@@ -77,8 +77,8 @@ def test_the_schema_has_every_type_in_use() -> None:
 
 
 @pytest.mark.parametrize("mistake", list(PLANTED))
-def test_a_planted_mistake_is_found(workspace: Workspace, tmp_path: Path, mistake: str) -> None:
-    """Each kind of mistake fails `terraform validate`, and is called by its name."""
+def test_validate_finds_each_planted_mistake(workspace: Workspace, tmp_path: Path, mistake: str) -> None:
+    """Each kind of mistake fails `terraform validate` with a message that names it."""
     spoilt = workspace.copy(tmp_path / "spoilt")
     message = plant(spoilt, PLANTED[mistake])
     done = spoilt.terraform("validate", "-no-color")
@@ -88,7 +88,7 @@ def test_a_planted_mistake_is_found(workspace: Workspace, tmp_path: Path, mistak
 
 @pytest.mark.quick
 @pytest.mark.parametrize("alone", [True, False])
-def test_every_mistake_that_is_valid_is_found(
+def test_terraform_test_finds_valid_but_wrong_values_together(
     workspace: Workspace, tmp_path: Path, alone: bool
 ) -> None:
     """`terraform test` reports each of these mistakes when several are made at once.
@@ -102,7 +102,7 @@ def test_every_mistake_that_is_valid_is_found(
 
 @pytest.mark.full
 @pytest.mark.parametrize("mistake", list(WRONG))
-def test_a_mistake_that_is_valid_is_found(
+def test_terraform_test_finds_each_valid_but_wrong_value(
     workspace: Workspace, tmp_path: Path, mistake: str
 ) -> None:
     """`terraform test` reports each of these mistakes when it is the only one."""
@@ -121,7 +121,7 @@ def assert_found(workspace: Workspace, folder: Path, mistakes: Sequence[Mistake]
 
 
 def plant(spoilt: Workspace, mistake: Mistake) -> str:
-    """Make the mistake in this copy; returns the message Terraform owes for it."""
+    """Make the mistake in this copy. Returns Terraform's expected message."""
     name, there, instead, message = mistake
     path = spoilt.folder / name
     text = path.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A service account's key file of our own making, as application-default credentials."""
+"""A service account's key file that we make, as application-default credentials."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 def write_account(
     folder: Path, token_url: str, *, project: str | None = "a-project", **more: str
 ) -> Path:
-    """As `gcloud iam service-accounts keys create` writes it; tokens come from `token_url`."""
+    """Write a key file like gcloud; tokens come from `token_url`."""
     key = {
         "type": "service_account",
         "project_id": project,

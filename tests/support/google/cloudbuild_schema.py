@@ -1,11 +1,11 @@
-"""Cloud Build's own message definition, slimmed to what a build's configuration may hold.
+"""Cloud Build's own message definition, reduced to a build's configuration.
 
-    pip install google-cloud-build
-    python -m tests.support.google.cloudbuild_schema
+pip install google-cloud-build
+python -m tests.support.google.cloudbuild_schema
 
-writes cloudbuild-message.json: google.devtools.cloudbuild.v1.Build and all it is made of, as a
-FileDescriptorProto. The tests make a message class of it and read cloudbuild.yaml with Protocol
-Buffers' own JSON reader, as the service does: an unknown field, a wrong type or enumerator fails.
+writes cloudbuild-message.json: google.devtools.cloudbuild.v1.Build and its parts, as a
+FileDescriptorProto. The tests make a message class from it and read cloudbuild.yaml with Protocol
+Buffers' JSON reader, like the service: an unknown field, a wrong type or enumerator fails.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ BUILD = "google.devtools.cloudbuild.v1.Build"
 
 
 def message_class(path: Path = MESSAGE_FILE) -> type[Any]:
-    """The class of a build, made of the checked-in definition."""
+    """The class of a build, made from the committed definition."""
     from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
     from google.protobuf.duration_pb2 import DESCRIPTOR as DURATION
     from google.protobuf.timestamp_pb2 import DESCRIPTOR as TIMESTAMP
@@ -36,7 +36,7 @@ def message_class(path: Path = MESSAGE_FILE) -> type[Any]:
 
 
 def extract() -> dict[str, Any]:
-    """The definition as the installed google-cloud-build has it."""
+    """The definition from the installed google-cloud-build."""
     from google.cloud.devtools.cloudbuild_v1 import Build
     from google.protobuf import descriptor_pb2, json_format
 
@@ -74,7 +74,7 @@ def _reachable(whole: Any, first: str) -> set[str]:
 
 
 def _without_options(value: Any) -> Any:
-    """What Google's own tools read of a field (behaviour, visibility), but for map entries."""
+    """Remove a field's options, which only Google's tools read, except for map entries."""
     if isinstance(value, list):
         return [_without_options(item) for item in value]
     if not isinstance(value, dict):

@@ -11,10 +11,10 @@ from tests.support.google.place import PROJECT, email
 
 
 def sign_in(monkeypatch: pytest.MonkeyPatch, folder: Path, token_url: str) -> None:
-    """Make these this process's credentials, and keep it on loopback.
+    """Make these this process's credentials, and keep google-auth on loopback.
 
-    google-auth asks Google beside every request, in a thread and at an address that cannot be set,
-    where an account's requests may go.
+    google-auth also asks Google where an account's requests may go, in a thread and at an address
+    that cannot be set.
     """
     from google.auth import credentials
 

@@ -1,4 +1,4 @@
-"""What Terraform would make, as `terraform test` made it of mocked resources."""
+"""Terraform's planned resources, as `terraform test` makes them with mocks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PLACES = ("topic", "subscription", "bucket", "secret_id", "service_account_id", 
 
 @dataclass(frozen=True)
 class Deployed:
-    """All resources, each with its type, name, key and values; and all outputs."""
+    """All resources with type, name, key and values, and all outputs."""
 
     resources: list[Json]
     outputs: Json
@@ -33,12 +33,12 @@ class Deployed:
         }
 
     def one(self, kind: str, name: str) -> Json:
-        """The values of a resource there is one of."""
+        """The values of a resource with one instance."""
         (values,) = self.of(kind, name).values()
         return values
 
     def grants(self) -> Iterator[tuple[str, str, str]]:
-        """(member, role, where) of every grant there is, whatever its kind."""
+        """(member, role, resource) of every grant of any kind."""
         for found in self.resources:
             if "_iam_" in found["type"]:
                 values = found["values"]

@@ -1,11 +1,11 @@
-"""Google's own description of the REST methods that `videomoments doctor --cloud` asks.
+"""Google's own description of the REST methods that `videomoments doctor --cloud` calls.
 
-    pip download --no-deps google-api-python-client
-    python -m tests.support.google.discovery google_api_python_client-*.whl
+pip download --no-deps google-api-python-client
+python -m tests.support.google.discovery google_api_python_client-*.whl
 
-writes google-discovery.json: of each method in use its verb, path, parameters and answer, and the
-schemas these are made of, without prose. The fake of Google takes only requests whose verb, path
-and parameters fit it, and gives only answers that fit it.
+writes google-discovery.json: verb, path, parameters and answer of each method in use, and their
+schemas, without prose. The fake of Google accepts only requests that fit it, and gives only answers
+that fit it.
 """
 
 from __future__ import annotations
@@ -60,11 +60,11 @@ class Method:
     schemas: Json
 
     def wrong(self, query: set[str]) -> list[str]:
-        """What is asked for that it does not know."""
+        """The parts of a request that the method does not know."""
         return sorted(query - self.parameters)
 
     def misfits(self, answer: Json) -> list[str]:
-        """What of an answer is not as described, with where it is."""
+        """The parts of an answer that do not fit the description, with their places."""
         return list(_misfits(answer, {"$ref": self.answer}, self.schemas, self.answer))
 
 
@@ -111,7 +111,7 @@ def _misfits(value: Any, schema: Json, schemas: Json, where: str) -> Iterator[st
 
 
 def extract(wheel: Path) -> Json:
-    """The slim description, from the documents that come with Google's Python client."""
+    """The reduced description, from the documents in Google's Python client."""
     with zipfile.ZipFile(wheel) as files:
         apis = {name: json.loads(files.read(_place(name))) for name in METHODS}
     return {

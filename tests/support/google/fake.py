@@ -23,7 +23,7 @@ PAGE_ITEMS = 5
 class GoogleFake:
     """Answers by address, like `pubsub.googleapis.com/v1/projects/p/topics`; 404 for all others.
 
-    `refusals` are statuses and bodies in the place of answers, `complaints` what did not fit.
+    `refusals`: statuses and bodies that replace answers. `complaints`: requests that did not fit.
     """
 
     answers: dict[str, Json]
@@ -80,12 +80,12 @@ class GoogleFake:
 
 
 def _metric(query: dict[str, list[str]]) -> str:
-    """The last word of the metric which a filter of Monitoring names."""
+    """The last word of the metric that a filter of Monitoring names."""
     return "".join(re.findall(r'metric\.type="[^"]*/(\w+)"', query.get("filter", [""])[0]))
 
 
 def refusal(status: int, message: str, **details: Any) -> tuple[int, Json]:
-    """An error as Google writes it."""
+    """An error in Google's form."""
     error: Json = {"code": status, "message": message}
     if details:
         error["details"] = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", **details}]
@@ -129,7 +129,7 @@ def serving(fake: GoogleFake) -> Iterator[GoogleFake]:
             return fake.answer(verb, self.path)
 
         def log_message(self, *_: object) -> None:
-            """Nothing is logged."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     fake.url = f"http://127.0.0.1:{server.server_port}"

@@ -1,4 +1,4 @@
-"""What commands and flags gcloud has, from the tree it ships for completion."""
+"""gcloud's commands and flags, from the tree that it ships for completion."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 
 def known_flags(words: list[str]) -> set[str]:
-    """The flags of the command these words begin with. Fails where there is no such command."""
+    """The flags of the command that these words begin with. Fails for an unknown command."""
     node = _tree()
     flags = set(node.get("flags", {}))
     path: list[str] = []

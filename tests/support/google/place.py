@@ -1,4 +1,4 @@
-"""The deployment that the fake of Google holds: its names, and where Google tells of it."""
+"""The names of the fake's deployment, and its addresses in Google's APIs."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ STATE = f"{STORAGE}/{PROJECT}-vm-state/o/videomoments/default.tfstate"
 
 
 def service_name(function: str) -> str:
-    """Of the Cloud Run service."""
+    """The name of a Cloud Run service."""
     return f"vm-{function.replace('_', '-')}"
 
 
 def email(name: str) -> str:
-    """Of a service account."""
+    """The address of a service account."""
     return f"{name}@{PROJECT}.iam.gserviceaccount.com"
 
 
@@ -48,7 +48,7 @@ def member(name: str) -> str:
 
 
 def url_of(function: str) -> str:
-    """Of the Cloud Run service."""
+    """The URL of a Cloud Run service."""
     return f"https://{service_name(function)}-abc-ew.a.run.app"
 
 
@@ -57,13 +57,13 @@ MODELS = [f.name for f in TOPOLOGY.functions if "models" in f.needs]
 
 
 def policy(*bindings: tuple[str, list[str]]) -> Json:
-    """What getIamPolicy answers."""
+    """An answer of getIamPolicy."""
     found = [{"role": role, "members": members} for role, members in bindings if members]
     return {"version": 1, "etag": "BwYAAA==", "bindings": found}
 
 
 def environment(function: Function) -> dict[str, str]:
-    """The variables which are no secrets."""
+    """The variables that are not secrets."""
     return {
         "FUNCTION_TARGET": function.name,
         "VIDEOMOMENTS_PROJECT": PROJECT,
@@ -73,5 +73,5 @@ def environment(function: Function) -> dict[str, str]:
 
 
 def ago(minutes: int) -> str:
-    """A moment before now, as Google writes it."""
+    """A time in the past, in Google's form."""
     return (datetime.now(UTC) - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

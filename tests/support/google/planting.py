@@ -1,4 +1,4 @@
-"""How to plant a fault in the answers of a healthy deployment, and what must be told of it."""
+"""Plant a fault in the answers of a healthy deployment, with the expected report."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BUILD = "gcloud builds submit"
 
 @dataclass(frozen=True)
 class Fault:
-    """`name`, `said` and `remedy` are of the one line that must be told."""
+    """One fault. `name`, `said` and `remedy` are those of the expected line."""
 
     plant: Callable[[Answers], object]
     name: str
@@ -25,7 +25,7 @@ class Fault:
 
 
 def gone(address: str) -> Callable[[Answers], object]:
-    """Nothing is at that address."""
+    """Remove the resource at that address."""
     return lambda answers: answers.pop(address)
 
 
@@ -36,35 +36,35 @@ def item(answers: Answers, address: str, field: str, name: str) -> Json:
 
 
 def without(address: str, field: str, name: str) -> Callable[[Answers], object]:
-    """That item is not in the list."""
+    """Remove that item from the list."""
     return lambda a: a[address][field].remove(item(a, address, field, name))
 
 
 def subscription(name: str, **values: Any) -> Callable[[Answers], object]:
-    """The subscription has these values."""
+    """Set values of the subscription."""
     address = f"{PUBSUB}/subscriptions"
     return lambda a: item(a, address, "subscriptions", name).update(values)
 
 
 def service(function: str, change: Callable[[Json], object]) -> Callable[[Answers], object]:
-    """The service is changed so."""
+    """Change the service."""
     return lambda a: change(item(a, f"{RUN}/services", "services", f"/{function}"))
 
 
 def container(service: Json) -> Json:
-    """Its only one."""
+    """The service's only container."""
     found: Json = service["template"]["containers"][0]
     return found
 
 
 def variable(service: Json, name: str) -> Json:
-    """One of its environment."""
+    """One variable of its environment."""
     found: Json = next(e for e in container(service)["env"] if e["name"] == name)
     return found
 
 
 def ungrant(address: str, role: str, who: str) -> Callable[[Answers], object]:
-    """It is not granted to that member."""
+    """Take the role from that member."""
 
     def plant(answers: Answers) -> None:
         for binding in answers[address]["bindings"]:
@@ -75,18 +75,18 @@ def ungrant(address: str, role: str, who: str) -> Callable[[Answers], object]:
 
 
 def grant(address: str, role: str, who: str) -> Callable[[Answers], object]:
-    """It is granted to that member, too."""
+    """Grant the role to that member, too."""
     return lambda a: a[address].setdefault("bindings", []).append({"role": role, "members": [who]})
 
 
 def push(a: Answers, name: str) -> Json:
-    """Where and as whom a subscription pushes."""
+    """The push address and account of a subscription."""
     found: Json = item(a, f"{PUBSUB}/subscriptions", "subscriptions", name)["pushConfig"]
     return found
 
 
 def execution(a: Answers, name: str) -> Json:
-    """One of the migration job."""
+    """One execution of the migration job."""
     return item(a, f"{RUN}/jobs/vm-migrate/executions", "executions", name)
 
 

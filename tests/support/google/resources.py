@@ -1,4 +1,4 @@
-"""Topics, services, the database and buckets of a healthy deployment."""
+"""The topics, services, database and buckets of a healthy deployment."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ Json = dict[str, Any]
 
 
 def account_names() -> list[str]:
-    """Of every account that the deployment makes."""
+    """The accounts that the deployment makes."""
     return [*(service_name(f.name) for f in TOPOLOGY.functions), "vm-push-invoker", "vm-migrator"]
 
 
 def pubsub() -> dict[str, Json]:
-    """Topics and subscriptions, with who may use them."""
+    """Topics and subscriptions with their grants."""
     topics = {name: f"projects/{PROJECT}/topics/{name}" for name in TOPOLOGY.messages}
     found: dict[str, Json] = {
         f"{PUBSUB}/topics": {"topics": [{"name": n} for n in topics.values()]}
@@ -91,7 +91,7 @@ def _subscription(topics: dict[str, str], wanted: Subscription) -> Json:
 
 
 def run() -> dict[str, Json]:
-    """Services with who may call them, and the migration."""
+    """Services with their callers, and the migration job."""
     found: dict[str, Json] = {
         f"{RUN}/services": {"services": [_service(f) for f in TOPOLOGY.functions]},
         f"{RUN}/jobs/vm-migrate": {"name": "vm-migrate", "executionCount": 3},
@@ -152,7 +152,7 @@ def _execution(name: str, args: list[str], minutes: int, state: str, image: str)
 
 
 def sql() -> dict[str, Json]:
-    """The instance."""
+    """The database instance."""
     users = [f"{name}@{PROJECT}.iam" for name in account_names()]
     return {
         SQL: {

@@ -1,4 +1,4 @@
-"""A healthy deployment, as Google's APIs would tell it."""
+"""A healthy deployment in the words of Google's APIs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Json = dict[str, Any]
 
 
 def outputs() -> Json:
-    """Terraform's."""
+    """Terraform's outputs."""
     deployment = {
         "environment": "dev",
         "project": PROJECT,
@@ -83,7 +83,7 @@ def _deployed(function: Function) -> Json:
 
 
 def healthy() -> dict[str, Json]:
-    """Every answer of a deployment in which all is well."""
+    """Every answer of a healthy deployment."""
     found: dict[str, Json] = {
         STATE: {"version": 4, "terraform_version": "1.11.4", "outputs": outputs()},
         ENABLED: {"services": [_api(name) for name in APIS]},
@@ -116,7 +116,7 @@ def healthy() -> dict[str, Json]:
 
 
 def series(subscription: str, value: int) -> Json:
-    """One of Monitoring's time series."""
+    """One time series of Monitoring."""
     return {
         "metric": {"type": "pubsub.googleapis.com/subscription/x"},
         "resource": {

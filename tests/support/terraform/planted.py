@@ -1,4 +1,4 @@
-"""Mistakes to plant in infra/terraform, and what Terraform must say of each."""
+"""Mistakes to plant in infra/terraform, with Terraform's expected messages."""
 
 from __future__ import annotations
 

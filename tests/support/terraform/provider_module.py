@@ -1,4 +1,4 @@
-"""One resource of cdktn-provider-google: its compiled JavaScript, read back into a schema."""
+"""Read one resource of cdktn-provider-google, compiled JavaScript, back into a schema."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class Module:
 
     @property
     def resource_type(self) -> str:
-        """As configurations name it."""
+        """The resource's type in configurations."""
         return _required(r'static tfResourceType = "(\w+)"', self.text)
 
     @property
     def provider_version(self) -> str:
-        """The version of the provider it was generated from."""
+        """The provider's version behind the package."""
         return _required(r"providerVersion: '([\d.]+)'", self.text)
 
     def provider_block(self) -> Json:
@@ -64,7 +64,7 @@ class Module:
         return {"attributes": attributes, "block_types": {}}
 
     def block(self, name: str) -> Json:
-        """The attributes and blocks which a class holds."""
+        """The attributes and blocks of a class."""
         attributes: Json = {}
         blocks: Json = {}
         body = self.classes[name][1]
@@ -79,7 +79,7 @@ class Module:
         return {"attributes": attributes, "block_types": blocks}
 
     def _kinds(self, name: str) -> dict[str, tuple[str, str, str]]:
-        """(is a block, how it nests, how it is stored) of what a configuration may set, by name."""
+        """(is a block, nesting, storage) of each configurable name."""
         if name == self.main:
             text = self.classes[name][1].partition("synthesizeHclAttributes()")[2]
         else:

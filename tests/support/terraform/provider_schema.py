@@ -1,15 +1,15 @@
 """The schema of Terraform's google provider, without a registry and without the provider.
 
-The package cdktn-provider-google (PyPI) is generated from the provider's own schema and keeps all
-of it: names, types, what is required, optional or computed, and how blocks nest. This reads it back
-into the form of `terraform providers schema -json`:
+The package cdktn-provider-google (PyPI) is generated from the provider's schema and keeps names,
+types, nesting, and whether an attribute is required, optional or computed. This module turns it
+back into the form of `terraform providers schema -json`:
 
-    pip download --no-deps cdktn-provider-google
-    python -m tests.support.terraform.provider_schema cdktn_provider_google-*.whl
+pip download --no-deps cdktn-provider-google
+python -m tests.support.terraform.provider_schema cdktn_provider_google-*.whl
 
-writes google-provider-schema.json, of the resources infra/terraform uses; `--all` to stdout, of
-every one. Not in it, for the package does not keep it: what is deprecated or sensitive, and rules
-that only the provider's code knows (enumerations, ranges, what excludes what).
+writes google-provider-schema.json with the resources that infra/terraform uses; `--all` prints all.
+The package lacks deprecations, sensitivity, and rules in the provider's code (enumerations, ranges,
+conflicts).
 """
 
 from __future__ import annotations
@@ -47,20 +47,20 @@ class Package:
 
     @classmethod
     def of(cls, wheel: Path) -> Package:
-        """From the wheel, which holds the archive."""
+        """Open the wheel that holds the package."""
         with zipfile.ZipFile(wheel) as files:
             name = next(name for name in files.namelist() if name.endswith(".jsii.tgz"))
             return cls(tarfile.open(fileobj=io.BytesIO(files.read(name))))
 
     def folders(self) -> Iterator[str]:
-        """Every resource's folder, data sources and the provider among them."""
+        """Every resource's folder, including data sources and the provider."""
         for name in self.members:
             _, top, folder, *rest = name.split("/")
             if top == "lib" and rest == ["index.js"]:
                 yield folder
 
     def module(self, folder: str) -> Module:
-        """Raises `LookupError` for a resource that is not there."""
+        """One resource's module. Raises `LookupError` for an unknown resource."""
         # The classes of a very large one are spread over several files.
         parts = [name for name in self.members if name.startswith(f"package/lib/{folder}/")]
         if not parts:
@@ -73,13 +73,13 @@ class Package:
 
 
 def used_types(folder: Path = TERRAFORM) -> set[tuple[str, str]]:
-    """(resource or data, type) of everything the configuration names."""
+    """(resource or data, type) of everything that the configuration names."""
     files = sorted(folder.rglob("*.tf"))
     return {found for path in files for found in _USED.findall(path.read_text(encoding="utf-8"))}
 
 
 def extract(package: Package, wanted: Iterable[tuple[str, str]] | None) -> Json:
-    """The provider's schema, of what is wanted only, as `terraform providers schema -json` does."""
+    """The provider's schema for the given types, like `terraform providers schema -json`."""
     provider = package.module("provider")
     resources: Json = {}
     data_sources: Json = {}
@@ -113,7 +113,7 @@ def _folder(used: tuple[str, str]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Write the slim schema, or print the whole one."""
+    """Write the reduced schema, or print the whole one."""
     parser = argparse.ArgumentParser(prog="python -m tests.support.terraform.provider_schema")
     parser.add_argument("wheel", type=Path, help="the wheel of cdktn-provider-google")
     parser.add_argument("--all", action="store_true", help="every resource, to stdout")

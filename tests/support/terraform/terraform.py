@@ -1,4 +1,4 @@
-"""Terraform for tests: offline, in a copy, with the stub in the provider's place."""
+"""Terraform for tests: offline, in a copy, with the stub as its provider."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MISSING = "terraform is not installed: https://developer.hashicorp.com/terraform
 
 
 def find_terraform() -> str:
-    """The terraform on the PATH, or the test is skipped."""
+    """The terraform on the PATH; without one the test is skipped."""
     found = shutil.which("terraform")
     if found is None:
         pytest.skip(MISSING)
@@ -36,7 +36,7 @@ class Workspace:
     environment: dict[str, str]
 
     def terraform(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run it there; the caller looks at how it ended."""
+        """Run terraform there; the caller checks its exit code."""
         return subprocess.run(
             [find_terraform(), *arguments],
             cwd=self.folder,
@@ -47,7 +47,7 @@ class Workspace:
         )
 
     def copy(self, folder: Path) -> Workspace:
-        """Another of the same, to be spoilt."""
+        """Another copy, to be changed."""
         shutil.copytree(self.folder, folder, symlinks=True)
         return Workspace(folder, self.environment)
 

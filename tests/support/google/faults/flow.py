@@ -1,4 +1,4 @@
-"""What may be wrong with topics, subscriptions, the schedule and messages."""
+"""Faults of topics, subscriptions, the schedule and messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be wrong with APIs, accounts, the database and the buckets."""
+"""Faults of APIs, accounts, the database and the buckets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be wrong with services and secrets."""
+"""Faults of services and secrets."""
 
 from __future__ import annotations
 
