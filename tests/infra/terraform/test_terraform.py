@@ -77,7 +77,9 @@ def test_schema_extract_has_every_type_in_use() -> None:
 
 
 @pytest.mark.parametrize("mistake", list(PLANTED))
-def test_validate_finds_each_planted_mistake(workspace: Workspace, tmp_path: Path, mistake: str) -> None:
+def test_validate_finds_each_planted_mistake(
+    workspace: Workspace, tmp_path: Path, mistake: str
+) -> None:
     """Each kind of mistake fails `terraform validate` with a message that names it."""
     spoilt = workspace.copy(tmp_path / "spoilt")
     message = plant(spoilt, PLANTED[mistake])
