@@ -7,8 +7,9 @@ from textwrap import shorten
 from typing import Any
 
 from cli.insight.advice import advice
-from cli.report.causes import cause_of, step_words, without_types
+from cli.report.causes import cause_of, without_types
 from cli.report.quantities import count_words, time_words
+from cli.report.stage_words import stage_words
 from cli.report.tables import clock_time
 from shared.error_codes import meaning_of, remedy_of
 from shared.pipeline.ledger.fail import EXHAUSTED
@@ -78,13 +79,13 @@ def _running_lines(stages: Sequence[Json], deserted: bool) -> Iterator[str]:
     yield f"{stands}: {done} of {count_words(len(stages), 'known step')} ended."
     for stage in stages:
         if stage["status"] == "running":
-            yield f"Broken off: {step_words(stage['stage'])}." if deserted else _at_work(stage)
+            yield f"Broken off: {stage_words(stage['stage'])}." if deserted else _at_work(stage)
         elif stage["status"] == "queued":
             yield _waiting(stage)
 
 
 def _at_work(stage: Json) -> str:
-    line = f"At work for {time_words(stage['seconds'] or 0)}: {step_words(stage['stage'])}"
+    line = f"At work for {time_words(stage['seconds'] or 0)}: {stage_words(stage['stage'])}"
     line += f", attempt {stage['attempt']}" if stage["attempt"] > 1 else ""
     left = stage["lease_seconds_left"]
     if left is not None and left < 0:
@@ -97,9 +98,9 @@ def _at_work(stage: Json) -> str:
 
 def _waiting(stage: Json) -> str:
     if stage["waited_seconds"] < 0:
-        line = f"Due in {time_words(-stage['waited_seconds'])}: {step_words(stage['stage'])} again"
+        line = f"Due in {time_words(-stage['waited_seconds'])}: {stage_words(stage['stage'])} again"
     else:
-        line = f"Waiting for {time_words(stage['waited_seconds'])}: {step_words(stage['stage'])}"
+        line = f"Waiting for {time_words(stage['waited_seconds'])}: {stage_words(stage['stage'])}"
     message = stage["error_message"]
     if not message:
         return f"{line}."
@@ -116,7 +117,7 @@ def _failure_lines(pipeline: Json, stages: Sequence[Json], video: str) -> Iterat
             groups.setdefault((stage["stage"], stage["error_code"] or ""), []).append(stage)
     for (name, code), failed in groups.items():
         times = f", {len(failed)} times" if len(failed) > 1 else ""
-        yield f"What failed: {step_words(name)}{times}{_about(failed, titles)}"
+        yield f"What failed: {stage_words(name)}{times}{_about(failed, titles)}"
         cause = cause_of(failed[0]["error_message"]) if code == EXHAUSTED else None
         # What fails at once says why in its own words; what was tried again and again does not.
         why = f"{cause.meaning if cause else meaning_of(code)} " if code == EXHAUSTED else ""
@@ -157,10 +158,10 @@ def _skipped_lines(stages: Sequence[Json]) -> Iterator[str]:
             left_out[stage["stage"]] = None
         else:
             reason = _sentence(stage["error_message"] or "No reason")
-            reasons[f"Left out: {step_words(stage['stage'])}. {reason}"] = None
+            reasons[f"Left out: {stage_words(stage['stage'])}. {reason}"] = None
     yield from reasons
     if left_out:
-        yield f"Not begun because of that: {', '.join(map(step_words, left_out))}."
+        yield f"Not begun because of that: {', '.join(map(stage_words, left_out))}."
 
 
 def _sentence(text: str) -> str:

@@ -1,23 +1,9 @@
-"""Plain words for the steps of a run, and for errors that pass: what it was, and what helps."""
+"""Plain words for transient errors: the probable cause and the remedy."""
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple
-
-STEPS = {
-    "start_pipeline": "taking in the request",
-    "probe_video": "looking into the file",
-    "split_audio": "taking out the sound",
-    "transcribe_audio": "listening to the speech",
-    "generate_moments": "finding the moments",
-    "generate_window": "letting the model read the transcript",
-    "choose_moments": "choosing among what the model proposed",
-    "refine_moments": "refining a moment's bounds",
-    "score_moments": "scoring the moments",
-    "cut_clip": "cutting a clip",
-    "make_thumbnail": "making a thumbnail",
-}
 
 
 class Cause(NamedTuple):
@@ -73,11 +59,6 @@ _CAUSES = tuple(
     )
 )
 _TYPE = re.compile(r"\b[A-Z]\w*(?:Error|Unavailable|Missing|Exception|Failed): (?:\[Errno \d+\] )?")
-
-
-def step_words(stage: str) -> str:
-    """What the step does, with its name."""
-    return f"{STEPS[stage]} ({stage})" if stage in STEPS else stage
 
 
 def cause_of(message: str | None) -> Cause | None:

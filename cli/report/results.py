@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from cli.report.stage_words import decisive_stages
 from shared.db.models import (
     Clip,
     GenerationConfig,
@@ -22,8 +23,6 @@ from shared.moments.rules.extractive.method import METHOD as EXTRACTIVE
 from shared.moments.rules.scene_moments import METHOD as SCENES
 
 Json = dict[str, Any]
-TOLD = ("start_pipeline", "split_audio", "transcribe_audio", "generate_moments", "choose_moments")
-"""Stages whose being skipped decides what moments there are."""
 
 
 def document(session: Session, identifiers: list[str]) -> Json:
@@ -129,7 +128,7 @@ def notes(session: Session, identifier: str) -> list[str]:
             StageRun.pipeline_id == pipeline.id,
             StageRun.status == "skipped",
             StageRun.error_code == "nothing_to_do",
-            StageRun.stage.in_(TOLD),
+            StageRun.stage.in_(decisive_stages()),
         )
         .order_by(StageRun.id)
     ).scalars()

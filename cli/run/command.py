@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
 
 from cli.arguments import AsJson, Data
 from cli.local.home import Home
+from shared.messages.base import PipelineType
 from shared.messages.options import Options
 from shared.settings.settings import Settings, load_settings
 
@@ -43,7 +44,7 @@ def run(
         Path | None, typer.Option(file_okay=False, help="Folder to copy the results to.")
     ] = None,
     pipeline_type: Annotated[
-        Literal["full", "moments_only", "clips_only", "scores_only"],
+        PipelineType,
         typer.Option(
             help="Everything; moments without clips; only missing clips; or new scores for "
             "existing moments."

@@ -25,6 +25,7 @@ from shared.videos.video_job import VideoJob
 
 
 @stage(
+    does="cutting a clip",
     consumes=[MomentFound],
     emits=[ClipCut],
     required=False,

@@ -25,6 +25,7 @@ REPLACED = "The moment was cut anew since, and the newer clip has a picture of i
 
 
 @stage(
+    does="making a thumbnail",
     consumes=[VideoProbed, ClipCut],
     required=False,
     resources=Resources(timeout_seconds=120, cpu=1, memory_mib=1024),

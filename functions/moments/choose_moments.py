@@ -30,11 +30,13 @@ NO_MOMENT = "The model found no moment, and none was asked for at least."
 
 
 @stage(
+    does="choosing among what the model proposed",
     consumes=[CandidatesFound],
     emits=[MomentFound, RefinementRequested, ScoringRequested],
     pipeline_types=["full", "moments_only"],
     resources=Resources(timeout_seconds=300, cpu=1, memory_mib=1024),
     needs=["models"],
+    decides_moments=True,
 )
 def choose_moments(message: CandidatesFound, job: MomentsJob) -> None:
     """Merge what was proposed twice, have the rest put in order, choose within the bounds."""

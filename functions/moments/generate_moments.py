@@ -29,11 +29,13 @@ NO_MOMENT = "No stretch of the speech fits the bounds on a moment's length."
 
 
 @stage(
+    does="finding the moments",
     consumes=[VideoTranscribed],
     emits=[MomentFound, TranscriptWindowed],
     pipeline_types=["full", "moments_only"],
     resources=Resources(timeout_seconds=300, cpu=2, memory_mib=2048),
     needs=["uploads"],
+    decides_moments=True,
 )
 def generate_moments(message: VideoTranscribed, job: MomentsJob) -> None:
     """Choose the moments, or hand the transcript to the model in parts that it can read in time.

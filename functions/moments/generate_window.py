@@ -19,6 +19,7 @@ from shared.pipeline.stage import Resources, stage
 
 
 @stage(
+    does="letting the model read the transcript",
     consumes=[TranscriptWindowed],
     emits=[CandidatesFound],
     pipeline_types=["full", "moments_only"],

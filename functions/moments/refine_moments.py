@@ -25,6 +25,7 @@ from shared.pipeline.stage import Resources, stage
 
 
 @stage(
+    does="refining a moment's bounds",
     consumes=[RefinementRequested],
     required=False,
     pipeline_types=["full", "moments_only"],

@@ -24,6 +24,7 @@ NO_WORDS = "There is no speech, and a model scores what is said."
 
 
 @stage(
+    does="scoring the moments",
     consumes=[ScoringRequested],
     required=False,
     pipeline_types=["full", "moments_only", "scores_only"],

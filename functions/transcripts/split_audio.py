@@ -24,11 +24,13 @@ from shared.videos.video_job import VideoJob
 
 
 @stage(
+    does="taking out the sound",
     consumes=[VideoProbed],
     emits=[AudioSliced, VideoTranscribed],
     pipeline_types=["full", "moments_only"],
     resources=Resources(timeout_seconds=300, cpu=2, memory_mib=2048),
     needs=["uploads"],
+    decides_moments=True,
 )
 def split_audio(message: VideoProbed, job: VideoJob) -> None:
     """Read the source once, end to end; skip what is known, written or not there to be heard."""

@@ -19,10 +19,12 @@ from shared.videos.video_job import VideoJob
 
 
 @stage(
+    does="listening to the speech",
     consumes=[AudioSliced],
     emits=[VideoTranscribed],
     pipeline_types=["full", "moments_only"],
     resources=Resources(timeout_seconds=300, cpu=4, memory_mib=4096, image="speech"),
+    decides_moments=True,
 )
 def transcribe_audio(message: AudioSliced, job: VideoJob) -> None:
     """Hear one slice. Its words wait in the ledger until all slices are heard."""

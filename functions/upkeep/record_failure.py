@@ -19,7 +19,11 @@ _log = structlog.get_logger(__name__)
 MAX_TEXT = 4000
 
 
-@task(consumes=[DeadLetter], resources=Resources(timeout_seconds=60, memory_mib=512, concurrency=8))
+@task(
+    does="recording a dead letter",
+    consumes=[DeadLetter],
+    resources=Resources(timeout_seconds=60, memory_mib=512, concurrency=8),
+)
 def record_failure(message: DeadLetter, context: Context) -> None:
     """Record what no function could read.
 

@@ -22,6 +22,7 @@ CHORES: Mapping[str, Chore] = {"purged": purge_model_calls, "deleted": finish_de
 
 
 @task(
+    does="resuming interrupted work",
     consumes=[SweepRequested],
     resources=Resources(timeout_seconds=120, memory_mib=512, max_instances=1),
     needs=["derived"],

@@ -15,6 +15,7 @@ from shared.videos.video_job import VideoJob
 
 
 @stage(
+    does="looking into the file",
     consumes=[VideoUploaded],
     emits=[VideoProbed],
     entry=admit_upload,

@@ -14,11 +14,13 @@ from shared.videos.video_job import VideoJob
 
 
 @stage(
+    does="taking in the request",
     consumes=[PipelineRequested],
     emits=[VideoUploaded, MomentFound, ScoringRequested],
     entry=admit_request,
     resources=Resources(timeout_seconds=60, memory_mib=512, concurrency=8),
     needs=["uploads"],
+    decides_moments=True,
 )
 def start_pipeline(message: PipelineRequested, job: VideoJob) -> None:
     """A full run begins with its source, a `clips_only` run with the moments that have no clip.

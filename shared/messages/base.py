@@ -1,4 +1,4 @@
-"""Every message contract and its topic.
+"""The base of all message contracts. Each module beside this one declares those of one subject.
 
 Messages carry ids and references, never content. Unknown fields are ignored, so that an older
 consumer understands a newer producer; a breaking change is a new topic. Facts are named in the
@@ -11,10 +11,9 @@ import hashlib
 from typing import ClassVar, Literal
 
 from shared.messages.options import Frozen
-from shared.messages.options import Options as Options
 
 PipelineType = Literal["full", "moments_only", "clips_only", "scores_only"]
-
+"""The types of run; every other list of them is derived from this one."""
 
 MAX_SUBJECT = 512
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 from shared.messages.base import PipelineMessage
-from shared.messages.options import Options as Options
 
 
 class ClipCut(PipelineMessage):

@@ -7,7 +7,6 @@ from typing import ClassVar
 from pydantic import Field
 
 from shared.messages.base import PipelineMessage
-from shared.messages.options import Options as Options
 
 
 class AudioSliced(PipelineMessage):

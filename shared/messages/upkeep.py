@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 from shared.messages.base import Message
-from shared.messages.options import Options as Options
 
 
 class SweepRequested(Message):

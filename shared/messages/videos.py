@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import model_validator
 
 from shared.messages.base import Message, PipelineMessage, PipelineType, indexable
-from shared.messages.options import Options as Options
+from shared.messages.options import Options
 
 
 class VideoUploaded(Message):

@@ -32,7 +32,9 @@ class Resources:
 class Stage:
     """A unit of work on one subject of one pipeline, run under a lease of the ledger.
 
+    `does`: what it does in words, such as "cutting a clip".
     `job`: the class of the job that the handler gets; its annotation names it.
+    `decides_moments`: which moments a run has may depend on this stage having nothing to do.
     `required`: the pipeline fails when this stage does; otherwise it ends `partial`.
     `entry`: admits messages from outside, which may have to begin a pipeline first.
     `pipeline_types`: the types of run that the stage takes part in.
@@ -41,6 +43,7 @@ class Stage:
     """
 
     name: str
+    does: str
     handler: Callable[[Any, Any], None]
     job: type[Any]
     consumes: tuple[type[Message], ...]
@@ -50,6 +53,7 @@ class Stage:
     pipeline_types: frozenset[str] = ALL_PIPELINE_TYPES
     resources: Resources = field(default_factory=Resources)
     needs: frozenset[Need] = frozenset[Need]({"derived"})
+    decides_moments: bool = False
 
     def __call__(self, message: Message, job: Any) -> None:
         """Call the function itself."""
@@ -65,10 +69,12 @@ and has the stage queued. Raises `Reject` when the message cannot be admitted.""
 class Task:
     """A function outside any pipeline, without a row in the ledger; it must be safe to repeat.
 
+    `does`: what it does in words, such as "recording a dead letter".
     `republishes`: it may publish again any message that a stage waits for.
     """
 
     name: str
+    does: str
     handler: Callable[[Any, Any], None]
     consumes: tuple[type[Message], ...]
     resources: Resources = field(default_factory=Resources)
@@ -86,6 +92,7 @@ Function = Stage | Task
 
 def stage(
     *,
+    does: str,
     consumes: Collection[type[Message]],
     emits: Collection[type[Message]] = (),
     required: bool = True,
@@ -93,6 +100,7 @@ def stage(
     pipeline_types: Collection[PipelineType] | None = None,
     resources: Resources | None = None,
     needs: Collection[Need] = (),
+    decides_moments: bool = False,
 ) -> Callable[[Callable[[Any, Any], None]], Stage]:
     """Make a function of (message, job) a stage of the same name.
 
@@ -102,6 +110,7 @@ def stage(
     def declare(handler: Callable[[Any, Any], None]) -> Stage:
         return Stage(
             name=handler.__name__,
+            does=does,
             handler=handler,
             job=get_type_hints(handler)["job"],
             consumes=tuple(consumes),
@@ -111,6 +120,7 @@ def stage(
             pipeline_types=frozenset(pipeline_types or ALL_PIPELINE_TYPES),
             resources=resources or Resources(),
             needs=frozenset[Need]({"derived", *needs}),
+            decides_moments=decides_moments,
         )
 
     return declare
@@ -118,6 +128,7 @@ def stage(
 
 def task(
     *,
+    does: str,
     consumes: Collection[type[Message]],
     resources: Resources | None = None,
     needs: Collection[Need] = (),
@@ -128,6 +139,7 @@ def task(
     def declare(handler: Callable[[Any, Any], None]) -> Task:
         return Task(
             name=handler.__name__,
+            does=does,
             handler=handler,
             consumes=tuple(consumes),
             resources=resources or Resources(),

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from shared.errors import VideoMomentsError
 from shared.messages.base import DEAD_LETTER_TOPIC, Message
+from shared.pipeline.flow import in_flow_order
 from shared.pipeline.stage import Function, Stage, Task
 
 # With waits of 10 s to a minute: some nine minutes, longer than any message may take.
@@ -39,7 +40,7 @@ class Topology:
 
     def __init__(self, functions: Sequence[Function]) -> None:
         """Raises `TopologyError` naming every misfit."""
-        self.functions = tuple(functions)
+        self.functions = in_flow_order(functions)
         problems = list(self._problems())
         if problems:
             raise TopologyError("; ".join(problems))

@@ -88,7 +88,7 @@ FINISH = (
 Message = tuple[str, str]
 
 
-@stage(consumes=[MomentFound], required=False, pipeline_types=["clips_only"])
+@stage(does="working", consumes=[MomentFound], required=False, pipeline_types=["clips_only"])
 def note_moment(message: MomentFound, job: Job) -> None:  # noqa: ARG001
     """Finish at once."""
     with job.finish():

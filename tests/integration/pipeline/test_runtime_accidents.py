@@ -170,7 +170,7 @@ def test_a_task_runs_without_the_ledger(world: World) -> None:
     """What it raises is refused and comes again; there is no row of it."""
     errors = [OSError("for now")]
 
-    @task(consumes=[SweepRequested])
+    @task(does="working", consumes=[SweepRequested])
     def look(message: SweepRequested, context: Context) -> None:
         if errors:
             raise errors.pop()

@@ -26,13 +26,13 @@ def make_stages(plan: Plan) -> list[Stage]:
 
 def _stages_of_sound(plan: Plan) -> list[Stage]:
 
-    @stage(consumes=[VideoUploaded], emits=[VideoProbed], entry=admit_upload)
+    @stage(does="working", consumes=[VideoUploaded], emits=[VideoProbed], entry=admit_upload)
     def begin(message: VideoUploaded, job: VideoJob) -> None:
         plan.reach("begin", message, job)
         with job.finish() as done:
             done.emit(probed(job.pipeline.identifier))
 
-    @stage(consumes=[VideoProbed], emits=[AudioSliced, VideoTranscribed])
+    @stage(does="working", consumes=[VideoProbed], emits=[AudioSliced, VideoTranscribed])
     def split(message: VideoProbed, job: VideoJob) -> None:
         plan.reach("split", message, job)
         slices = [_slice(job, index, plan.slices) for index in range(plan.slices)]
@@ -45,7 +45,7 @@ def _stages_of_sound(plan: Plan) -> list[Stage]:
             plan.reach("split.finish", message, job)
         plan.reach("split.after", message, job)
 
-    @stage(consumes=[AudioSliced], emits=[VideoTranscribed])
+    @stage(does="working", consumes=[AudioSliced], emits=[VideoTranscribed])
     def hear(message: AudioSliced, job: VideoJob) -> None:
         job.storage.stat(message.slice_url)
         plan.reach("hear", message, job)
@@ -61,6 +61,7 @@ def _stages_of_sound(plan: Plan) -> list[Stage]:
 
 def _stages_of_clips(plan: Plan) -> list[Stage]:
     @stage(
+        does="working",
         consumes=[VideoTranscribed],
         emits=[MomentFound],
         pipeline_types=["full", "moments_only"],
@@ -76,6 +77,7 @@ def _stages_of_clips(plan: Plan) -> list[Stage]:
             done.pipeline.total_moments_generated = plan.moments
 
     @stage(
+        does="working",
         consumes=[MomentFound],
         emits=[ClipCut],
         required=False,
@@ -104,7 +106,7 @@ def _stages_of_clips(plan: Plan) -> list[Stage]:
             )
         plan.reach("cut.after", message, job)
 
-    @stage(consumes=[ClipCut], required=False)
+    @stage(does="working", consumes=[ClipCut], required=False)
     def picture(message: ClipCut, job: VideoJob) -> None:
         plan.reach("picture", message, job)
         with job.finish():

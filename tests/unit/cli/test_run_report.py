@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 
 from cli.insight.run_report import ENDS, run_lines
-from cli.report.causes import STEPS
 from cli.report.quantities import count_words, size_words, time_words
-from functions.main import TOPOLOGY
 from shared.error_codes import ERROR_CODES
 
 Json = dict[str, Any]
@@ -151,11 +149,6 @@ def test_amounts_in_words() -> None:
     times = [time_words(n) for n in (0, 59.4, 59.6, 3599, 3600, 90_000)]
     assert times == ["0 s", "59 s", "1 min 0 s", "59 min 59 s", "1 h 0 min", "1 day 1 h"]
     assert [count_words(n, "clip") for n in (0, 1, 2)] == ["no clips", "1 clip", "2 clips"]
-
-
-def test_every_stage_has_its_plain_words() -> None:
-    """Nobody has to know what a function is called to know what it does."""
-    assert STEPS.keys() == {stage.name for stage in TOPOLOGY.stages}
 
 
 @pytest.mark.parametrize(

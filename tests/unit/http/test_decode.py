@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import pkgutil
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import shared.messages
 from shared.http.events.decode import decode
-from shared.messages import clips, moments, transcripts, videos
+from shared.messages import videos
 from shared.messages.base import Message
 from shared.messages.upkeep import SweepRequested
 from shared.messages.videos import VideoProbed, VideoUploaded
@@ -179,23 +182,20 @@ def test_empty_data() -> None:
     assert found.message == SweepRequested()
 
 
-CONTRACTS: tuple[type[Message], ...] = (
-    videos.VideoUploaded,
-    videos.PipelineRequested,
-    videos.VideoProbed,
-    transcripts.AudioSliced,
-    transcripts.VideoTranscribed,
-    moments.TranscriptWindowed,
-    moments.CandidatesFound,
-    moments.MomentFound,
-    moments.RefinementRequested,
-    moments.ScoringRequested,
-    clips.ClipCut,
-    SweepRequested,
-)
+def contracts() -> list[type[Message]]:
+    """Every message class that a module of `shared.messages` declares."""
+    for module in pkgutil.iter_modules(shared.messages.__path__, "shared.messages."):
+        import_module(module.name)
+    declared = [c for c in _subclasses(Message) if c.__module__.startswith("shared.messages.")]
+    return sorted(declared, key=lambda contract: contract.topic)
 
 
-@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda c: c.topic)
+def _subclasses(base: type[Message]) -> list[type[Message]]:
+    below = [c for child in base.__subclasses__() for c in (child, *_subclasses(child))]
+    return [c for c in below if "topic" in vars(c)]
+
+
+@pytest.mark.parametrize("contract", contracts(), ids=lambda c: c.topic)
 def test_golden_message(contract: type[Message]) -> None:
     """Version 1 of each contract is read whole, and written so that a reader gets the same."""
     golden = json.loads((EVENTS / "messages" / f"{contract.topic}.v1.json").read_text())
@@ -213,13 +213,7 @@ def test_golden_message(contract: type[Message]) -> None:
 def test_every_contract_has_a_golden_file() -> None:
     """No contract is forgotten: files and contracts are the same set."""
     files = {path.name for path in (EVENTS / "messages").iterdir()}
-    known = {c.topic for c in _subclasses(Message) if c.__module__.startswith("shared.messages.")}
-    assert files == {f"{topic}.v1.json" for topic in known}
-
-
-def _subclasses(base: type[Message]) -> list[type[Message]]:
-    below = [c for child in base.__subclasses__() for c in (child, *_subclasses(child))]
-    return [c for c in below if "topic" in vars(c)]
+    assert files == {f"{contract.topic}.v1.json" for contract in contracts()}
 
 
 def test_topic_chooses_the_contract() -> None:

@@ -11,6 +11,7 @@ from shared.messages.clips import ClipCut
 from shared.messages.transcripts import AudioSliced
 from shared.messages.upkeep import SweepRequested
 from shared.messages.videos import VideoProbed
+from shared.messaging.delivery import DeadLetter
 from shared.pipeline.context import Context
 from shared.pipeline.job import Job
 from shared.pipeline.stage import Resources, Stage, stage, task
@@ -34,6 +35,7 @@ def _stage(
 ) -> Stage:
     return Stage(
         name,
+        "working",
         _work,
         Job,
         tuple(consumes),
@@ -80,7 +82,7 @@ def test_every_misfit_is_named_at_once() -> None:
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
     """Asking for a function that is not there lists those that are; a task is no stage."""
 
-    @task(consumes=[SweepRequested])
+    @task(does="working", consumes=[SweepRequested])
     def sweep(message: SweepRequested, context: Context) -> None:
         """Nothing."""
 
@@ -108,14 +110,14 @@ def test_subscriptions_follow_from_what_is_consumed() -> None:
 def test_a_message_queues_those_of_its_consumers_that_take_part() -> None:
     """The pipeline's type decides which stages a message reaches."""
 
-    @stage(consumes=[VideoProbed], pipeline_types=["full"])
+    @stage(does="working", consumes=[VideoProbed], pipeline_types=["full"])
     def full_only(message: VideoProbed, job: Job) -> None:
         """Nothing."""
 
     topology = Topology([full_only, _stage("always", consumes=[VideoProbed])])
     assert [found.name for found in topology.consumers(VideoProbed, "full")] == [
-        "full_only",
         "always",
+        "full_only",
     ]
     assert [found.name for found in topology.consumers(VideoProbed, "moments_only")] == ["always"]
     assert topology.consumers(ClipCut, "full") == []
@@ -131,3 +133,37 @@ def test_what_comes_before_a_stage_is_all_its_messages_follow_from() -> None:
     assert topology.before(third) == {"first", "second"}
     assert topology.before(second) == topology.before(beside) == {"first"}
     assert topology.before(first) == frozenset()
+
+
+def test_functions_stand_in_the_order_data_flows() -> None:
+    """Whatever the order of the declarations: senders first, then the branch that ends sooner."""
+    first = _stage("z", consumes=[VideoProbed], emits=[AudioSliced])
+    short = _stage("y", consumes=[AudioSliced])
+    long = _stage("b", consumes=[AudioSliced], emits=[ClipCut])
+    last = _stage("a", consumes=[ClipCut])
+    declared = [last, long, short, first]
+    assert Topology(declared).functions == (first, short, long, last)
+    assert Topology(declared[::-1]).functions == (first, short, long, last)
+
+
+def test_functions_of_a_circle_stand_in_one_order() -> None:
+    """Messages may lead back to where they came from; the order is still the same every time."""
+    one = _stage("one", consumes=[ClipCut], emits=[AudioSliced])
+    two = _stage("two", consumes=[AudioSliced], emits=[ClipCut])
+    assert Topology([one, two]).functions == Topology([two, one]).functions == (one, two)
+
+
+def test_upkeep_comes_last() -> None:
+    """Tasks stand after all stages, and what consumes dead letters at the very end."""
+
+    @task(does="recording", consumes=[DeadLetter])
+    def a_recorder(message: DeadLetter, context: Context) -> None:
+        """Nothing."""
+
+    @task(does="sweeping", consumes=[SweepRequested])
+    def b_sweeper(message: SweepRequested, context: Context) -> None:
+        """Nothing."""
+
+    stage_ = _stage("c", consumes=[VideoProbed])
+    found = Topology([a_recorder, b_sweeper, stage_]).functions
+    assert found == (stage_, b_sweeper, a_recorder)

@@ -1,0 +1,17 @@
+"""What stages do, in the words of their declarations."""
+
+from __future__ import annotations
+
+from functions.main import TOPOLOGY
+
+_WORDS = {function.name: function.does for function in TOPOLOGY.functions}
+
+
+def stage_words(name: str) -> str:
+    """What the stage does, followed by its name; the name alone of a stage that is unknown here."""
+    return f"{_WORDS[name]} ({name})" if name in _WORDS else name
+
+
+def decisive_stages() -> list[str]:
+    """The stages that decide which moments a run has."""
+    return [stage.name for stage in TOPOLOGY.stages if stage.decides_moments]
