@@ -1,27 +1,28 @@
-"""video-probed, clip-cut → a picture of the video, of the clip."""
+"""video-probed, clip-cut → a thumbnail of the video, of the clip."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
-
-from shared.db.models import Clip, Moment, Thumbnail, Video
+from shared.clips.rows import clip_of
+from shared.clips.thumbnail_rows import (
+    ThumbnailOwner,
+    find_thumbnail,
+    lock_owner,
+    replace_thumbnail,
+)
 from shared.domain.names import plan_name, thumbnail_url
-from shared.errors import NotThere
 from shared.media.input import MediaInput, open_input
 from shared.media.probe import probe
-from shared.media.thumbnail import make_thumbnail as picture_of
+from shared.media.thumbnail import make_thumbnail as pick_frame
 from shared.messages.clips import ClipCut
 from shared.messages.videos import VideoProbed
 from shared.pipeline.stage import Resources, stage
-from shared.storage.protocol import ObjectStat
 from shared.videos.source import existing, limits, open_source
 from shared.videos.video_job import VideoJob
 
-REPLACED = "The moment was cut anew since, and the newer clip has a picture of its own."
+REPLACED = "The moment was cut again since, and the newer clip has a thumbnail of its own."
+NO_PICTURE = "There is no picture in it."
 
 
 @stage(
@@ -32,97 +33,52 @@ REPLACED = "The moment was cut anew since, and the newer clip has a picture of i
     needs=["uploads"],
 )
 def make_thumbnail(message: VideoProbed | ClipCut, job: VideoJob) -> None:
-    """The best of the keyframes, once for the video and once for each clip."""
-    if isinstance(message, ClipCut):
-        clip = _clip(job, message)
+    """Keep the best keyframe of the video, or of the clip."""
+    if isinstance(message, VideoProbed):
+        owner = ThumbnailOwner("video_id", job.video.id, job.video.cloud_url)
+        name, generation = "video", message.generation
+    else:
+        with job.read() as session:
+            clip = clip_of(session, message.moment)
         if clip.cloud_url != message.clip_url:
             with job.finish(skipped=REPLACED):
                 return
-        owner, subject = {"clip_id": clip.id}, message.moment
-        plan = plan_name(message.clip_url, message.clip_generation)
-    else:
-        owner, subject = {"video_id": job.video.id}, "video"
-        plan = plan_name(job.video.cloud_url, message.generation)
+        owner = ThumbnailOwner("clip_id", clip.id, clip.cloud_url)
+        name, generation = message.moment, message.clip_generation
+    plan = plan_name(owner.url, generation)
     with job.read() as session:
-        before = _url(session, owner)
+        before = find_thumbnail(session, owner)
     if before is not None and existing(job, before, plan) is not None:
         with job.finish():
             return
-    path = _picture(job, message)
+    path = _picture(message, job)
     if path is None:
-        with job.finish(skipped="There is no picture in it."):
+        with job.finish(skipped=NO_PICTURE):
             return
     url = thumbnail_url(
-        job.context.derived_url, job.video.identifier, subject, f"{plan}-{job.attempt_name}"
+        job.context.derived_url, job.video.identifier, name, f"{plan}-{job.attempt_name}"
     )
     stat = job.store(path, url, content_type="image/jpeg")
     with job.finish() as done:
-        if not _is_current(done.session, owner, message):
+        if not lock_owner(done.session, owner):
             job.replace(stat.url)
-            return
-        if (before := _url(done.session, owner)) is not None:
-            job.replace(before)
-        _write(done.session, owner, stat)
+        elif (replaced := replace_thumbnail(done.session, owner, stat)) is not None:
+            job.replace(replaced)
 
 
-def _clip(job: VideoJob, message: ClipCut) -> Clip:
-    with job.read() as session:
-        found = session.execute(
-            select(Clip).join(Moment).where(Moment.identifier == message.moment)
-        ).scalar_one_or_none()
-    if found is None:
-        raise NotThere("unknown_clip", f"The clip of moment {message.moment} was deleted.")
-    return found
-
-
-def _url(session: Session, owner: dict[str, int]) -> str | None:
-    return session.execute(select(Thumbnail.cloud_url).filter_by(**owner)).scalar_one_or_none()
-
-
-def _is_current(session: Session, owner: dict[str, int], message: VideoProbed | ClipCut) -> bool:
-    """Whether that clip is still the one; the video is always.
-
-    Locks it, so that no other run of the video makes a thumbnail of it until the transaction ends.
-    """
-    if isinstance(message, ClipCut):
-        clip = select(Clip.cloud_url).where(Clip.id == owner["clip_id"])
-        url = session.execute(clip.with_for_update(key_share=True)).scalar_one_or_none()
-        return url == message.clip_url
-    video = select(Video.id).where(Video.id == owner["video_id"])
-    session.execute(video.with_for_update(key_share=True))
-    return True
-
-
-def _write(session: Session, owner: dict[str, int], stat: ObjectStat) -> None:
-    (column,) = owner
-    values = {"cloud_url": stat.url, "file_size_kb": max(1, round(stat.size_bytes / 1024))}
-    session.execute(
-        insert(Thumbnail)
-        .values(**owner, **values)
-        .on_conflict_do_update(
-            index_elements=[column],
-            index_where=getattr(Thumbnail, column).is_not(None),
-            set_=values,
-        )
-    )
-
-
-def _picture(job: VideoJob, message: VideoProbed | ClipCut) -> Path | None:
+def _picture(message: VideoProbed | ClipCut, job: VideoJob) -> Path | None:
     if isinstance(message, VideoProbed):
         with open_source(job) as source:
-            return _best(job, source)
+            return _best_frame(job, source)
     with open_input(
-        job.storage,
-        message.clip_url,
-        generation=message.clip_generation,
-        workdir=job.workdir,
+        job.storage, message.clip_url, generation=message.clip_generation, workdir=job.workdir
     ) as source:
-        return _best(job, source)
+        return _best_frame(job, source)
 
 
-def _best(job: VideoJob, source: MediaInput) -> Path | None:
+def _best_frame(job: VideoJob, source: MediaInput) -> Path | None:
     info = probe(source, limits=limits(job), deadline_seconds=job.remaining_seconds)
-    return picture_of(
+    return pick_frame(
         source,
         info,
         workdir=job.workdir,

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from shared.db.models import MomentCandidate
 from shared.errors import Reject
 from shared.messages.moments import CandidatesFound, TranscriptWindowed
 from shared.model_calls.asker import Asker, at_once
-from shared.moments.candidate_rows import candidate_values, turns_json
+from shared.moments.candidate_rows import candidate_row
 from shared.moments.inputs import script_of
 from shared.moments.moments_job import MomentsJob
 from shared.moments.reader import ProposalResult
@@ -36,9 +33,18 @@ def generate_window(message: TranscriptWindowed, job: MomentsJob) -> None:
     with job.finish() as done:
         for window, outcomes in zip(windows, found, strict=True):
             asked = {"first": window.first, "last": window.last, "count": reader.count}
-            done.session.add_all(_row(job, asked, outcome) for outcome in outcomes)
+            for outcome in outcomes:
+                done.add(
+                    candidate_row(
+                        job,
+                        outcome,
+                        asked,
+                        operation="generate",
+                        prompt_id=job.config.prompt_id,
+                    )
+                )
         if done.is_last_sibling():
-            done.emit(CandidatesFound(pipeline=job.pipeline.identifier, video=job.video.identifier))
+            done.emit(job.message(CandidatesFound))
 
 
 def _not_all_refused(found: list[list[ProposalResult]]) -> None:
@@ -51,15 +57,3 @@ def _not_all_refused(found: list[list[ProposalResult]]) -> None:
     ]
     if len(refused) == len(found):
         raise Reject("model_refused", f"{refused[0]} Run it with another model or prompt.")
-
-
-def _row(job: MomentsJob, asked: dict[str, Any], outcome: ProposalResult) -> MomentCandidate:
-    return MomentCandidate(
-        pipeline_id=job.pipeline.id,
-        video_id=job.video.id,
-        prompt_id=job.config.prompt_id,
-        operation="generate",
-        model=job.config.model,
-        asked=asked | turns_json(outcome.turns),
-        **candidate_values(outcome.result, outcome.proposal, repaired=outcome.repaired),
-    )

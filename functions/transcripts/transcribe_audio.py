@@ -1,4 +1,4 @@
-"""audio-sliced → the slice's words; the last one in joins the transcript."""
+"""audio-sliced → the words of the slice; the last slice to finish joins the transcript."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from shared.videos.video_job import VideoJob
     decides_moments=True,
 )
 def transcribe_audio(message: AudioSliced, job: VideoJob) -> None:
-    """Hear one slice. Its words wait in the ledger until all slices are heard."""
+    """Transcribe one slice. Its words stay in the ledger until every slice is transcribed."""
     path = job.workdir / "slice.wav"
     stat = job.storage.download(message.slice_url, path, generation=message.slice_generation)
     job.add_metric("bytes_read", stat.size_bytes)
@@ -52,11 +52,11 @@ def transcribe_audio(message: AudioSliced, job: VideoJob) -> None:
 
 
 def _engine(job: VideoJob) -> SpeechEngine:
-    """The engine of the settings. Raises `Reject` where they are wrong, which does not pass."""
+    """The engine of the settings. Raises `Reject` for settings that no retry can mend."""
     try:
         return job.context.speech()
     except SpeechModelMissing:
-        raise  # it may be fetched the next time
+        raise  # the next attempt may download it
     except SettingsError as error:
         raise Reject("speech_not_set_up", str(error)) from error
 
@@ -67,13 +67,7 @@ def _join(job: VideoJob, done: Done, *, service: str) -> None:
     seconds = sum(part["processing_seconds"] for part in parts)
     row = transcript_row(job.video.id, whole, service=service, seconds=seconds)
     write_once(done.session, row)
-    done.emit(
-        VideoTranscribed(
-            pipeline=job.pipeline.identifier,
-            video=job.video.identifier,
-            has_speech=bool(whole.words),
-        )
-    )
+    done.emit(job.message(VideoTranscribed, has_speech=bool(whole.words)))
 
 
 def _slice(part: dict[str, Any]) -> SliceTranscript:

@@ -1,4 +1,4 @@
-"""dead letters → a failure that somebody can see."""
+"""dead-letters → a row in the ledger, where people see the failure."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ MAX_TEXT = 4000
     resources=Resources(timeout_seconds=60, memory_mib=512, concurrency=8),
 )
 def record_failure(message: DeadLetter, context: Context) -> None:
-    """Record what no function could read.
+    """Record a message that no function could read.
 
-    What can be read has a row in the ledger already, which knows better: a message refused too
-    often because its worker was still busy is no failure, and the sweep sends it again.
+    A readable message of a run has a row in the ledger already, and the sweep sends it again: a
+    message that was refused too often because its worker was busy is not a failure.
     """
     function = _function_name(message, context.topology)
     read = _read(message, context.topology)
@@ -59,7 +59,7 @@ def record_failure(message: DeadLetter, context: Context) -> None:
 
 
 def _topic(message: DeadLetter) -> str:
-    """The topic it came from: our subscriptions are named `topic.function`."""
+    """The topic that the message came from: subscriptions are named `topic.function`."""
     return (message.source_subscription or message.topic).rpartition("/")[2].partition(".")[0][:100]
 
 

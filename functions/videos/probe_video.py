@@ -1,15 +1,14 @@
-"""A source object is complete → the video's facts are known."""
+"""video-uploaded → the video's row holds what its file says of itself."""
 
 from __future__ import annotations
 
-from sqlalchemy import update
-
-from shared.db.models import Video
+from shared.domain.media_info import MediaInfo
 from shared.media.probe import probe
 from shared.messages.videos import VideoProbed, VideoUploaded
 from shared.moments.admission import admit_upload
 from shared.moments.rules.scene_moments import clock
 from shared.pipeline.stage import Resources, stage
+from shared.videos.registration import record_media_info
 from shared.videos.source import limits, open_source, pinned
 from shared.videos.video_job import VideoJob
 
@@ -26,20 +25,14 @@ from shared.videos.video_job import VideoJob
 def probe_video(message: VideoUploaded, job: VideoJob) -> None:
     """Read container and streams, check the claimed duration, fill in the video's row."""
     source = pinned(job.storage, job.video)
-    facts = None if job.video.duration_seconds is not None else _facts(job)
+    info = _probe(job) if job.video.duration_seconds is None else None
     with job.finish() as done:
-        if facts is not None:
-            done.session.execute(update(Video).where(Video.id == job.video.id).values(**facts))
-        done.emit(
-            VideoProbed(
-                pipeline=job.pipeline.identifier,
-                video=job.video.identifier,
-                generation=source.generation,
-            )
-        )
+        if info is not None:
+            record_media_info(done.session, job.video.id, info)
+        done.emit(job.message(VideoProbed, generation=source.generation))
 
 
-def _facts(job: VideoJob) -> dict[str, object]:
+def _probe(job: VideoJob) -> MediaInfo:
     with open_source(job) as opened:
         info = probe(
             opened,
@@ -54,10 +47,4 @@ def _facts(job: VideoJob) -> dict[str, object]:
             f"{clock(info.duration_seconds)}: it is cut short. For the rest, get all of the file "
             "and run it again."
         )
-    return {
-        "duration_seconds": info.duration_seconds,
-        "video_codec": info.video.codec if info.video else None,
-        "audio_codec": info.audio.codec if info.audio else None,
-        "resolution": info.resolution,
-        "frame_rate": info.video.frame_rate if info.video else None,
-    }
+    return info

@@ -1,16 +1,17 @@
-"""pipeline-requested → the run begins where it has to."""
+"""pipeline-requested → the first message of the run."""
 
 from __future__ import annotations
 
-from sqlalchemy import exists, select
-
-from shared.db.models import Clip, Moment
+from shared.clips.rows import moments_without_clip
 from shared.messages.moments import MomentFound, ScoringRequested
 from shared.messages.videos import PipelineRequested, VideoUploaded
 from shared.moments.admission import admit_request
 from shared.pipeline.stage import Resources, stage
 from shared.videos.source import pinned
 from shared.videos.video_job import VideoJob
+
+NO_MOMENTS = "This video has no moments yet: a run of type full finds them, and cuts them."
+ALL_CUT = "No moment of this video is without a clip."
 
 
 @stage(
@@ -23,19 +24,31 @@ from shared.videos.video_job import VideoJob
     decides_moments=True,
 )
 def start_pipeline(message: PipelineRequested, job: VideoJob) -> None:
-    """A full run begins with its source, a `clips_only` run with the moments that have no clip.
+    """Begin a full run with the source, a `clips_only` run with each moment that has no clip.
 
-    A `scores_only` run has the moments there are scored again.
+    A `scores_only` run rescores the existing moments.
     """
-    if job.pipeline.pipeline_type == "clips_only":
-        _cut_what_has_no_clip(job)
-        return
-    if job.pipeline.pipeline_type == "scores_only":
-        with job.finish() as done:
-            done.emit(
-                ScoringRequested(pipeline=job.pipeline.identifier, video=job.video.identifier)
-            )
-        return
+    match job.pipeline.pipeline_type:
+        case "clips_only":
+            _cut_missing_clips(job)
+        case "scores_only":
+            with job.finish() as done:
+                done.emit(job.message(ScoringRequested))
+        case _:
+            _begin_with_source(message, job)
+
+
+def _cut_missing_clips(job: VideoJob) -> None:
+    with job.read() as session:
+        moments = moments_without_clip(session, job.video.id)
+    reason = NO_MOMENTS if moments is None else None if moments else ALL_CUT
+    with job.finish(skipped=reason) as done:
+        done.pipeline.total_moments_generated = 0
+        for moment in moments or ():
+            done.emit(job.message(MomentFound, moment=moment))
+
+
+def _begin_with_source(message: PipelineRequested, job: VideoJob) -> None:
     source = pinned(job.storage, job.video)
     with job.finish() as done:
         done.emit(
@@ -46,33 +59,3 @@ def start_pipeline(message: PipelineRequested, job: VideoJob) -> None:
                 options=message.options,
             )
         )
-
-
-def _cut_what_has_no_clip(job: VideoJob) -> None:
-    with job.read() as session:
-        waiting = session.execute(
-            select(Moment.identifier)
-            .where(
-                Moment.video_id == job.video.id,
-                Moment.parent_id.is_(None),
-                Moment.is_refined.is_not(True),
-                ~exists().where(Clip.moment_id == Moment.id),
-            )
-            .order_by(Moment.start_time)
-        ).scalars()
-        moments = list(waiting)
-        any_at_all = session.execute(
-            select(exists().where(Moment.video_id == job.video.id))
-        ).scalar_one()
-    if any_at_all:
-        reason = None if moments else "No moment of this video is without a clip."
-    else:
-        reason = "This video has no moments yet: a run of type full finds them, and cuts them."
-    with job.finish(skipped=reason) as done:
-        done.pipeline.total_moments_generated = 0
-        for moment in moments:
-            done.emit(
-                MomentFound(
-                    pipeline=job.pipeline.identifier, video=job.video.identifier, moment=moment
-                )
-            )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -12,7 +12,29 @@ from sqlalchemy.orm import Session
 from shared.db.models import MomentCandidate
 from shared.db.text import storable
 from shared.engines.llm.protocol import Turn
+from shared.moments.moments_job import MomentsJob
+from shared.moments.reader import ProposalResult
 from shared.moments.rules.proposals import Accepted, Proposal, Rejected
+
+
+def candidate_row(
+    job: MomentsJob,
+    outcome: ProposalResult,
+    asked: Mapping[str, Any],
+    *,
+    operation: Literal["generate", "refine"],
+    prompt_id: int,
+) -> MomentCandidate:
+    """A new row of what the run's model proposed when it was asked that."""
+    return MomentCandidate(
+        pipeline_id=job.pipeline.id,
+        video_id=job.video.id,
+        prompt_id=prompt_id,
+        operation=operation,
+        model=job.config.model,
+        asked={**asked, **turns_json(outcome.turns)},
+        **candidate_values(outcome.result, outcome.proposal, repaired=outcome.repaired),
+    )
 
 
 def candidate_values(

@@ -7,7 +7,8 @@ import math
 from shared.domain.tokens import estimated_tokens
 from shared.engines.llm.protocol import Endpoint
 from shared.errors import Reject
-from shared.model_calls.asker import MARGIN_SECONDS, Asker
+from shared.model_calls.asker import MARGIN_SECONDS, Asker, budget_of, spending
+from shared.model_calls.budget import Spending, check_budget
 from shared.moments.inputs import bounds_of, system_of, wish_of
 from shared.moments.moments_job import MomentsJob
 from shared.moments.reader import Reader
@@ -66,3 +67,19 @@ def reader_of(job: MomentsJob, asker: Asker, script: Script, window_count: int) 
         wish_of(job),
         count=min(12, max(2, wanted)),
     )
+
+
+def check_whole_budget(
+    job: MomentsJob, asker: Asker, script: Script, windows: list[Window]
+) -> None:
+    """Raises `Reject` when reading every window would take more than the run may spend."""
+    reader = reader_of(job, asker, script, len(windows))
+    wanted = [spending(asker.endpoint, reader.question(window)) for window in windows]
+    costs = [one.cost for one in wanted if one.cost is not None]
+    whole = Spending(
+        sum(one.input_tokens for one in wanted),
+        sum(one.output_tokens for one in wanted),
+        sum(costs) if len(costs) == len(wanted) else None,
+    )
+    with job.read() as session:
+        check_budget(session, job.pipeline.id, whole, budget_of(job.settings))

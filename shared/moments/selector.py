@@ -13,6 +13,7 @@ from shared.domain.transcript import TimedTranscript
 from shared.model_calls.asker import Asker
 from shared.moments.comparison import ranked
 from shared.moments.prompts.questions import Item
+from shared.moments.rows import NewMoment
 from shared.moments.rules.bounds import Bounds
 from shared.moments.rules.deduplication import Candidate, merge
 from shared.moments.rules.extractive.method import METHOD, find_moments
@@ -22,21 +23,10 @@ from shared.moments.rules.script import Script
 
 
 @dataclass(frozen=True, slots=True)
-class SelectedMoment:
-    """A moment to write. `candidate`: id of the row it was proposed in, if any."""
-
-    span: TimeSpan
-    title: str
-    score: int
-    model: str
-    candidate: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Selection:
     """The moments in order of time, and the new column values of every candidate, by id."""
 
-    moments: tuple[SelectedMoment, ...]
+    moments: tuple[NewMoment, ...]
     decisions: Mapping[int, Mapping[str, Any]]
 
 
@@ -79,8 +69,8 @@ class Selector:
         quality = weighted(row.proposal.get("scores") or {}, self.weights)
         return Candidate(row.id, span, first, last, self.script.text(first, last), quality)
 
-    def _chosen(self, row: MomentCandidate, mark: float) -> SelectedMoment:
-        return SelectedMoment(_span(row), _title(row), score_of(mark), row.model, row.id)
+    def _chosen(self, row: MomentCandidate, mark: float) -> NewMoment:
+        return NewMoment(_span(row), _title(row), score_of(mark), row.model, row.id)
 
 
 def _fairly(kept: Sequence[Candidate], rows: Mapping[int, MomentCandidate]) -> list[Candidate]:
@@ -98,8 +88,8 @@ def _fairly(kept: Sequence[Candidate], rows: Mapping[int, MomentCandidate]) -> l
 
 
 def filled_up(
-    moments: Sequence[SelectedMoment], transcript: TimedTranscript, script: Script, bounds: Bounds
-) -> list[SelectedMoment]:
+    moments: Sequence[NewMoment], transcript: TimedTranscript, script: Script, bounds: Bounds
+) -> list[NewMoment]:
     """With moments found without a model, where the model gave fewer than were asked for."""
     missing = bounds.min_moments - len(moments)
     if missing <= 0:
@@ -112,7 +102,7 @@ def filled_up(
         loudness=loudness_of(transcript, script.duration_seconds),
     )
     added = [
-        SelectedMoment(moment.span, moment.title, moment.score, METHOD)
+        NewMoment(moment.span, moment.title, moment.score, METHOD)
         for moment in fill_up([m.span for m in moments], others, missing)
     ]
     return sorted([*moments, *added], key=lambda m: m.span)

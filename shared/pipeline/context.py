@@ -1,4 +1,4 @@
-"""The ports a running process has: made once by whoever wires, handed to every function."""
+"""The ports of a running process: made once by the wiring, handed to every function."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from shared.errors import SettingsError
 from shared.messaging.protocol import Publisher
 from shared.pipeline.clock import Clock
 from shared.pipeline.topology import Topology
-from shared.settings.runtime import Policy
+from shared.settings.runtime import RuntimeSettings
 from shared.settings.settings import Settings
 from shared.storage.protocol import Storage
 
 
 def this_process() -> str:
-    """Names this process in leases: host, process id, and a number no later process has."""
+    """Names this process in leases: host, process id, and a number that no later process has."""
     return f"{socket.gethostname()}:{os.getpid()}:{time.time_ns()}"
 
 
@@ -34,10 +34,11 @@ def _no_model(endpoint: Endpoint) -> LanguageModel:
 
 @dataclass(slots=True)
 class Context:
-    """`speech` is called at the first slice to be heard, so that only that process loads a model.
+    """The ports and the settings that functions work with.
 
-    `llm` is called with the endpoint at a stage's first question. `work_root`: folder for
-    temporary files; None is the system's.
+    `speech` is called at the first slice to transcribe, so that only such a process loads a model.
+    `llm` is called with an endpoint at a stage's first question to a model. `work_root` is the
+    folder for temporary files; None means the system's.
     """
 
     engine: Engine
@@ -54,17 +55,9 @@ class Context:
     llm: Callable[[Endpoint], LanguageModel] = _no_model
 
     @property
-    def policy(self) -> Policy:
-        """The runtime's figures."""
-        settings = self.settings
-        return Policy(
-            lease_seconds=settings.lease_seconds,
-            heartbeat_seconds=settings.heartbeat_seconds,
-            max_attempts=settings.max_attempts,
-            retry_base_seconds=settings.retry_base_seconds,
-            republish_seconds=settings.republish_seconds,
-            keep_failed_seconds=settings.keep_failed_seconds,
-        )
+    def policy(self) -> RuntimeSettings:
+        """The settings of leases, attempts and waits."""
+        return self.settings
 
     def session(self) -> Session:
         """A new session; objects stay readable after its commit."""

@@ -1,10 +1,14 @@
-"""Carries one delivery through a function: claim, heartbeat, work, fenced finish, publish."""
+"""Carry one delivery through a function: claim, heartbeat, work, fenced finish, publish."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import structlog
 from structlog.contextvars import bound_contextvars
@@ -24,7 +28,6 @@ from shared.pipeline.ledger.fail import give_up, record_orphan, tell_given_up
 from shared.pipeline.ledger.finish import Ended, pending_children
 from shared.pipeline.stage import Function, Stage, Task
 from shared.pipeline.upkeep.cleanup import clean_up
-from shared.pipeline.workdir import folder_of, made
 from shared.telemetry import measures, spans, trace
 
 _log = structlog.get_logger(__name__)
@@ -32,13 +35,13 @@ DELIVERY_FAILED = "delivery_failed"
 
 
 class Runtime:
-    """Runs functions on deliveries. One for each process; safe to use from many threads."""
+    """Runs functions on deliveries. One for each process; many threads may use it."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
 
     def handler(self, function: Function) -> Handler:
-        """Takes the function's deliveries."""
+        """The handler of the function's deliveries."""
         return partial(self.handle, function)
 
     def handle(self, function: Function, delivery: Delivery) -> Outcome:
@@ -144,10 +147,10 @@ class Runtime:
     def _work(self, stage: Stage, message: Message, run: claims.Claim) -> Outcome:
         _tell_claimed(stage, run)
         heartbeat = Heartbeat(self.context, run)
-        job: Job = stage.job(self.context, stage, run, heartbeat, folder_of(self.context, run))
+        job: Job = stage.job(self.context, stage, run, heartbeat, _folder_of(self.context, run))
         with bound_contextvars(attempt=run.attempt):
             try:
-                with made(job.workdir), heartbeat:
+                with working_folder(job.workdir), heartbeat:
                     stage(message, job)
                     if job.ended is None:
                         raise TypeError(f"{stage.name} returned without finishing its job")
@@ -202,6 +205,21 @@ class Runtime:
             self.context.publisher.publish(messages)
 
 
+@contextmanager
+def working_folder(folder: Path) -> Iterator[None]:
+    """The folder of one attempt: made for this process alone, deleted when the block ends."""
+    folder.mkdir(mode=0o700, parents=True)
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folder_of(context: Context, run: claims.Claim) -> Path:
+    root = context.work_root or Path(tempfile.gettempdir())
+    return root / f"videomoments-{run.run_id}-{run.token.hex}"
+
+
 def _tell_claimed(stage: Stage, run: claims.Claim) -> None:
     span, here = spans.current(), trace.current()
     span.set(
@@ -215,6 +233,6 @@ def _tell_claimed(stage: Stage, run: claims.Claim) -> None:
 
 
 def _ends_process(error: BaseException) -> bool:
-    """Whether it is for the process to end; in a worker thread it would only kill the thread."""
+    """Whether the error ends the process. In a worker thread it would end the thread alone."""
     in_main_thread = threading.current_thread() is threading.main_thread()
     return in_main_thread and not isinstance(error, Exception)

@@ -112,7 +112,7 @@ def stage(
             name=handler.__name__,
             does=does,
             handler=handler,
-            job=get_type_hints(handler)["job"],
+            job=_job_of(handler),
             consumes=tuple(consumes),
             emits=tuple(emits),
             required=required,
@@ -124,6 +124,14 @@ def stage(
         )
 
     return declare
+
+
+def _job_of(handler: Callable[[Any, Any], None]) -> type[Any]:
+    """The class that annotates the parameter `job`. Raises TypeError when none does."""
+    found = get_type_hints(handler).get("job")
+    if not isinstance(found, type):
+        raise TypeError(f"{handler.__name__} must annotate its parameter `job` with a class of job")
+    return found
 
 
 def task(

@@ -1,23 +1,41 @@
-"""How long a lease lasts, how often a stage is tried, how long to wait in between."""
+"""The settings of the runtime, a part of `Settings`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pydantic import Field
+from pydantic_settings import BaseSettings
 
 MAX_BACKOFF_SECONDS = 600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """The runtime's figures, from the settings."""
+class RuntimeSettings(BaseSettings):
+    """How long a lease lasts, how often a stage is tried, how long it waits in between."""
 
-    lease_seconds: float = 90
-    heartbeat_seconds: float = 20
-    max_attempts: int = 5
-    retry_base_seconds: float = 10
-    republish_seconds: float = 120
-    keep_failed_seconds: float = 7 * 86_400
+    lease_seconds: float = Field(
+        default=90, gt=0, description="A stage run not heard of for so long may be taken over."
+    )
+    heartbeat_seconds: float = Field(
+        default=20, gt=0, description="How often a running stage renews its lease."
+    )
+    max_attempts: int = Field(
+        default=5, ge=1, le=100, description="Attempts before a stage run fails for good."
+    )
+    retry_base_seconds: float = Field(
+        default=10, gt=0, description="Wait before the second attempt; doubles, up to 10 minutes."
+    )
+    republish_seconds: float = Field(
+        default=120, gt=0, description="What is queued for so long is published again by the sweep."
+    )
+    keep_failed_seconds: float = Field(
+        default=604_800,
+        ge=0,
+        description="How long a failed run keeps its temporary objects, so that a retry redoes "
+        "only what failed. 7 days by default.",
+    )
+    workers: int = Field(
+        default=2, ge=1, le=64, description="Functions at work at once, on one machine."
+    )
 
     def backoff_seconds(self, attempt: int) -> float:
-        """Wait after that attempt failed: doubles each time, at most ten minutes."""
+        """The wait after that attempt failed: doubles each time, at most ten minutes."""
         return min(MAX_BACKOFF_SECONDS, self.retry_base_seconds * 2.0 ** min(attempt - 1, 30))

@@ -11,11 +11,12 @@ from pydantic_settings import SettingsConfigDict
 from shared.errors import SettingsError
 from shared.messages.options import Options
 from shared.settings.models import ModelSettings
+from shared.settings.runtime import RuntimeSettings
 
 PREFIX = "VIDEOMOMENTS_"
 
 
-class Settings(ModelSettings):
+class Settings(RuntimeSettings, ModelSettings):
     """Every setting, its default and its bounds. docs/settings.md is generated from here."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
@@ -133,32 +134,6 @@ class Settings(ModelSettings):
         default=None, description="The ffmpeg to use. Unset: on PATH, else the one of the wheel."
     )
     ffmpeg_threads: int = Field(default=2, ge=1, le=64, description="Threads one ffmpeg may use.")
-
-    # The runtime
-    lease_seconds: float = Field(
-        default=90, gt=0, description="A stage run not heard of for so long may be taken over."
-    )
-    heartbeat_seconds: float = Field(
-        default=20, gt=0, description="How often a running stage renews its lease."
-    )
-    max_attempts: int = Field(
-        default=5, ge=1, le=100, description="Attempts before a stage run fails for good."
-    )
-    retry_base_seconds: float = Field(
-        default=10, gt=0, description="Wait before the second attempt; doubles, up to 10 minutes."
-    )
-    republish_seconds: float = Field(
-        default=120, gt=0, description="What is queued for so long is published again by the sweep."
-    )
-    keep_failed_seconds: float = Field(
-        default=604_800,
-        ge=0,
-        description="How long a failed run keeps its temporary objects, so that a retry redoes "
-        "only what failed. 7 days by default.",
-    )
-    workers: int = Field(
-        default=2, ge=1, le=64, description="Functions at work at once, on one machine."
-    )
 
     # Push authentication
     oidc_audience: str | None = Field(

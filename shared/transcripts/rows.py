@@ -79,6 +79,13 @@ def write_once(session: Session, row: models.Transcript) -> None:
     session.execute(statement.on_conflict_do_nothing(index_elements=["video_id"]))
 
 
+def has_speech(session: Session, video_id: int) -> bool | None:
+    """Whether the video's transcript has words. None when it has no transcript yet."""
+    return session.execute(
+        select(models.Transcript.number_of_words > 0).where(models.Transcript.video_id == video_id)
+    ).scalar_one_or_none()
+
+
 def from_row(row: models.Transcript) -> TimedTranscript:
     """The transcript a row holds."""
     return from_json(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.db.models import Video
+from shared.domain.media_info import MediaInfo
 from shared.domain.names import video_identifier
 from shared.storage.protocol import ObjectStat
 from shared.storage.urls import split_url
@@ -47,6 +48,21 @@ def register_video(session: Session, stat: ObjectStat) -> Video:
         .on_conflict_do_nothing()
     )
     return session.execute(select(Video).where(Video.identifier == identifier)).scalar_one()
+
+
+def record_media_info(session: Session, video_id: int, info: MediaInfo) -> None:
+    """Fill in what the file says of itself: duration, codecs, resolution and frame rate."""
+    session.execute(
+        update(Video)
+        .where(Video.id == video_id)
+        .values(
+            duration_seconds=info.duration_seconds,
+            video_codec=info.video.codec if info.video else None,
+            audio_codec=info.audio.codec if info.audio else None,
+            resolution=info.resolution,
+            frame_rate=info.video.frame_rate if info.video else None,
+        )
+    )
 
 
 def name_stem(url: str) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 
 from shared.db.models import PipelineHistory, StageRun, Video
+from shared.messages.base import PipelineMessage
 from shared.messages.options import Options
 from shared.pipeline.job import Job
+
+RunMessage = TypeVar("RunMessage", bound=PipelineMessage)
 
 
 class VideoJob(Job):
@@ -35,3 +39,9 @@ class VideoJob(Job):
                 .limit(1)
             ).scalar_one()
         return Options.model_validate(first.get("options") or {})
+
+    def message(self, contract: type[RunMessage], **fields: Any) -> RunMessage:
+        """A message of that contract about this run and its video. Raises `ValidationError`."""
+        return contract.model_validate(
+            {"pipeline": self.pipeline.identifier, "video": self.video.identifier, **fields}
+        )

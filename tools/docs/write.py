@@ -16,6 +16,7 @@ from shared.messages.base import Message
 from shared.pipeline.stage import Function, Stage
 from shared.pipeline.topology import Topology
 from shared.settings.models import ModelSettings
+from shared.settings.runtime import RuntimeSettings
 from shared.settings.settings import PREFIX, Settings
 from tools.docs.errors_page import errors_page
 from tools.docs.telemetry_page import telemetry_page
@@ -58,8 +59,10 @@ def write_pages(root: Path = ROOT) -> list[Path]:
 def settings_page() -> str:
     """Every setting: its variable, its values, its default and what it is for."""
     # Inherited fields come first in the class, and last on the page.
+    inherited = (RuntimeSettings, ModelSettings)
     fields = sorted(
-        Settings.model_fields.items(), key=lambda item: item[0] in ModelSettings.model_fields
+        Settings.model_fields.items(),
+        key=lambda item: [item[0] in group.model_fields for group in reversed(inherited)],
     )
     rows = [
         f"| `{PREFIX}{name.upper()}` | {_values(field)} | {_default(field)} | {field.description} |"

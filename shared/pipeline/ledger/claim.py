@@ -17,7 +17,7 @@ from shared.messaging.delivery import Ignored
 from shared.pipeline.clock import Clock
 from shared.pipeline.ledger.pipeline_state import UNFINISHED, is_doomed, lock_pipeline, not_begun
 from shared.pipeline.stage import Stage
-from shared.settings.runtime import Policy
+from shared.settings.runtime import RuntimeSettings
 from shared.telemetry import trace
 
 LEASE_EXPIRED = "lease_expired"
@@ -79,7 +79,7 @@ def claim(
     pipeline: str,
     *,
     owner: str,
-    policy: Policy,
+    policy: RuntimeSettings,
     clock: Clock,
 ) -> Claim | Finished | Busy | Hopeless | Ignored:
     """Take the run if it is queued, or its lease expired, or it is new to a running pipeline.

@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 from shared.db.models import StageRun
 from shared.pipeline.clock import Clock
 from shared.pipeline.ledger.claim import Claim
-from shared.settings.runtime import MAX_BACKOFF_SECONDS, Policy
+from shared.settings.runtime import MAX_BACKOFF_SECONDS, RuntimeSettings
 
 
-def renew(session: Session, run: Claim, *, policy: Policy, clock: Clock) -> bool:
+def renew(session: Session, run: Claim, *, policy: RuntimeSettings, clock: Clock) -> bool:
     """Lengthen the lease; False when it is no longer ours."""
     result = session.execute(
         update(StageRun)
@@ -30,7 +30,7 @@ def release(
     code: str,
     message: str,
     *,
-    policy: Policy,
+    policy: RuntimeSettings,
     clock: Clock,
     counted: bool = True,
     least_wait_seconds: float = 0.0,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from shared.pipeline import runtime
-from shared.pipeline.workdir import made
+from shared.pipeline.runtime import working_folder
 from shared.storage.local_file import pour
 from tests.support.faults.recovery import before_each, failed_and_recovered
 from tests.support.faults.report import Counts, sizes
@@ -63,7 +63,7 @@ def test_every_file_of_the_first_attempts_finds_the_disk_full(
 
     @contextmanager
     def made_full(folder: Path) -> Iterator[None]:
-        with made(folder):
+        with working_folder(folder):
             if tried[now[-1]] == 1:
                 for name in WRITTEN:
                     (folder / name).symlink_to("/dev/full")
@@ -75,7 +75,7 @@ def test_every_file_of_the_first_attempts_finds_the_disk_full(
         now.append(stage)
         tried[stage] += 1
 
-    monkeypatch.setattr(runtime, "made", made_full)
+    monkeypatch.setattr(runtime, "working_folder", made_full)
     before_each(world, count)
     world.drop(content=tiny_video(tmp_path))
     world.settle(workers=1)

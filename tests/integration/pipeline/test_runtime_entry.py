@@ -12,6 +12,7 @@ from shared.errors import Reject
 from shared.messages.options import Options
 from shared.messages.videos import VideoUploaded
 from shared.messaging.delivery import Outcome
+from shared.settings.settings import Settings
 from tests.support.pipelines.pipelines import World, in_threads
 from tests.support.pipelines.plan import raising
 
@@ -100,3 +101,16 @@ def test_what_is_no_video_is_ignored(world: World, tmp_path: Path, name: str) ->
         world.storage.upload(path, url)
     assert world.deliver("begin", VideoUploaded(source_url=url)) is Outcome.IGNORED
     assert (_count(world, PipelineHistory), _orphans(world)) == (0, [])
+
+
+def test_options_stay_as_admitted_when_the_settings_change(world: World, tmp_path: Path) -> None:
+    """A run keeps the settings it was admitted with; a later deployment does not alter it."""
+    seen: list[Options] = []
+    world.plan.hooks["split"] = lambda message, job: seen.append(job.options)
+    asked = Options(padding_left_seconds=1.5)
+    message = _drop(world, tmp_path).model_copy(update={"options": asked})
+    admitted = world.context.settings.resolve(asked)
+    assert world.deliver("begin", message) is Outcome.DONE
+    world.context.settings = Settings(padding_right_seconds=7, max_moments=2)
+    world.drain()
+    assert seen == [admitted]

@@ -11,6 +11,7 @@ from sqlalchemy import delete, update
 from shared.db.models import PipelineHistory, StageRun
 from shared.errors import PublishFailed, Reject
 from shared.messaging.delivery import Outcome
+from shared.pipeline.context import Context
 from shared.pipeline.upkeep import sweep as sweeping
 from shared.pipeline.upkeep.cleanup import not_cleaned_up
 from shared.pipeline.upkeep.sweep import Swept, sweep
@@ -216,3 +217,24 @@ def test_sweeps_at_once_do_no_harm(world: World) -> None:
     world.drain()
     assert {world.history(pipeline).status for pipeline in pipelines} == {"completed"}
     assert all(run.attempt <= 2 for pipeline in pipelines for run in world.runs(pipeline))
+
+
+def test_sweep_does_all_else_when_a_chore_fails(world: World) -> None:
+    """The other chores and the ledger are served, and then the failure is raised."""
+    pipeline = world.begin()
+    world.take_lease("split", probed(pipeline))
+    world.advance(world.context.policy.lease_seconds + 1)
+    done: list[str] = []
+
+    def fail(context: Context) -> int:
+        raise TimeoutError("the store is away")
+
+    def tidy(context: Context) -> int:
+        done.append(context.owner)
+        return 1
+
+    with pytest.raises(TimeoutError, match="the store is away"):
+        sweep(world.context, chores={"failing": fail, "tidied": tidy})
+    assert done == [world.context.owner]
+    assert [message.attributes["stage"] for message in world.publisher.take()] == ["split"]
+    assert sweep(world.context, chores={"tidied": tidy}).chores == {"tidied": 1}

@@ -122,7 +122,7 @@ def test_who_corrects_subtitles_too_late_is_told_how_they_are_read(
     assert "Everybody" not in text
     with world.context.session() as session:
         video = session.execute(select(Video.identifier)).scalar_one()
-    assert "talk.srt: the transcript was made before" in str(advice)
+    assert "talk.srt: the transcript is older" in str(advice)
     assert f"`videomoments delete {video}`" in str(advice)
     delete_video(world.context, video)
     advice, text = asked()

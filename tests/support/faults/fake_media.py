@@ -25,6 +25,7 @@ from shared.media.audio import AudioSlice
 from shared.media.cut import CutResult
 from shared.media.input import MediaInput
 from shared.moments.without_speech import Speechless
+from shared.transcripts import slices
 from tests.support.patience import PATIENCE_SECONDS
 
 SENTENCE_SECONDS = 10.0
@@ -61,9 +62,9 @@ class FakeMedia:
         """Take the place of ffmpeg in every function."""
         for module in (probe_video, split_audio, cut_clip, make_thumbnail):
             patch.setattr(module, "probe", self.probe)
-        patch.setattr(split_audio, "split", self.split)
+        patch.setattr(slices, "split_audio", self.split)
         patch.setattr(cut_clip, "cut", self.cut)
-        patch.setattr(make_thumbnail, "picture_of", self.picture)
+        patch.setattr(make_thumbnail, "pick_frame", self.picture)
         patch.setattr(
             generate_moments,
             "moments_without_speech",
