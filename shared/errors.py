@@ -1,32 +1,59 @@
-"""Every error the project raises on purpose; anything else is a bug or the outside world."""
+"""Every error that the project raises on purpose. Any other is a bug, or comes from outside."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import errno
+
+from shared.error_codes.environment import (
+    DISK_FULL,
+    OUT_OF_MEMORY,
+    PERMISSION_DENIED,
+    SETTINGS_INVALID,
+)
+from shared.error_codes.error_code import ErrorCode
+from shared.error_codes.models import MODEL_UNAVAILABLE
+from shared.error_codes.runs import (
+    ASKED_TO_WAIT,
+    INTERRUPTED,
+    OBJECT_CHANGED,
+    SOURCE_GONE,
+    SUPERSEDED,
+    TRANSIENT,
+)
+from shared.error_codes.storage import STORAGE_UNAVAILABLE
+
+_CODES_BY_ERRNO = {
+    errno.ENOSPC: DISK_FULL,
+    errno.EDQUOT: DISK_FULL,
+    errno.ENOMEM: OUT_OF_MEMORY,
+    errno.EACCES: PERMISSION_DENIED,
+    errno.EPERM: PERMISSION_DENIED,
+}
 
 
 class VideoMomentsError(Exception):
-    """Base of all errors raised on purpose."""
+    """Base of all errors raised on purpose. `code` says what happened."""
+
+    code: ErrorCode = TRANSIENT
 
 
 class Reject(VideoMomentsError):
-    """Permanent: trying again cannot help. Recorded on the stage run and acknowledged.
+    """Permanent: a retry would not help. Recorded on the stage run and acknowledged.
 
-    `code` is a stable snake_case word (docs/errors.md lists them all), `message` one readable
-    sentence saying what was wrong and what to do.
+    `message` is one readable sentence: what is wrong and what to do.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: ErrorCode, message: str) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
 
 
 class NotThere(Reject):
-    """What the message names is not there.
+    """The message names something that does not exist.
 
-    Permanent only when nothing can bring it any more: while a stage before this one is at work,
-    the message has come too early, and is tried again without being counted.
+    Permanent only when nothing can create it any more. While an earlier stage is unfinished, the
+    message has come too early, and is tried again without counting the attempt.
     """
 
 
@@ -34,7 +61,7 @@ class SourceGone(Reject):
     """The source object no longer exists; the pipeline ends `source_gone`."""
 
     def __init__(self, url: str) -> None:
-        super().__init__("source_gone", f"The source {url} no longer exists. Upload it again.")
+        super().__init__(SOURCE_GONE, f"The source {url} no longer exists. Upload it again.")
 
 
 class SourceSuperseded(Reject):
@@ -42,7 +69,7 @@ class SourceSuperseded(Reject):
 
     def __init__(self, url: str) -> None:
         super().__init__(
-            "superseded", f"The source {url} was overwritten. The newer version has its own run."
+            SUPERSEDED, f"The source {url} was overwritten. The newer version has its own run."
         )
 
 
@@ -76,6 +103,8 @@ class ObjectMissing(StorageError):
 class ObjectChanged(StorageError):
     """The object's generation is no longer the one that was pinned."""
 
+    code = OBJECT_CHANGED
+
     def __init__(self, url: str, expected: str, found: str | None = None) -> None:
         super().__init__(url, f"generation is {found or 'another'}, expected {expected}")
         self.expected = expected
@@ -92,22 +121,34 @@ class ObjectExists(StorageError):
 class StorageUnavailable(StorageError):
     """The store could not be reached or kept failing after retries: transient."""
 
+    code = STORAGE_UNAVAILABLE
+
 
 class MediaError(VideoMomentsError):
-    """A media child failed without saying that the input is to blame: transient."""
+    """A media child failed, and the input may not be to blame: transient."""
+
+    def __init__(self, message: str, code: ErrorCode = TRANSIENT) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class LanguageModelUnavailable(VideoMomentsError):
     """A language model gave no answer (rate limit, server error, time-out): transient.
 
-    `retry_after_seconds`: how long the server asked to wait, if it did. `may_cost`: it was at work
-    on the answer, as far as anybody knows, and will be paid for that.
+    `retry_after_seconds`: how long the server asked to wait, if it did. `may_cost`: the server may
+    have worked on the answer, and may charge for it.
     """
 
     def __init__(
-        self, message: str, retry_after_seconds: float | None = None, *, may_cost: bool = False
+        self,
+        message: str,
+        retry_after_seconds: float | None = None,
+        *,
+        may_cost: bool = False,
+        code: ErrorCode = MODEL_UNAVAILABLE,
     ) -> None:
         super().__init__(message)
+        self.code = ASKED_TO_WAIT if retry_after_seconds else code
         self.retry_after_seconds = retry_after_seconds
         self.may_cost = may_cost
 
@@ -115,9 +156,17 @@ class LanguageModelUnavailable(VideoMomentsError):
 class SettingsError(VideoMomentsError):
     """A setting is missing or wrong; the message names it and the remedy."""
 
+    code = SETTINGS_INVALID
 
-class ErrorCode(NamedTuple):
-    """Both are whole sentences. In commands, `VIDEO` stands for the video's identifier."""
 
-    meaning: str
-    remedy: str
+def code_of(error: BaseException) -> ErrorCode:
+    """The code that the error carries, or the one for its type and errno."""
+    if isinstance(error, VideoMomentsError):
+        return error.code
+    if not isinstance(error, Exception):
+        return INTERRUPTED
+    if isinstance(error, MemoryError):
+        return OUT_OF_MEMORY
+    if isinstance(error, OSError):
+        return _CODES_BY_ERRNO.get(error.errno or 0, TRANSIENT)
+    return TRANSIENT

@@ -17,6 +17,7 @@ from cli.evaluation.measuring.baselines import (
 from cli.evaluation.measuring.measures import Proposal, Reference
 from cli.evaluation.model_config import KEYS, Asks, parse_asks
 from cli.evaluation.proposals import Attempt, Recording
+from shared.error_codes.commands import CONFIG_INVALID
 from shared.errors import Reject
 from shared.moments.generation_config import is_extractive
 from shared.moments.rules.bounds import Bounds
@@ -90,7 +91,7 @@ class Config:
 def parse_config(text: str) -> Config:
     """Parse `tight=extractive,max_length=60`: name, method, bounds. A bare method names itself.
 
-    `mine=model,model=NAME,prompt_set=talk`: a language model. Raises Reject("config_invalid").
+    `mine=model,model=NAME,prompt_set=talk`: a language model. Raises Reject(CONFIG_INVALID).
     """
     # A comma inside a value belongs to it: `prompt=Find jokes, and laughter`.
     first, *options = re.split(r",(?=\s*\w+=)", text)
@@ -98,17 +99,18 @@ def parse_config(text: str) -> Config:
     method = method or name
     if len(name) > LONGEST_NAME:
         raise Reject(
-            "config_invalid", f"--config {text}: a name has {LONGEST_NAME} characters at most."
+            CONFIG_INVALID, f"--config {text}: a name has at most {LONGEST_NAME} characters."
         )
     if method == MODEL and is_extractive(name):
         # Runs name the model by the config's name.
         raise Reject(
-            "config_invalid", f"--config {text}: {name} is a method; give the model another name."
+            CONFIG_INVALID, f"--config {text}: {name} is a method; give the model another name."
         )
     if method not in METHODS and method != MODEL:
         raise Reject(
-            "config_invalid",
-            f"--config {text}: no method {method!r}; there are {', '.join(METHODS)} and {MODEL}.",
+            CONFIG_INVALID,
+            f"--config {text}: there is no method {method!r}; choose one of "
+            f"{', '.join(METHODS)}, {MODEL}.",
         )
     given = dict(_option(text, method, option) for option in options)
     try:
@@ -116,7 +118,7 @@ def parse_config(text: str) -> Config:
             {BOUNDS[key]: value for key, value in given.items() if key in BOUNDS}
         )
     except ValueError as error:
-        raise Reject("config_invalid", f"--config {text}: {error}") from None
+        raise Reject(CONFIG_INVALID, f"--config {text}: {error}") from None
     if method != MODEL:
         return Config(name, method, bounds)
     said = {key: value for key, value in given.items() if key not in BOUNDS}
@@ -136,14 +138,14 @@ def _option(text: str, method: str, option: str) -> tuple[str, str]:
     known = (*BOUNDS, *KEYS) if method == MODEL else tuple(BOUNDS)
     if key not in known:
         raise Reject(
-            "config_invalid",
-            f"--config {text}: unknown option {key!r}. Options are {', '.join(known)}.",
+            CONFIG_INVALID,
+            f"--config {text}: unknown option {key!r}. The options are {', '.join(known)}.",
         )
     return key, value
 
 
 def _bounds(layers: Sequence[LengthBounds], settings: Settings) -> Bounds:
-    """The first layer with a value wins. Raises Reject("config_invalid")."""
+    """The first layer with a value wins. Raises Reject(CONFIG_INVALID)."""
 
     def first(name: str, default: float) -> float:
         said = (getattr(layer, name) for layer in layers)
@@ -157,7 +159,7 @@ def _bounds(layers: Sequence[LengthBounds], settings: Settings) -> Bounds:
             int(first("max_moments", settings.max_moments)),
         )
     except ValueError as error:
-        raise Reject("config_invalid", f"The bounds clash: {error}.") from None
+        raise Reject(CONFIG_INVALID, f"The bounds contradict each other: {error}.") from None
 
 
 Propose = Callable[[Config, Recording, Bounds], Attempt]

@@ -19,6 +19,7 @@ from cli.evaluation.proposals import Attempt
 from cli.evaluation.recordings import recordings
 from cli.evaluation.report import Result
 from cli.local.home import Home
+from shared.error_codes.commands import CONFIG_INVALID
 from shared.errors import Reject
 from shared.settings.settings import Settings
 
@@ -80,7 +81,7 @@ def _configs(request: EvalRequest) -> list[Config]:
     configs = [parse_config(text) for text in texts]
     names = [config.name for config in configs]
     if len(set(names)) < len(names):
-        raise Reject("config_invalid", f"Every --config needs a name of its own: {names}.")
+        raise Reject(CONFIG_INVALID, f"Every --config needs its own name: {names}.")
     return configs
 
 

@@ -21,6 +21,7 @@ from cli.evaluation.measuring.measures import Reference
 from shared.domain.spans import TimeSpan
 from shared.domain.transcript import Segment, TimedTranscript, Word
 from shared.engines.speech.word_times import apportioned
+from shared.error_codes.commands import LABELLED_SET_INVALID
 from shared.errors import Reject
 
 Json = dict[str, Any]
@@ -168,7 +169,7 @@ def _spread(segment: SpokenSegment) -> list[Word]:
 def read_set(path: Path) -> LabelledSet:
     """Read a set from a file. A bare list is its items. Media paths are relative to the file.
 
-    Raises Reject("labelled_set_invalid") that says where and why.
+    Raises Reject(LABELLED_SET_INVALID) that says where and why.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -176,12 +177,12 @@ def read_set(path: Path) -> LabelledSet:
             text = f'{{"items": {text}}}'
         return LabelledSet.model_validate_json(text)
     except (OSError, UnicodeDecodeError) as error:
-        raise Reject("labelled_set_invalid", f"{path} cannot be read: {error}.") from None
+        raise Reject(LABELLED_SET_INVALID, f"{path} cannot be read: {error}.") from None
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(str(part) for part in p['loc'])}: {p['msg']}" for p in error.errors()[:5]
         )
         raise Reject(
-            "labelled_set_invalid",
-            f"{path} is no labelled set (docs/labelled-sets.md): {problems}.",
+            LABELLED_SET_INVALID,
+            f"{path} is not a labelled set (docs/labelled-sets.md): {problems}.",
         ) from None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cli.evaluation.configs import BASELINES, Config
 from cli.evaluation.measuring.measures import LOWER_IS_BETTER, NAMES, Measures
+from shared.error_codes.commands import CONFIG_INVALID
 from shared.errors import Reject
 
 _ALIASES = {"recall@0.5": "recall_50", "recall@0.7": "recall_70", "iou": "mean_iou"}
@@ -36,15 +37,15 @@ class Limit:
 
 
 def check_names(names: Sequence[str], configs: Sequence[Config]) -> None:
-    """Raises Reject("config_invalid") for a name that no config has."""
+    """Raises Reject(CONFIG_INVALID) for a name that no config has."""
     known = [config.name for config in configs]
     for name in names:
         if name not in known:
-            raise Reject("config_invalid", f"No config is named {name!r}; there are {known}.")
+            raise Reject(CONFIG_INVALID, f"There is no config {name!r}; choose one of {known}.")
 
 
 def parse_limit(text: str, configs: Sequence[Config]) -> Limit:
-    """`METRIC=VALUE` or `CONFIG:METRIC=VALUE`. Raises Reject("config_invalid")."""
+    """`METRIC=VALUE` or `CONFIG:METRIC=VALUE`. Raises Reject(CONFIG_INVALID)."""
     left, _, value = text.partition("=")
     config, _, metric = left.rpartition(":")
     metric = _ALIASES.get(metric, metric)
@@ -56,7 +57,7 @@ def parse_limit(text: str, configs: Sequence[Config]) -> Limit:
         number = float("nan")
     if metric not in NAMES or number != number:
         raise Reject(
-            "config_invalid",
-            f"--fail-under {text}: give METRIC=VALUE, METRIC one of {', '.join(NAMES)}.",
+            CONFIG_INVALID,
+            f"--fail-under {text}: write METRIC=VALUE, where METRIC is one of {', '.join(NAMES)}.",
         )
     return Limit(config or None, metric, number)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.db.models import ModelConfig
+from shared.error_codes.commands import CONFIG_INVALID
 from shared.errors import Reject, SettingsError
 from shared.moments.generation_config import is_extractive
 from shared.settings.settings import Settings, load_settings
@@ -74,13 +75,13 @@ class Asks:
 
 
 def parse_asks(text: str, given: Mapping[str, str]) -> Asks:
-    """Parse a config's model settings. Raises Reject("config_invalid")."""
+    """Parse a config's model settings. Raises Reject(CONFIG_INVALID)."""
     model = given.get("model")
     if not model or is_extractive(model):
-        raise Reject("config_invalid", f"--config {text}: name the model, as model=NAME.")
+        raise Reject(CONFIG_INVALID, f"--config {text}: name the model, as model=NAME.")
     asks = Asks(model, {key: value for key, value in given.items() if key != "model"})
     try:
         asks.settings()
     except SettingsError as error:
-        raise Reject("config_invalid", f"--config {text}: {error}") from None
+        raise Reject(CONFIG_INVALID, f"--config {text}: {error}") from None
     return asks

@@ -23,7 +23,7 @@ def recordings(
 ) -> list[Recording | Reject]:
     """Each item's given or new transcript. Earlier transcripts are reused.
 
-    Media paths are relative to `folder`. Reject("media_not_heard") replaces a recording that
+    Media paths are relative to `folder`. Reject(MEDIA_NOT_HEARD) replaces a recording that
     could not be transcribed.
     """
     unheard = [item for item in items if item.transcript() is None]

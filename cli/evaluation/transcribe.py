@@ -14,6 +14,7 @@ from cli.local.home import Home
 from cli.local.log_file import logged_to
 from cli.run.requests import request_file, wait
 from shared.db.models import PipelineHistory, Transcript, Video
+from shared.error_codes.commands import MEDIA_NOT_HEARD
 from shared.errors import Reject
 from shared.messages.options import Options
 from shared.pipeline.context import Context
@@ -47,11 +48,11 @@ def hear(
 def _request(context: Context, folder: Path, item: Item, options: Options) -> str | Reject:
     path = folder / (item.media or "")
     if not path.is_file():
-        return Reject("media_not_heard", f"There is no file {path}.")
+        return Reject(MEDIA_NOT_HEARD, f"The file {path} does not exist.")
     run = request_file(context, path, "moments_only", options)
     if run.pipeline is None:
         reason = run.refusal.message if run.refusal else ""
-        return Reject("media_not_heard", f"{path.name} was refused. {reason}")
+        return Reject(MEDIA_NOT_HEARD, f"{path.name} was refused. {reason}")
     return run.pipeline
 
 
@@ -66,7 +67,5 @@ def _transcript(context: Context, pipeline: str) -> Heard | Reject:
             select(Transcript).where(Transcript.video_id == video.id)
         ).scalar_one_or_none()
         if row is None and history.error_stage is not None:
-            return Reject(
-                "media_not_heard", f"{history.error_stage} failed: {history.error_message}"
-            )
+            return Reject(MEDIA_NOT_HEARD, f"{history.error_stage} failed: {history.error_message}")
         return (SILENT if row is None else from_row(row)), video.duration_seconds or 0.0

@@ -1,11 +1,11 @@
-"""What to do about a run, in plain words. Pure: facts in, lines out."""
+"""Advice about a run, in plain words. Pure: facts in, lines out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from shared.error_codes import remedy_of
+from shared.error_codes import declared
 
 Json = dict[str, Any]
 
@@ -15,41 +15,41 @@ STALLED_SECONDS = 300.0
 def advice(
     pipeline: Json, stages: Sequence[Json], video: str, *, deserted: bool, noted: bool
 ) -> Iterator[str]:
-    """What helps, or that there is nothing to do. `deserted` and `noted` are as in `run_lines`."""
+    """What the user can do now. `deserted` and `noted` are as in `run_lines`."""
     if pipeline["status"] in {"failed", "partial"}:
         if any(_can_be_retried(stage) for stage in stages):
-            yield f"Then: videomoments retry {video}   (does again only what failed)"
+            yield f"Then: videomoments retry {video}   (runs only the failed stages again)"
     elif pipeline["status"] == "running" and deserted:
         yield (
-            "What to do: nobody is at work on it. Give the `videomoments run` command again, or "
-            "start `videomoments dev`: it goes on where it stopped."
+            "What to do: no worker is running. Give the `videomoments run` command again, or start "
+            "`videomoments dev`; the run continues where it stopped."
         )
     elif pipeline["status"] == "running" and _is_stalled(stages):
         yield (
-            "Nobody has worked on it for a while: `videomoments doctor` says what is wrong, of a "
-            "deployment with `--cloud`."
+            "What to do: no worker has touched this run for a while. `videomoments doctor` finds "
+            "out why; add `--cloud` for a deployment."
         )
     elif pipeline["status"] == "running":
-        yield "What to do: nothing but wait."
+        yield "What to do: wait."
     elif pipeline["status"] == "completed" and not pipeline["moments"]:
-        yield f"What to do: nothing, if that is as it should be. {_more_moments(pipeline, stages)}"
+        yield f"What to do: nothing, if you expected no moments. {_more_moments(pipeline, stages)}"
     elif pipeline["status"] == "completed":
-        unless = ", unless what is said of its file above is to be mended" if noted else ""
+        unless = ", unless you want to repair the file (see above)" if noted else ""
         yield f"What to do: nothing{unless}."
 
 
 def _more_moments(pipeline: Json, stages: Sequence[Json]) -> str:
-    bounds = "`videomoments run --help` has the bounds that moments are chosen by."
+    bounds = "`videomoments run --help` lists the limits for moments."
     if not (pipeline["transcript"] or {}).get("number_of_words"):
-        return f"If there is speech in it, `videomoments doctor` says what listens; {bounds}"
+        return f"If the video has speech, `videomoments doctor` tests the speech engine; {bounds}"
     if any(stage["stage"] == "choose_moments" for stage in stages):
-        return f"Else run it again with another `--prompt` or `--model`; {bounds}"
-    return f"Else run it again with other bounds: {bounds}"
+        return f"Otherwise run it again with another `--prompt` or `--model`; {bounds}"
+    return f"Otherwise run it again with other limits; {bounds}"
 
 
 def _can_be_retried(stage: Json) -> bool:
     failed = stage["status"] == "failed"
-    return failed and "videomoments retry" in remedy_of(stage["error_code"] or "")
+    return failed and "videomoments retry" in declared(stage["error_code"]).remedy
 
 
 def _is_stalled(stages: Sequence[Json]) -> bool:

@@ -1,4 +1,4 @@
-"""`videomoments explain`: one video, in plain words."""
+"""`videomoments explain`: a video and its runs, in plain words."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from shared.videos.tombstones import tombstone
 
 
 def explain_video(settings: Settings, home: Home, video: str) -> int:
-    """Print it. Raises `Reject` for a video that is not there and never was deleted."""
+    """Print the explanation. Raises `Reject` for a video that does not exist and never did."""
     deserted = is_deserted(home, settings)
     with database(settings, home) as engine, Session(engine) as session:
         lines = list(_lines(session, video, deserted))
@@ -46,7 +46,7 @@ def _lines(session: Session, video: str, deserted: bool) -> Iterator[str]:
     noted = file_notes(session, row.id)
     yield from noted
     if not runs:
-        yield "It has not been run yet."
+        yield "It has no run yet."
     for identifier in runs:
         yield ""
         yield from run_lines(
@@ -62,17 +62,17 @@ def _lines(session: Session, video: str, deserted: bool) -> Iterator[str]:
 def _deleted(stone: Deletion) -> str:
     if stone.completed_at is None:
         # Functions in the cloud may not delete uploads.
-        by_itself = (
+        automatic = (
             ""
             if stone.with_source
-            else " by itself within a minute wherever functions run; at once"
+            else "Where functions run, it continues within a minute; otherwise finish it "
         )
         return (
-            f"{stone.video} is being deleted since {stone.requested_at:%Y-%m-%d %H:%M} UTC. "
-            f"If that was interrupted, it goes on{by_itself} with: "
+            f"The deletion of {stone.video} started at {stone.requested_at:%Y-%m-%d %H:%M} UTC and "
+            f"has not finished. {automatic or 'If it was interrupted, finish it '}with: "
             f"videomoments delete {stone.video}"
         )
     return (
         f"{stone.video} was deleted on {stone.completed_at:%Y-%m-%d at %H:%M} UTC. "
-        "Upload its file again to have it anew."
+        "Upload its file again to get a new run."
     )

@@ -1,4 +1,4 @@
-"""Says in plain words what `status` says in figures. Pure: facts in, lines out."""
+"""A run in plain words: its state, its results, its failures and their remedies. Pure."""
 
 from __future__ import annotations
 
@@ -7,24 +7,26 @@ from textwrap import shorten
 from typing import Any
 
 from cli.insight.advice import advice
-from cli.report.causes import cause_of, without_types
+from cli.report.causes import without_types
 from cli.report.quantities import count_words, time_words
 from cli.report.stage_words import stage_words
 from cli.report.tables import clock_time
-from shared.error_codes import meaning_of, remedy_of
-from shared.pipeline.ledger.fail import EXHAUSTED
-from shared.pipeline.ledger.pipeline_state import PIPELINE_FAILED
+from shared.error_codes import ERROR_CODES, ErrorCode, declared
+from shared.error_codes.runs import ATTEMPTS_EXHAUSTED, PIPELINE_FAILED, TRANSIENT
+from shared.pipeline.ledger.fail import LAST_ERROR_CODE
 
 Json = dict[str, Any]
 
 ENDS = {
-    "completed": "It is completed: everything that was to be done is done.",
-    "partial": "It is partial: what there is can be used, but a part of it could not be made.",
-    "failed": "It failed: a step that the others need could not be done.",
-    "superseded": "It was given up, because its file was overwritten; the newer version has a run "
-    "of its own.",
-    "source_gone": "It was given up, because its file was deleted or moved before it was done.",
+    "completed": "It is completed: every stage has finished.",
+    "partial": "It is partial: its results can be used, but some are missing.",
+    "failed": "It failed: it cannot continue without the stage that failed.",
+    "superseded": "It was abandoned because its file was overwritten. The newer version has its "
+    "own run.",
+    "source_gone": "It was abandoned because its file was deleted or moved before the run ended.",
 }
+# The code says nothing that the message does not.
+_SAYS_NOTHING = (TRANSIENT, ATTEMPTS_EXHAUSTED)
 
 
 def run_lines(
@@ -36,10 +38,10 @@ def run_lines(
     deserted: bool = False,
     noted: bool = False,
 ) -> Iterator[str]:
-    """One run: where it stands, what was made, what failed and why, what to do.
+    """One run: its state, its results, each failure with its reason, and the remedy.
 
-    `notes` are about its moments. `deserted`: there is nobody who could be at work on it. `noted`:
-    something was said of the video's file before.
+    `notes` are about its moments. `deserted`: no worker exists that could run it. `noted`: the
+    lines before this run report a problem with the video's file.
     """
     yield f"Run of type {pipeline['pipeline_type']} ({pipeline['identifier']})"
     if pipeline["status"] == "running":
@@ -49,7 +51,7 @@ def run_lines(
         took = f" It took {time_words(spent)}." if spent is not None else ""
         end = ENDS.get(pipeline["status"], f"It ended as {pipeline['status']}.")
         yield f"  {end}{took}"
-    yield f"  Made so far: {_made(pipeline)}."
+    yield f"  Results: {_results(pipeline)}."
     yield from _indented(iter(notes))
     yield from _indented(_failure_lines(pipeline, stages, video))
     yield from _indented(_skipped_lines(stages))
@@ -60,7 +62,7 @@ def _indented(lines: Iterator[str]) -> Iterator[str]:
     return (f"  {line}" for line in lines)
 
 
-def _made(pipeline: Json) -> str:
+def _results(pipeline: Json) -> str:
     transcript = pipeline["transcript"]
     said = "no transcript"
     if transcript is not None:
@@ -75,23 +77,23 @@ def _made(pipeline: Json) -> str:
 
 def _running_lines(stages: Sequence[Json], deserted: bool) -> Iterator[str]:
     done = sum(stage["status"] in {"completed", "skipped", "failed"} for stage in stages)
-    stands = "It was interrupted" if deserted else "It is under way"
-    yield f"{stands}: {done} of {count_words(len(stages), 'known step')} ended."
+    state = "It was interrupted" if deserted else "It is running"
+    yield f"{state}: {done} of {count_words(len(stages), 'known stage')} finished."
     for stage in stages:
         if stage["status"] == "running":
-            yield f"Broken off: {stage_words(stage['stage'])}." if deserted else _at_work(stage)
+            yield f"Interrupted: {stage_words(stage['stage'])}." if deserted else _at_work(stage)
         elif stage["status"] == "queued":
             yield _waiting(stage)
 
 
 def _at_work(stage: Json) -> str:
-    line = f"At work for {time_words(stage['seconds'] or 0)}: {stage_words(stage['stage'])}"
+    line = f"Running for {time_words(stage['seconds'] or 0)}: {stage_words(stage['stage'])}"
     line += f", attempt {stage['attempt']}" if stage["attempt"] > 1 else ""
     left = stage["lease_seconds_left"]
     if left is not None and left < 0:
         return (
-            f"{line}, but its worker was not heard of for {time_words(-left)}: the step is given "
-            "to another within a minute."
+            f"{line}. Its worker stopped responding {time_words(-left)} ago; another worker takes "
+            "over within a minute."
         )
     return f"{line}."
 
@@ -105,38 +107,44 @@ def _waiting(stage: Json) -> str:
     if not message:
         return f"{line}."
     line += f". Attempt {stage['attempt']} failed: {_sentence(without_types(message))}"
-    cause = cause_of(message)
-    return f"{line} {cause.meaning} {cause.remedy}" if cause else line
+    code = ERROR_CODES.get(stage["error_code"] or "")
+    told = code is not None and code not in _SAYS_NOTHING
+    return f"{line} {code.meaning} {code.remedy}" if code and told else line
 
 
 def _failure_lines(pipeline: Json, stages: Sequence[Json], video: str) -> Iterator[str]:
     titles = {moment["identifier"]: moment for moment in pipeline["moments"]}
-    groups: dict[tuple[str, str], list[Json]] = {}
+    groups: dict[tuple[str, ErrorCode, ErrorCode], list[Json]] = {}
     for stage in stages:
         if stage["status"] == "failed":
-            groups.setdefault((stage["stage"], stage["error_code"] or ""), []).append(stage)
-    for (name, code), failed in groups.items():
+            code = declared(stage["error_code"])
+            groups.setdefault((stage["stage"], code, _cause(stage, code)), []).append(stage)
+    for (name, code, cause), failed in groups.items():
         times = f", {len(failed)} times" if len(failed) > 1 else ""
         yield f"What failed: {stage_words(name)}{times}{_about(failed, titles)}"
-        cause = cause_of(failed[0]["error_message"]) if code == EXHAUSTED else None
-        # What fails at once says why in its own words; what was tried again and again does not.
-        why = f"{cause.meaning if cause else meaning_of(code)} " if code == EXHAUSTED else ""
+        # The message of a permanent failure says why; that of the last attempt may not.
+        why = f"{cause.meaning} " if code == ATTEMPTS_EXHAUSTED else ""
         yield f"  Why: {why}{_reasons(failed)} (code {code})"
-        again = f"Then `videomoments retry {video}`."
-        remedy = f"{cause.remedy} {again}" if cause else remedy_of(code, video)
-        yield f"  What to do: {remedy}"
+        again = "" if cause == code else f" Then `videomoments retry {video}`."
+        yield f"  What to do: {cause.remedy_for(video)}{again}"
+
+
+def _cause(stage: Json, code: ErrorCode) -> ErrorCode:
+    """The code of the last attempt, where attempts ran out and that code says more."""
+    last = declared(stage["metrics"].get(LAST_ERROR_CODE, code))
+    return code if last in _SAYS_NOTHING or code != ATTEMPTS_EXHAUSTED else last
 
 
 def _reasons(failed: Sequence[Json]) -> str:
-    """The messages, each once; of many, the first."""
-    texts = [without_types(stage["error_message"] or "No reason was kept") for stage in failed]
+    """The first message, and the number of other messages."""
+    texts = [without_types(stage["error_message"] or "No reason was recorded") for stage in failed]
     said = list(dict.fromkeys(_sentence(text) for text in texts))
-    more = f" ({len(said) - 1} more like it.)" if len(said) > 1 else ""
+    more = f" (And {len(said) - 1} similar.)" if len(said) > 1 else ""
     return f"{said[0]}{more}"
 
 
 def _about(failed: Sequence[Json], moments: dict[str, Json]) -> str:
-    """Which moments it was about, where it was about moments."""
+    """The moments whose stages failed; empty for a stage that is not about a moment."""
     names = [
         f"“{shorten(moment['title'], 48, placeholder='…')}” at {clock_time(moment['start_time'])}"
         for stage in failed
@@ -158,10 +166,10 @@ def _skipped_lines(stages: Sequence[Json]) -> Iterator[str]:
             left_out[stage["stage"]] = None
         else:
             reason = _sentence(stage["error_message"] or "No reason")
-            reasons[f"Left out: {stage_words(stage['stage'])}. {reason}"] = None
+            reasons[f"Skipped: {stage_words(stage['stage'])}. {reason}"] = None
     yield from reasons
     if left_out:
-        yield f"Not begun because of that: {', '.join(map(stage_words, left_out))}."
+        yield f"Not started because of that: {', '.join(map(stage_words, left_out))}."
 
 
 def _sentence(text: str) -> str:

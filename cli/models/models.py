@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from cli.local.database import database
 from cli.local.home import Home
 from shared.db.models import ModelConfig
+from shared.error_codes.models import UNKNOWN_MODEL
 from shared.errors import Reject
 from shared.settings.settings import Settings
 
@@ -63,7 +64,10 @@ def remove_model(settings: Settings, home: Home, name: str) -> int:
             delete(ModelConfig).where(ModelConfig.name == name).returning(ModelConfig.id)
         ).all()
     if not removed:
-        raise Reject("unknown_model", f"No model {name!r}: see `videomoments models list`.")
+        raise Reject(
+            UNKNOWN_MODEL,
+            f"There is no model {name!r}; `videomoments models list` shows all models.",
+        )
     return 0
 
 

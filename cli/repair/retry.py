@@ -14,6 +14,7 @@ from cli.repair.publish import reachable_publisher
 from cli.report.quantities import count_words
 from cli.run.progress import ProgressDisplay
 from cli.run.requests import state, wait
+from shared.error_codes.commands import NOTHING_TO_RETRY
 from shared.errors import Reject
 from shared.pipeline.context import Context
 from shared.pipeline.ledger.pipeline_state import ENDS_PIPELINE
@@ -71,12 +72,12 @@ def _nothing_to_retry(
     ends = {state(context, identifier)[0] for identifier in identifiers}
     if ends and ends <= set(ENDS_PIPELINE):
         return Reject(
-            "nothing_to_retry",
-            f"The file of {video} is not there any more as it was: run the file there is.",
+            NOTHING_TO_RETRY,
+            f"The file of {video} was deleted or overwritten since. Run the current file instead.",
         )
     where = f" in {stage}" if stage else ""
     return Reject(
-        "nothing_to_retry",
+        NOTHING_TO_RETRY,
         f"Nothing failed{where} in the ended runs of {video}. See: videomoments explain {video}",
     )
 

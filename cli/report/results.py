@@ -18,6 +18,7 @@ from shared.db.models import (
     Transcript,
     Video,
 )
+from shared.error_codes.runs import NOTHING_TO_DO
 from shared.moments.generation_config import is_extractive
 from shared.moments.rules.extractive.method import METHOD as EXTRACTIVE
 from shared.moments.rules.scene_moments import METHOD as SCENES
@@ -127,7 +128,7 @@ def notes(session: Session, identifier: str) -> list[str]:
         .where(
             StageRun.pipeline_id == pipeline.id,
             StageRun.status == "skipped",
-            StageRun.error_code == "nothing_to_do",
+            StageRun.error_code == NOTHING_TO_DO,
             StageRun.stage.in_(decisive_stages()),
         )
         .order_by(StageRun.id)

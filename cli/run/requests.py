@@ -13,6 +13,7 @@ from cli.run.drops import drop
 from functions.main import TOPOLOGY
 from shared.db.models import Moment, PipelineHistory, StageRun, Transcript, Video
 from shared.domain.names import digest
+from shared.error_codes.commands import NO_VIDEO
 from shared.errors import Reject
 from shared.messages.base import PipelineType
 from shared.messages.options import Options
@@ -75,7 +76,7 @@ def request_file(
     except Reject as reject:
         return Run(path, None, reject)
     if isinstance(admitted, Ignored):
-        return Run(path, None, Reject("no_video", f"It is no video: {admitted.reason}."))
+        return Run(path, None, Reject(NO_VIDEO, f"This is not a video: {admitted.reason}."))
     if admitted.pipeline is None:
         raise TypeError("an admitted request names its pipeline")
     if not retry(context, admitted.pipeline):

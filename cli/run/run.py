@@ -16,6 +16,7 @@ from cli.report import results, tables
 from cli.run.copies import check_out, copy_results, folder_names
 from cli.run.progress import ProgressDisplay
 from cli.run.requests import DELETED, Run, StageState, request_file, wait
+from shared.error_codes.runs import VIDEO_DELETED
 from shared.errors import Reject
 from shared.messages.base import PipelineType
 from shared.messages.options import Options
@@ -92,7 +93,7 @@ def _wait(context: Context, console: Console, runs: list[Run]) -> list[Run]:
     with ProgressDisplay(console, names) as display:
         wait(context, list(names), on_change)
     refusal = Reject(
-        "video_deleted", "The video was deleted while it ran. Run it again if you need it."
+        VIDEO_DELETED, "The video was deleted during the run. Run the file again if you need it."
     )
     return [
         replace(run, pipeline=None, refusal=refusal) if run.pipeline in deleted else run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shared.error_codes.models import MODEL_REFUSED, NO_USABLE_ANSWER
 from shared.errors import Reject
 from shared.messages.moments import (
     CandidatesFound,
@@ -21,7 +22,7 @@ from shared.moments.selector import Selection, Selector, filled_up
 from shared.pipeline.ledger.finish import Done
 from shared.pipeline.stage import Resources, stage
 
-NO_MOMENT = "The model found no moment, and none was asked for at least."
+NO_MOMENT = "The model found no moments, and the minimum is zero."
 
 
 @stage(
@@ -58,13 +59,15 @@ def choose_moments(message: CandidatesFound, job: MomentsJob) -> None:
 
 
 def _nothing_usable(model: str, rejected: dict[str, int]) -> Reject:
-    if set(rejected) == {"model_refused"}:
-        return Reject("model_refused", f"The model {model} would not read any of the transcript.")
+    if set(rejected) == {MODEL_REFUSED}:
+        return Reject(
+            MODEL_REFUSED, f"The model {model} refused to read any part of the transcript."
+        )
     counted = ", ".join(f"{code} ({count})" for code, count in sorted(rejected.items()))
     return Reject(
-        "no_usable_answer",
-        f"Nothing the model {model} proposed can be used: {counted}. `moment_candidates` has it "
-        "all, with the reasons. Run the video with another model, or another prompt.",
+        NO_USABLE_ANSWER,
+        f"None of the proposals of the model {model} can be used: {counted}. Table "
+        "moment_candidates has the reasons. Run the video with another model or prompt.",
     )
 
 

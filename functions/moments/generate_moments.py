@@ -18,7 +18,7 @@ from shared.moments.without_speech import moments_without_speech
 from shared.pipeline.stage import Resources, stage
 
 NO_SENTENCE = "There is no sentence to find moments in."
-NO_MOMENT = "No stretch of the speech fits the bounds on a moment's length."
+NO_MOMENT = "No part of the speech fits the limits for a moment's length."
 
 
 @stage(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shared.error_codes.models import MODEL_REFUSED
 from shared.errors import Reject
 from shared.messages.moments import CandidatesFound, TranscriptWindowed
 from shared.model_calls.asker import Asker, at_once
@@ -53,7 +54,7 @@ def _not_all_refused(found: list[list[ProposalResult]]) -> None:
         outcome.result.reason
         for outcomes in found
         for outcome in outcomes
-        if isinstance(outcome.result, Rejected) and outcome.result.code == "model_refused"
+        if isinstance(outcome.result, Rejected) and outcome.result.code == MODEL_REFUSED
     ]
     if len(refused) == len(found):
-        raise Reject("model_refused", f"{refused[0]} Run it with another model or prompt.")
+        raise Reject(MODEL_REFUSED, f"{refused[0]} Run it with another model or prompt.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shared.db.models import Moment
 from shared.domain.spans import TimeSpan
+from shared.error_codes.models import MODEL_REFUSED
 from shared.errors import Reject
 from shared.messages.moments import RefinementRequested
 from shared.model_calls.asker import Asker, ModelRefusal
@@ -40,7 +41,7 @@ def refine_moments(message: RefinementRequested, job: MomentsJob) -> None:
     try:
         outcomes = look.look(window, focus)
     except ModelRefusal as refusal:
-        raise Reject("model_refused", f"The model would not look again: {refusal}") from None
+        raise Reject(MODEL_REFUSED, f"The model refused to refine the moment: {refusal}") from None
     last = outcomes[-1].result
     reason = None if isinstance(last, Accepted) else f"Left as it is: {last.reason}"
     asked = {"first": window.first, "last": window.last, "focus": [focus.first, focus.last]}

@@ -9,6 +9,7 @@ from shared.domain.transcript import TimedTranscript
 from shared.engines.speech.joining import SliceTranscript, join
 from shared.engines.speech.loudness import with_loudness
 from shared.engines.speech.protocol import SpeechEngine, SpeechModelMissing
+from shared.error_codes.videos import SPEECH_NOT_SET_UP
 from shared.errors import Reject, SettingsError
 from shared.messages.transcripts import AudioSliced, VideoTranscribed
 from shared.pipeline.ledger.finish import Done
@@ -58,7 +59,7 @@ def _engine(job: VideoJob) -> SpeechEngine:
     except SpeechModelMissing:
         raise  # the next attempt may download it
     except SettingsError as error:
-        raise Reject("speech_not_set_up", str(error)) from error
+        raise Reject(SPEECH_NOT_SET_UP, str(error)) from error
 
 
 def _join(job: VideoJob, done: Done, *, service: str) -> None:

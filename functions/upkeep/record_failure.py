@@ -8,6 +8,7 @@ import structlog
 from pydantic import ValidationError
 
 from shared.db.text import storable
+from shared.error_codes.runs import DEAD_LETTER, MALFORMED_MESSAGE
 from shared.messages.base import Message, PipelineMessage
 from shared.messaging.delivery import DeadLetter
 from shared.pipeline.context import Context
@@ -52,7 +53,7 @@ def record_failure(message: DeadLetter, context: Context) -> None:
             subject=message.subject,
             topic=_topic(message),
             message={"text": storable(message.text)[:MAX_TEXT]},
-            code="dead_letter" if read is not None else "malformed_message",
+            code=DEAD_LETTER if read is not None else MALFORMED_MESSAGE,
             text=f"{reason} Delivered {message.delivery_count or 'several'} times.",
         )
     _log.warning("dead letter recorded", stage=function, message_id=message.message_id)

@@ -7,6 +7,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.db.models import Clip, Moment, PipelineHistory
+from shared.error_codes.runs import UNKNOWN_CLIP
 from shared.errors import NotThere
 from shared.media.cut import CutResult
 from shared.storage.protocol import ObjectStat
@@ -23,7 +24,7 @@ def clip_of(session: Session, moment: str) -> Clip:
         select(Clip).join(Moment).where(Moment.identifier == moment)
     ).scalar_one_or_none()
     if found is None:
-        raise NotThere("unknown_clip", f"The clip of moment {moment} was deleted.")
+        raise NotThere(UNKNOWN_CLIP, f"The clip of moment {moment} was deleted.")
     return found
 
 

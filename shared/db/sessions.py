@@ -48,10 +48,11 @@ def _terminate(dbapi_connection: Any) -> None:
 
 def _recognise_ended_session(context: ExceptionContext) -> None:
     """Let a pooled connection whose session the server ended be replaced, not handed out."""
-    if _sqlstate(context.original_exception) in _SERVER_WENT_AWAY:
+    if sqlstate(context.original_exception) in _SERVER_WENT_AWAY:
         context.is_disconnect = True
 
 
-def _sqlstate(error: BaseException | None) -> str | None:
+def sqlstate(error: BaseException | None) -> str | None:
+    """The SQLSTATE of an error that pg8000 raised; None when the server sent none."""
     details = error.args[0] if error is not None and error.args else None
     return details.get("C") if isinstance(details, dict) else None

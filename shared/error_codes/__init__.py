@@ -1,38 +1,30 @@
-"""Every error code, with its meaning and its remedy: declared here and nowhere else.
+"""Every error code, by its word.
 
-`docs/errors.md` and `videomoments explain` are made from these tables. A test holds them against
-the code: what is given somewhere is declared, and what is declared is given somewhere.
+Each is declared once, in the module of its subject, and given by that constant.
+`docs/errors.md` and `videomoments explain` are made from the declarations.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from shared.error_codes.commands import COMMAND_CODES
-from shared.error_codes.language_models import LANGUAGE_MODEL_CODES
-from shared.error_codes.pipelines import PIPELINE_CODES
-from shared.error_codes.recordings import RECORDING_CODES
-from shared.error_codes.stores import STORE_CODES
-from shared.errors import ErrorCode
+from shared.error_codes import commands, environment, models, runs, storage, videos
+from shared.error_codes.error_code import ErrorCode
 
-__all__ = ["ERROR_CODES", "ErrorCode", "meaning_of", "remedy_of"]
+__all__ = ["ERROR_CODES", "ErrorCode", "declared"]
 
-TABLES = (RECORDING_CODES, PIPELINE_CODES, STORE_CODES, LANGUAGE_MODEL_CODES, COMMAND_CODES)
 ERROR_CODES: Mapping[str, ErrorCode] = {
-    code: declared for table in TABLES for code, declared in table.items()
+    code: code
+    for module in (commands, environment, models, runs, storage, videos)
+    for code in vars(module).values()
+    if isinstance(code, ErrorCode)
 }
-_UNKNOWN = ErrorCode(
-    "Another version of VideoMoments gave this code.",
-    "Upgrade, and look the code up in docs/errors.md; then `videomoments retry VIDEO`.",
-)
 
 
-def meaning_of(code: str) -> str:
-    """What the code means, in a sentence."""
-    return ERROR_CODES.get(code, _UNKNOWN).meaning
-
-
-def remedy_of(code: str, video: str | None = None) -> str:
-    """What to do about it; with `video` the commands carry that video's identifier."""
-    remedy = ERROR_CODES.get(code, _UNKNOWN).remedy
-    return remedy.replace("VIDEO`", f"{video}`") if video is not None else remedy
+def declared(word: str | None) -> ErrorCode:
+    """The declaration of a code read from the database, which another version may have written."""
+    return ERROR_CODES.get(word or "") or ErrorCode(
+        word or "unknown",
+        "Another version of VideoMoments recorded this code.",
+        "Upgrade, and look the code up in docs/errors.md; then `videomoments retry VIDEO`.",
+    )

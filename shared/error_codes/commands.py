@@ -1,36 +1,41 @@
-"""What a command refuses to do."""
+"""Refusals of commands."""
 
 from __future__ import annotations
 
-from shared.errors import ErrorCode
+from shared.error_codes.error_code import ErrorCode
 
-COMMAND_CODES = {
-    "config_invalid": ErrorCode(
-        "An option of `videomoments eval` cannot be understood.",
-        "Correct it as the message says; `videomoments eval --help` shows an example.",
-    ),
-    "deletion_unfinished": ErrorCode(
-        "The video is being deleted, or its deletion was interrupted.",
-        "Finish it with `videomoments delete VIDEO`, then give the command again.",
-    ),
-    "labelled_set_invalid": ErrorCode(
-        "The file given to `videomoments eval` is no labelled set.",
-        "Correct the line the message names; docs/labelled-sets.md describes the format.",
-    ),
-    "media_not_heard": ErrorCode(
-        "A recording of the labelled set could not be transcribed.",
-        "Correct the item the message names, or take it out of the set.",
-    ),
-    "no_video": ErrorCode(
-        "The name of the file says that it is no recording.",
-        "Give the recording itself.",
-    ),
-    "nothing_to_retry": ErrorCode(
-        "Nothing failed in the runs of this video, or in that stage of them.",
-        "`videomoments explain VIDEO` says where it stands.",
-    ),
-    "retry_not_enough": ErrorCode(
-        "Retrying that stage alone could not make the run succeed: another one failed too.",
-        "`videomoments retry VIDEO` without --stage does all of it again.",
-    ),
-}
+CONFIG_INVALID = ErrorCode(
+    "config_invalid",
+    "An option of `videomoments eval` is not valid.",
+    "Correct it as the message says; `videomoments eval --help` shows an example.",
+)
+DELETION_UNFINISHED = ErrorCode(
+    "deletion_unfinished",
+    "The video is being deleted, or its deletion was interrupted.",
+    "Finish it with `videomoments delete VIDEO`, then give the command again.",
+)
+LABELLED_SET_INVALID = ErrorCode(
+    "labelled_set_invalid",
+    "The file given to `videomoments eval` is not a labelled set.",
+    "Correct the line that the message names; docs/labelled-sets.md describes the format.",
+)
+MEDIA_NOT_HEARD = ErrorCode(
+    "media_not_heard",
+    "A video of the labelled set could not be transcribed.",
+    "Correct the item that the message names, or remove it from the set.",
+)
+NO_VIDEO = ErrorCode(
+    "no_video",
+    "The file is not a video, judging by its name.",
+    "Give the name of a video or audio file.",
+)
+NOTHING_TO_RETRY = ErrorCode(
+    "nothing_to_retry",
+    "Nothing failed in the runs of this video, or nothing in the stage that was named.",
+    "`videomoments explain VIDEO` shows the state of its runs.",
+)
+RETRY_NOT_ENOUGH = ErrorCode(
+    "retry_not_enough",
+    "A retry of that stage alone would not help: another stage failed too.",
+    "`videomoments retry VIDEO` without --stage runs every failed stage again.",
+)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.domain.media_info import MediaInfo
+from shared.error_codes.videos import DAMAGED_MEDIA, NO_AUDIO
 from shared.errors import Reject
 from shared.media.input import MediaInput
 from shared.media.sandbox.arguments import SPEECH_SAMPLE_RATE_HZ, speech_arguments
@@ -55,7 +56,7 @@ def split_audio(
     slices were yielded: then the sound ends in the middle and none of it may be trusted.
     """
     if info.audio is None:
-        raise Reject("no_audio", "The recording has no sound. Nothing can be transcribed.")
+        raise Reject(NO_AUDIO, "The video has no sound, so there is nothing to transcribe.")
     arguments = speech_arguments(source.location, info, limits)
     target_samples = max(_FRAME_SAMPLES, round(target_slice_seconds * SPEECH_SAMPLE_RATE_HZ))
     start = index = 0
@@ -68,7 +69,7 @@ def split_audio(
             start, index = end, index + 1
     if index == 0:
         raise Reject(
-            "damaged_media", "No sound of the file can be decoded. Export it again and upload it."
+            DAMAGED_MEDIA, "The sound of the file cannot be decoded. Export it again and upload it."
         )
 
 

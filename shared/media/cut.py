@@ -9,6 +9,7 @@ from typing import Any
 
 from shared.domain.media_info import MediaInfo
 from shared.domain.spans import TimeSpan
+from shared.error_codes.videos import DAMAGED_MEDIA, NO_STREAMS
 from shared.errors import MediaError, Reject
 from shared.media.cut_plan import CutMode, OutputFormat, ways_to_cut
 from shared.media.input import MediaInput
@@ -61,7 +62,7 @@ def cut_clip(
     MediaError.
     """
     if info.video is None and info.audio is None:
-        raise Reject("no_streams", "The recording has neither picture nor sound to cut from.")
+        raise Reject(NO_STREAMS, "The video has neither picture nor sound to cut from.")
     cutter = _Cutter(source, info, window, workdir, limits, time.monotonic() + deadline_seconds)
     return cutter.cut(mode)
 
@@ -114,9 +115,9 @@ class _Cutter:
                 # The sound begins later or ended earlier than this clip: it has none.
                 ways.insert(0, replace(output, audio=None))
         raise Reject(
-            "damaged_media",
+            DAMAGED_MEDIA,
             f"No clip can be cut at {self._window.start_seconds:.1f} s: {problem}. "
-            "Export the recording again and upload it anew.",
+            "Export the video again and upload it.",
         )
 
     def _problem_with(self, facts: dict[str, Any], part: _Part, output: OutputFormat) -> str | None:

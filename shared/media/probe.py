@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shared.domain.media_info import AudioStream, MediaInfo, SubtitleStream, VideoStream
+from shared.error_codes.videos import NO_STREAMS, TOO_LONG
 from shared.errors import Reject
 from shared.media.input import MediaInput
 from shared.media.sandbox.runner import Limits, run_operation
@@ -30,12 +31,12 @@ def probe(
     info = info_from_facts(facts)
     if info.video is None and info.audio is None:
         raise Reject(
-            "no_streams", "The file holds neither picture nor sound. Upload a video or audio file."
+            NO_STREAMS, "The file contains neither picture nor sound. Upload a video or audio file."
         )
     if max_duration_seconds is not None and info.duration_seconds > max_duration_seconds:
         raise Reject(
-            "too_long",
-            f"The recording lasts {info.duration_seconds:.0f} s; at most "
+            TOO_LONG,
+            f"The video lasts {info.duration_seconds:.0f} s; at most "
             f"{max_duration_seconds:.0f} s are allowed. Cut it into parts, "
             "or raise VIDEOMOMENTS_MAX_DURATION_SECONDS.",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shared.domain.media_info import MediaInfo, SubtitleStream
+from shared.error_codes.videos import SUBTITLES_TOO_LARGE
 from shared.errors import Reject
 from shared.media.input import MediaInput
 from shared.media.sandbox.arguments import text_arguments
@@ -28,7 +29,8 @@ def extract_text_track(
         text = stdout.read(_MAX_TEXT_BYTES + 1)
         if len(text) > _MAX_TEXT_BYTES:
             raise Reject(
-                "subtitles_too_large",
-                "The file's text track is larger than 32 MiB. Remove it and upload the file again.",
+                SUBTITLES_TOO_LARGE,
+                "The file's subtitle track is larger than 32 MiB. Remove it and upload "
+                "the file again.",
             )
     return text.decode("utf-8", errors="replace")

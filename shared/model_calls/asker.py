@@ -15,6 +15,8 @@ from shared.db.text import storable
 from shared.domain.names import digest_of
 from shared.engines.llm.forms import Unreadable, whole_repair
 from shared.engines.llm.protocol import Answer, Endpoint, LanguageModel, Question, request_json
+from shared.error_codes.models import BUDGET_EXCEEDED
+from shared.error_codes.runs import NO_TIME_LEFT
 from shared.errors import LanguageModelUnavailable, Reject
 from shared.model_calls import budget as ai_requests
 from shared.model_calls.budget import Budget, Spending
@@ -43,7 +45,7 @@ class RecordedAnswer:
 
 def is_over_budget(reject: Reject) -> bool:
     """Whether there was nothing left to ask with: what was answered so far still counts."""
-    return reject.code == "budget_exceeded"
+    return reject.code == BUDGET_EXCEEDED
 
 
 def budget_of(settings: Settings) -> Budget:
@@ -198,7 +200,10 @@ class Asker:
     def _time_left(self) -> float:
         left = self.job.remaining_seconds - MARGIN_SECONDS
         if left < 1:
-            raise LanguageModelUnavailable("No time was left to ask; what was answered is kept.")
+            raise LanguageModelUnavailable(
+                "No time was left to ask the model; its earlier answers are kept.",
+                code=NO_TIME_LEFT,
+            )
         return left
 
 

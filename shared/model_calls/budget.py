@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from shared.db.models import AiRequest
 from shared.db.text import storable
+from shared.error_codes.models import BUDGET_EXCEEDED, PRICES_UNKNOWN
 from shared.errors import Reject
 from shared.pipeline.context import Context
 
@@ -69,24 +70,24 @@ def check_budget(
     ).one()
     if budget.tokens is not None and tokens + wanted.tokens > budget.tokens:
         raise Reject(
-            "budget_exceeded",
-            f"This run may use {budget.tokens} tokens; {tokens} are used and {wanted.tokens} more "
-            "may be needed. Nothing more was asked. Raise VIDEOMOMENTS_LLM_BUDGET_TOKENS.",
+            BUDGET_EXCEEDED,
+            f"This run may use {budget.tokens} tokens; it has used {tokens} and may need "
+            f"{wanted.tokens} more, so it asks nothing more. Raise VIDEOMOMENTS_LLM_BUDGET_TOKENS.",
         )
     if budget.cost is None:
         return
     if wanted.cost is None:
         raise Reject(
-            "prices_unknown",
+            PRICES_UNKNOWN,
             "A budget in money needs the model's prices. Set VIDEOMOMENTS_LLM_INPUT_PRICE and "
-            "VIDEOMOMENTS_LLM_OUTPUT_PRICE, or those of its row in model_configs.",
+            "VIDEOMOMENTS_LLM_OUTPUT_PRICE, or the prices of its row in model_configs.",
         )
     spent = float(cost or 0.0)
     if spent + wanted.cost > budget.cost:
         raise Reject(
-            "budget_exceeded",
-            f"This run may cost {budget.cost:g}; {spent:.4f} is spent and {wanted.cost:.4f} more "
-            "may be needed. Nothing more was asked. Raise VIDEOMOMENTS_LLM_BUDGET_COST.",
+            BUDGET_EXCEEDED,
+            f"This run may cost {budget.cost:g}; it has spent {spent:.4f} and may need "
+            f"{wanted.cost:.4f} more, so it asks nothing more. Raise VIDEOMOMENTS_LLM_BUDGET_COST.",
         )
 
 

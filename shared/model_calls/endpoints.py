@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from shared.db.models import GenerationConfig, ModelConfig
 from shared.engines.llm.protocol import Endpoint
+from shared.error_codes.models import UNKNOWN_MODEL
 from shared.errors import Reject
 from shared.model_calls.keys import key_named
 from shared.settings.settings import Settings
@@ -34,9 +35,9 @@ def endpoint_named(session: Session, settings: Settings, name: str) -> Endpoint:
     if base.provider == "openai" and base.url is None:
         known = ", ".join(session.execute(select(ModelConfig.name).order_by("name")).scalars())
         raise Reject(
-            "unknown_model",
-            f"No model {name!r} is known (named: {known or 'none'}), and VIDEOMOMENTS_LLM_URL "
-            "names no endpoint that may have it. Set that, or say where the model is with "
+            UNKNOWN_MODEL,
+            f"The model {name!r} is not configured (configured: {known or 'none'}), and "
+            "VIDEOMOMENTS_LLM_URL is not set. Set it, or add the model with "
             f"`videomoments models set {name}`.",
         )
     return base

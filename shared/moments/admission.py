@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from shared.db.models import PipelineHistory, Video
 from shared.domain.names import pipeline_identifier, video_identifier
+from shared.error_codes.runs import OPTIONS_CLASH
 from shared.errors import ObjectMissing, Reject, SourceGone, SourceSuperseded
 from shared.messages.base import PipelineType
 from shared.messages.options import Options
@@ -128,7 +129,7 @@ def _resolved(context: Context, options: Options) -> Options:
     try:
         return context.settings.resolve(options)
     except ValueError as error:
-        raise Reject("options_clash", f"The options do not fit together: {error}") from None
+        raise Reject(OPTIONS_CLASH, f"The options contradict each other: {error}") from None
 
 
 def _begin_pipeline(

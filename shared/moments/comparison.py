@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from shared.engines.llm.forms import Unreadable, read, schema_of
 from shared.engines.llm.protocol import Question, Turn
+from shared.error_codes.models import INVALID_ANSWER, MODEL_REFUSED
 from shared.errors import Reject
 from shared.model_calls.asker import Asker, ModelRefusal, is_over_budget
 from shared.moments.prompts.answers import Ranking, Scoring
@@ -97,11 +98,11 @@ def _scored_part(
     try:
         found, asked, _ = asker.converse(question, judged)
     except ModelRefusal as refusal:
-        raise Reject("model_refused", f"The model would not score: {refusal}") from None
+        raise Reject(MODEL_REFUSED, f"The model refused to score: {refusal}") from None
     except Unreadable as error:
         raise Reject(
-            "invalid_answer",
-            f"The model {asker.endpoint.name} gave no scores that can be read, twice: {error}",
+            INVALID_ANSWER,
+            f"The model {asker.endpoint.name} gave unreadable scores twice: {error}",
         ) from None
     asker.note(asked, {"order": list(found.order), "qualities": list(found.qualities.values())})
     return found

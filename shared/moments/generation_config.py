@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from shared.db.models import GenerationConfig
 from shared.domain.names import digest_of
+from shared.error_codes.models import NO_MODEL
 from shared.errors import Reject
 from shared.messages.options import Options
 from shared.model_calls.endpoints import endpoint_named
@@ -82,9 +83,7 @@ def generator_of(
     name = options.model
     if name is None or is_extractive(name):
         if scoring:
-            raise Reject(
-                "no_model", "Scoring again needs a model: name one, or set VIDEOMOMENTS_MODEL."
-            )
+            raise Reject(NO_MODEL, "Rescoring needs a model. Name one, or set VIDEOMOMENTS_MODEL.")
         return EXTRACTIVE
     endpoint = endpoint_named(session, settings, name)
     prompts = load_prompt_set(options.kind or settings.kind, settings.prompt_folder)

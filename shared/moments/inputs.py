@@ -7,6 +7,7 @@ from sqlalchemy import select
 from shared.db import models
 from shared.db.models import GenerationConfig
 from shared.domain.transcript import TimedTranscript
+from shared.error_codes.runs import NO_TRANSCRIPT
 from shared.errors import NotThere
 from shared.moments.moments_job import MomentsJob
 from shared.moments.prompts.prompt_set import PromptSet, load_prompt_set
@@ -23,7 +24,7 @@ def transcript_of(job: VideoJob) -> TimedTranscript:
             select(models.Transcript).where(models.Transcript.video_id == job.video.id)
         ).scalar_one_or_none()
     if row is None:
-        raise NotThere("no_transcript", "The transcript of this video was deleted.")
+        raise NotThere(NO_TRANSCRIPT, "The transcript of this video was deleted.")
     return from_row(row)
 
 

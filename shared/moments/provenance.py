@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from shared.db import models
 from shared.db.models import GenerationConfig, Moment, MomentCandidate, Prompt, Video
 from shared.engines.llm.protocol import Turn
+from shared.error_codes.runs import UNKNOWN_MOMENT
 from shared.errors import Reject
 from shared.moments.generation_config import SYSTEM_PROMPT, is_extractive
 from shared.moments.inputs import bounds_of
@@ -50,7 +51,7 @@ def provenance_of(session: Session, identifier: str) -> Provenance:
         .where(Moment.identifier == identifier)
     ).one_or_none()
     if found is None:
-        raise Reject("unknown_moment", f"There is no moment {identifier!r}.")
+        raise Reject(UNKNOWN_MOMENT, f"There is no moment {identifier!r}.")
     moment, video = found
     config = session.get(GenerationConfig, moment.generation_config_id or 0)
     candidate = session.execute(

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from shared.engines.llm.forms import Unreadable, read, schema_of
 from shared.engines.llm.protocol import Question, Turn
+from shared.error_codes.models import INVALID_ANSWER, MODEL_REFUSED
 from shared.errors import Reject
 from shared.model_calls.asker import Asker, ModelRefusal, RecordedAnswer, is_over_budget
 from shared.moments.prompts.answers import Moments, RefinedMoment, as_proposal, read_moments
@@ -68,11 +69,11 @@ class Reader:
         except ModelRefusal as refusal:
             return [
                 ProposalResult(
-                    None, Rejected("model_refused", f"The model would not answer: {refusal}")
+                    None, Rejected(MODEL_REFUSED, f"The model would not answer: {refusal}")
                 )
             ]
         except Unreadable as error:
-            return [ProposalResult(None, Rejected("invalid_answer", str(error)))]
+            return [ProposalResult(None, Rejected(INVALID_ANSWER, str(error)))]
         outcomes = self._placed(found, window, answered.turns[1:], repaired=False)
         self._note(asked, outcomes)
         faults = [o for o in outcomes if isinstance(o.result, Rejected)]
@@ -138,7 +139,7 @@ class Refiner:
                 question, partial(read, form=RefinedMoment)
             )
         except Unreadable as error:
-            return [ProposalResult(None, Rejected("invalid_answer", str(error)))]
+            return [ProposalResult(None, Rejected(INVALID_ANSWER, str(error)))]
         first = self._placed(found, window, focus, answered.turns[1:], repaired=False)
         self._note(asked, first)
         if not isinstance(first.result, Rejected) or answered is not question:

@@ -6,6 +6,7 @@ import math
 
 from shared.domain.tokens import estimated_tokens
 from shared.engines.llm.protocol import Endpoint
+from shared.error_codes.models import MODEL_CONTEXT_EXCEEDED
 from shared.errors import Reject
 from shared.model_calls.asker import MARGIN_SECONDS, Asker, budget_of, spending
 from shared.model_calls.budget import Spending, check_budget
@@ -33,9 +34,10 @@ def windows_of(job: MomentsJob, endpoint: Endpoint, script: Script) -> list[Wind
     room = endpoint.context_tokens - 2 * endpoint.answer_tokens - around - _AROUND_TOKENS
     if room < _LEAST_TOKENS:
         raise Reject(
-            "model_context_exceeded",
-            f"Prompt and answers leave {room} of {endpoint.context_tokens} tokens for the "
-            "transcript. Lower VIDEOMOMENTS_LLM_ANSWER_TOKENS, or choose a model with more room.",
+            MODEL_CONTEXT_EXCEEDED,
+            f"The prompt and the answers leave {room} of {endpoint.context_tokens} tokens for "
+            "the transcript. Lower VIDEOMOMENTS_LLM_ANSWER_TOKENS, or choose a model with a longer "
+            "context.",
         )
     window_tokens = min(settings.llm_window_tokens, room)
     longest = job.config.max_moment_length or 0.0

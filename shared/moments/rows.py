@@ -13,6 +13,7 @@ from shared.db.models import Moment
 from shared.db.text import storable
 from shared.domain.names import moment_identifier
 from shared.domain.spans import TimeSpan
+from shared.error_codes.runs import UNKNOWN_MOMENT
 from shared.errors import NotThere
 from shared.moments.moments_job import MomentsJob
 
@@ -38,7 +39,7 @@ def find_moment(session: Session, identifier: str, *, lock: bool = False) -> Mom
     query = select(Moment).where(Moment.identifier == identifier)
     moment = session.execute(query.with_for_update() if lock else query).scalar_one_or_none()
     if moment is None:
-        raise NotThere("unknown_moment", f"The moment {identifier} was deleted.")
+        raise NotThere(UNKNOWN_MOMENT, f"The moment {identifier} was deleted.")
     return moment
 
 

@@ -1,18 +1,27 @@
-"""What becomes of a stage run that went wrong: failed for good, given back, or lost to another."""
+"""Record the error of a stage run: the run fails, or is queued again with a transient code."""
 
 from __future__ import annotations
 
 import structlog
 
+from shared.db.error_code import database_code
 from shared.db.text import storable
-from shared.errors import LanguageModelUnavailable, LeaseLost, NotThere, ObjectChanged, Reject
+from shared.error_codes.error_code import ErrorCode
+from shared.error_codes.runs import ATTEMPTS_EXHAUSTED, TOO_EARLY
+from shared.errors import (
+    LanguageModelUnavailable,
+    LeaseLost,
+    NotThere,
+    ObjectChanged,
+    Reject,
+    code_of,
+)
 from shared.messaging.delivery import Outcome
 from shared.pipeline.context import Context
 from shared.pipeline.job import Job
-from shared.pipeline.ledger.claim import ASKED_TO_WAIT
-from shared.pipeline.ledger.fail import EXHAUSTED, fail, gave_up
+from shared.pipeline.ledger.fail import LAST_ERROR_CODE, fail, gave_up
 from shared.pipeline.ledger.lease import release
-from shared.pipeline.ledger.postpone import TOO_EARLY, give_back_if_early
+from shared.pipeline.ledger.postpone import give_back_if_early
 from shared.pipeline.upkeep.cleanup import clean_up
 from shared.telemetry import measures, spans
 
@@ -20,22 +29,20 @@ _log = structlog.get_logger(__name__)
 
 
 def record_error(context: Context, job: Job, error: BaseException) -> Outcome:
-    """Write it into the ledger; BUSY when the run is no longer ours."""
+    """Record the error in the ledger. BUSY when another worker holds the run."""
     if isinstance(error, NotThere) and (outcome := _wait(context, job, error)):
         return outcome
     if isinstance(error, Reject):
         return _fail(context, job, error, storable(error.message), code=error.code)
-    message = one_line(error)
+    message, code = one_line(error), database_code(error) or code_of(error)
     if isinstance(error, ObjectChanged):
         # The version that was asked for never comes back.
-        return _fail(context, job, error, storable(str(error)), code="object_changed")
+        return _fail(context, job, error, storable(str(error)), code=error.code)
     policy = context.policy
     if job.run.attempt >= policy.max_attempts:
-        return _fail(context, job, error, gave_up(job.run.attempt, message), code=EXHAUSTED)
+        message = gave_up(job.run.attempt, message)
+        return _fail(context, job, error, message, code=ATTEMPTS_EXHAUSTED, last=code)
     _log.warning("transient error", error=message, exc_info=error)
-    wait = _asked_to_wait(error)
-    code = ASKED_TO_WAIT if wait else "transient"
-    code = code if isinstance(error, Exception) else "interrupted"
     with context.session() as session, session.begin():
         ours = release(
             session,
@@ -44,21 +51,21 @@ def record_error(context: Context, job: Job, error: BaseException) -> Outcome:
             message,
             policy=policy,
             clock=context.clock,
-            least_wait_seconds=wait,
+            least_wait_seconds=_asked_to_wait(error),
         )
     _tell(job, code, error, final=False)
     return Outcome.RETRY if ours else Outcome.BUSY
 
 
 def _asked_to_wait(error: BaseException) -> float:
-    """Seconds a server named by which trying again is in vain."""
+    """Seconds that a server asked to wait; a retry before that would not help."""
     return (
         (error.retry_after_seconds or 0.0) if isinstance(error, LanguageModelUnavailable) else 0.0
     )
 
 
 def _wait(context: Context, job: Job, missing: NotThere) -> Outcome | None:
-    """None when what is missing cannot come any more."""
+    """Requeue the run; None when the missing row cannot appear any more."""
     try:
         early = give_back_if_early(context, job.stage, job.run, storable(missing.message))
     except LeaseLost:
@@ -69,7 +76,15 @@ def _wait(context: Context, job: Job, missing: NotThere) -> Outcome | None:
     return Outcome.RETRY
 
 
-def _fail(context: Context, job: Job, error: BaseException, message: str, *, code: str) -> Outcome:
+def _fail(
+    context: Context,
+    job: Job,
+    error: BaseException,
+    message: str,
+    *,
+    code: ErrorCode,
+    last: ErrorCode | None = None,
+) -> Outcome:
     figures = job.figures()
     try:
         with context.session() as session, session.begin():
@@ -80,7 +95,7 @@ def _fail(context: Context, job: Job, error: BaseException, message: str, *, cod
                 code=code,
                 message=message,
                 clock=context.clock,
-                metrics=figures,
+                metrics={**figures, LAST_ERROR_CODE: last} if last else figures,
             )
     except LeaseLost:
         return Outcome.BUSY
@@ -92,7 +107,7 @@ def _fail(context: Context, job: Job, error: BaseException, message: str, *, cod
     return Outcome.REJECTED
 
 
-def _tell(job: Job, code: str, error: BaseException, *, final: bool) -> None:
+def _tell(job: Job, code: ErrorCode, error: BaseException, *, final: bool) -> None:
     spans.current().fail(code, error)
     measures.failed(job.stage.name, code, final=final)
 

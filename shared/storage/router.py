@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from io import RawIOBase
 from pathlib import Path
 
+from shared.error_codes.storage import COPY_BETWEEN_STORES
 from shared.errors import Reject, SettingsError
 from shared.storage.protocol import ObjectStat, Storage
 from shared.storage.urls import split_url
@@ -83,7 +84,7 @@ class StorageRouter:
         store = self.store_of(source_url)
         if store is not self.store_of(target_url):
             raise Reject(
-                "copy_between_stores",
+                COPY_BETWEEN_STORES,
                 f"{source_url} cannot be copied to {target_url}, in another store. "
                 "Download it and upload it there.",
             )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
+from shared.error_codes.storage import BAD_OBJECT_NAME, BAD_OBJECT_URL
 from shared.errors import Reject
 
 MAX_NAME_BYTES = 1024
@@ -30,15 +31,17 @@ class ObjectUrl(NamedTuple):
 
 
 def split_url(url: str) -> ObjectUrl:
-    """Take a URL apart. Raises `Reject` where it names no bucket."""
+    """Take a URL apart. Raises `Reject` where it does not name a bucket."""
     scheme, separator, rest = url.partition("://")
     if not separator or not scheme:
-        raise Reject("bad_object_url", f"{url!r} is no object URL. Write gs://bucket/name.")
+        raise Reject(BAD_OBJECT_URL, f"{url!r} is not an object URL. Write gs://bucket/name.")
     if scheme == _FILE:
         return ObjectUrl(_FILE, "", _file_path(url, rest)[1:])
     bucket, _, name = rest.partition("/")
     if not bucket:
-        raise Reject("bad_object_url", f"{url!r} names no bucket. Write {scheme}://bucket/name.")
+        raise Reject(
+            BAD_OBJECT_URL, f"{url!r} does not name a bucket. Write {scheme}://bucket/name."
+        )
     return ObjectUrl(scheme, bucket, name)
 
 
@@ -72,7 +75,7 @@ def check_name(url: str, name: str) -> str:
     """
     fault = _fault(url.partition("://")[0], name)
     if fault:
-        raise Reject("bad_object_name", f"{url!r}: {fault}. Give the object another name.")
+        raise Reject(BAD_OBJECT_NAME, f"{url!r}: {fault}. Give the object another name.")
     return name
 
 
@@ -84,16 +87,19 @@ def _fault(scheme: str, name: str) -> str | None:
     try:
         encoded = os.fsencode(name) if scheme == _FILE else name.encode()
     except UnicodeEncodeError:
-        return "the name is no valid Unicode"
+        return "the name is not valid Unicode"
     if len(encoded) > MAX_NAME_BYTES:
         return f"the name has {len(encoded)} bytes, more than {MAX_NAME_BYTES}"
     if scheme == "gs" and (name in (".", "..") or "\n" in name or "\r" in name):
-        return "Cloud Storage takes no line breaks in a name, nor '.' or '..' as one"
+        return "Cloud Storage does not accept a name with line breaks, nor '.' or '..'"
     return None
 
 
 def _file_path(url: str, rest: str) -> str:
     host, slash, path = rest.partition("/")
     if host not in ("", "localhost") or not slash:
-        raise Reject("bad_object_url", f"{url!r} names no file here. Write file:///folder/name.")
+        raise Reject(
+            BAD_OBJECT_URL,
+            f"{url!r} does not name a file on this machine. Write file:///folder/name.",
+        )
     return slash + os.fsdecode(unquote_to_bytes(path.encode("utf-8", "surrogateescape")))

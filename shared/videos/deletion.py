@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session
 
 from shared.db.models import Clip, Deletion, PipelineHistory, Thumbnail, Video
 from shared.domain.names import derived_folders
+from shared.error_codes.commands import DELETION_UNFINISHED
 from shared.errors import Reject
 from shared.pipeline.context import Context
 from shared.videos.garbage import own_objects
@@ -204,7 +205,7 @@ def forget_deletion(context: Context, video: str) -> bool:
             return False
         if stone.completed_at is None:
             raise Reject(
-                "deletion_unfinished",
+                DELETION_UNFINISHED,
                 f"The deletion of {video} is not finished. Run: videomoments delete {video}",
             )
         session.delete(stone)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from shared.db.models import Video
 from shared.domain.names import slug
+from shared.error_codes.runs import UNKNOWN_VIDEO, VIDEO_DELETED
 from shared.errors import Reject
 from shared.videos.tombstones import tombstone
 
@@ -21,18 +22,16 @@ def unknown_video(session: Session, asked: str) -> Reject:
         return deleted_video(asked)
     near = " or ".join(_near(session, asked))
     if near:
-        return Reject("unknown_video", f"There is no video {asked!r}. Is {near} meant?")
+        return Reject(UNKNOWN_VIDEO, f"There is no video {asked!r}. Did you mean {near}?")
     return Reject(
-        "unknown_video",
-        f"There is no video {asked!r}. `videomoments status` lists those there are.",
+        UNKNOWN_VIDEO,
+        f"There is no video {asked!r}. `videomoments status` lists all videos.",
     )
 
 
 def deleted_video(video: str) -> Reject:
     """The refusal of a video that somebody deleted."""
-    return Reject(
-        "video_deleted", f"The video {video} was deleted. Upload its file again to have it anew."
-    )
+    return Reject(VIDEO_DELETED, f"The video {video} was deleted. Upload its file again.")
 
 
 def _near(session: Session, asked: str) -> list[str]:

@@ -81,9 +81,9 @@ def test_fail_under_decides_the_exit_code(two_items: Path, limit: str, code: int
         (["--config", "x=model"], "name the model"),
         (["--config", "x=model,model=nobody"], "VIDEOMOMENTS_LLM_URL"),
         (["--config", "extractive,length=5"], "unknown option 'length'"),
-        (["--config", "extractive,max_length=2"], "bounds clash"),
-        (["--fail-under", "beauty=1"], "give METRIC=VALUE"),
-        (["--diff", "extractive", "other"], "No config is named 'other'"),
+        (["--config", "extractive,max_length=2"], "bounds contradict"),
+        (["--fail-under", "beauty=1"], "write METRIC=VALUE"),
+        (["--diff", "extractive", "other"], "There is no config 'other'"),
     ],
 )
 def test_a_wrong_command_line_is_one_readable_line(

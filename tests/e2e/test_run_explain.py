@@ -92,7 +92,7 @@ def test_a_file_that_is_no_video_is_explained(tmp_path: Path, env: dict[str, str
         "probe_video",
         "code not_media",
         "Upload an mp4",
-        "nothing to retry",
+        "a retry of this one would not help",
     ):
         assert words in told
     assert "Then: videomoments retry" not in told

@@ -54,7 +54,7 @@ def env(database_url: str) -> dict[str, str]:
 def only_video(data: Path, env: dict[str, str]) -> str:
     """The identifier of the one video there is."""
     asked = videomoments("explain", SAMPLE.name, "--data", data, env=env)
-    return asked.stderr.split("Is ")[1].split()[0]
+    return asked.stderr.split("Did you mean ")[1].split("?")[0]
 
 
 def explained(data: Path, env: dict[str, str]) -> str:
@@ -83,11 +83,11 @@ def test_a_killed_run_is_said_to_be_interrupted(tmp_path: Path, env: dict[str, s
         run.send_signal(signal.SIGINT)
         assert run.wait(PATIENCE_SECONDS) == 130
     killed = explained(tmp_path, env)
-    assert "At work for" in working
-    assert "nothing but wait" in working
-    assert "At work for" not in killed
-    assert "Broken off: listening to the speech" in killed
-    assert "nobody is at work on it. Give the `videomoments run` command again" in killed
+    assert "Running for" in working
+    assert "What to do: wait." in working
+    assert "Running for" not in killed
+    assert "Interrupted: listening to the speech" in killed
+    assert "no worker is running. Give the `videomoments run` command again" in killed
 
 
 def test_a_video_deleted_while_it_runs(tmp_path: Path, env: dict[str, str]) -> None:
@@ -99,6 +99,6 @@ def test_a_video_deleted_while_it_runs(tmp_path: Path, env: dict[str, str]) -> N
         assert run.stderr is not None
         said = run.stderr.read()
         assert run.wait(PATIENCE_SECONDS) == 1
-    assert "The video was deleted while it ran." in said.splitlines()[-1]
+    assert "The video was deleted during the run." in said.splitlines()[-1]
     retried = videomoments("retry", video, "--data", tmp_path, env=env)
     assert f"The video {video} was deleted." in retried.stderr

@@ -38,7 +38,7 @@ def pages() -> Mapping[str, Callable[[], str]]:
     return {
         "docs/settings.md": settings_page,
         "docs/pipeline.md": lambda: pipeline_page(TOPOLOGY),
-        "docs/errors.md": lambda: errors_page(ROOT, NOTICE),
+        "docs/errors.md": lambda: errors_page(NOTICE),
         "docs/telemetry.md": lambda: telemetry_page(NOTICE),
         "infra/terraform/topology.auto.tfvars.json": lambda: terraform_variables(TOPOLOGY),
     }

@@ -1,4 +1,4 @@
-"""What went wrong with a call, as something that passes, or that never will."""
+"""Translate a failed model call into an error that passes, or a `Reject`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,15 @@ from pydantic_ai import exceptions
 
 from shared.engines.llm.protocol import Endpoint
 from shared.engines.llm.reasons import place_of, said_by_server, why_not_connected
+from shared.error_codes.models import (
+    MODEL_CONTEXT_EXCEEDED,
+    MODEL_NOT_FOUND,
+    MODEL_PROTOCOL_UNKNOWN,
+    MODEL_QUOTA_EXCEEDED,
+    MODEL_REQUEST_REJECTED,
+    MODEL_UNAUTHORIZED,
+    MODEL_UNAVAILABLE,
+)
 from shared.errors import LanguageModelUnavailable, Reject
 
 __all__ = ["GoogleAuthError", "translated", "without_credentials"]
@@ -15,47 +24,48 @@ _PASSING_STATUSES = frozenset({408, 409, 425, 429})
 
 
 def translated(error: Exception, endpoint: Endpoint) -> Exception:
-    """`Reject` for what trying again cannot mend, else `LanguageModelUnavailable`.
+    """`Reject` if a retry would not help, else `LanguageModelUnavailable`.
 
-    Rate limits, server errors, time-outs and answers that are no answer of such an API pass.
+    Rate limits, server errors, time-outs and answers in an unknown form pass.
     """
     name, said = endpoint.name, said_by_server(error)
     if isinstance(error, exceptions.ModelQuotaExceededError):
         return Reject(
-            "model_quota_exceeded",
+            MODEL_QUOTA_EXCEEDED,
             f"The account behind the model {name} has no quota or credit left{said}",
         )
     if isinstance(error, exceptions.ModelAuthenticationError):
         return Reject(
-            "model_unauthorized",
-            f"The endpoint of the model {name} refuses our key or account (see "
+            MODEL_UNAUTHORIZED,
+            f"The endpoint of the model {name} rejected the key or the account (see "
             f"VIDEOMOMENTS_LLM_API_KEY){said}",
         )
     if isinstance(error, exceptions.ModelNotFoundError):
         return Reject(
-            "model_not_found",
+            MODEL_NOT_FOUND,
             f"The endpoint at {place_of(endpoint)} has no model {endpoint.model!r}, or its API "
-            f"begins at another address{said}",
+            f"starts at another address{said}",
         )
     if isinstance(error, exceptions.ModelContextWindowExceededError):
         return Reject(
-            "model_context_exceeded",
-            f"A question was too long for the model {name}{said}",
+            MODEL_CONTEXT_EXCEEDED,
+            f"A question was longer than the context of the model {name}{said}",
         )
     if _is_rejected(error):
         return Reject(
-            "model_request_rejected",
-            f"The endpoint of the model {name} takes no such request{said}",
+            MODEL_REQUEST_REJECTED,
+            f"The endpoint of the model {name} does not accept the request{said}",
         )
     return LanguageModelUnavailable(
         _unanswered(error, endpoint),
         _wait(error),
         may_cost=isinstance(error, exceptions.ModelTimeoutError | exceptions.ModelRequestTimeout),
+        code=MODEL_PROTOCOL_UNKNOWN if _is_other_protocol(error) else MODEL_UNAVAILABLE,
     )
 
 
 def _unanswered(error: Exception, endpoint: Endpoint) -> str:
-    """Nobody there, something else there, or the model's server with an error of its own."""
+    """Say whether the server was away, spoke another protocol, or answered with an error."""
     name, place = endpoint.name, place_of(endpoint)
     if isinstance(error, exceptions.ModelTimeoutError | exceptions.ModelRequestTimeout):
         return f"The model {name} at {place} did not answer in time."
@@ -72,7 +82,7 @@ def _unanswered(error: Exception, endpoint: Endpoint) -> str:
 
 
 def _is_other_protocol(error: Exception) -> bool:
-    """A page, broken JSON or JSON of another form. The libraries' words for it are not plain."""
+    """True for a web page, broken JSON, or JSON of another form."""
     if isinstance(error, exceptions.UnexpectedModelBehavior):
         return True
     return isinstance(error, exceptions.ModelAPIError) and isinstance(error.__cause__, ValueError)
@@ -85,17 +95,15 @@ def _wait(error: Exception) -> float | None:
 
 
 def without_credentials(error: Exception, endpoint: Endpoint) -> Exception:
-    """Google's application-default credentials are missing or worth nothing, or not to be had now.
+    """Google's application-default credentials are missing, invalid, or unavailable for now.
 
-    `Reject`, or `LanguageModelUnavailable` where the server that gives them out is away.
+    `Reject`, or `LanguageModelUnavailable` when the server that issues them is away.
     """
     said = " ".join(str(error).split())[:300]
     if getattr(error, "retryable", False) or isinstance(error, TransportError):
-        return LanguageModelUnavailable(
-            f"No credentials for the model {endpoint.name} as yet: {said}"
-        )
+        return LanguageModelUnavailable(f"No credentials for the model {endpoint.name} yet: {said}")
     return Reject(
-        "model_unauthorized",
+        MODEL_UNAUTHORIZED,
         f"No application-default credentials for the model {endpoint.name}. Run `gcloud auth "
         f"application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS: {said}",
     )

@@ -19,6 +19,7 @@ from shared.engines.speech.language import language_code
 from shared.engines.speech.suspicion import suspicion
 from shared.engines.speech.wav import SAMPLE_RATE_HZ, read_samples
 from shared.engines.speech.word_times import repaired_words, segment_of, split_at_pauses
+from shared.error_codes.videos import LANGUAGE_UNSUPPORTED
 from shared.errors import Reject, SettingsError
 
 if TYPE_CHECKING:
@@ -49,15 +50,15 @@ class OfflineEngine:
     ) -> TimedTranscript:
         """Words and segments of one slice; see `SpeechEngine.transcribe`.
 
-        Raises Reject("language_unsupported") for anything but English, Reject("slice_unreadable"),
+        Raises Reject(LANGUAGE_UNSUPPORTED) for anything but English, Reject(SLICE_UNREADABLE),
         TimeoutError, and SettingsError when pocketsphinx is not installed. The deadline is looked
         at before each stretch of speech (12 s at most).
         """
         deadline = time.monotonic() + deadline_seconds
         if language_code(language) not in (None, LANGUAGE):
             raise Reject(
-                "language_unsupported",
-                f"The offline engine knows English only, not {language!r}. Set "
+                LANGUAGE_UNSUPPORTED,
+                f"The offline engine knows only English, not {language!r}. Set "
                 "VIDEOMOMENTS_WHISPER_MODEL to a multilingual Whisper model.",
             )
         samples = read_samples(wav_path)

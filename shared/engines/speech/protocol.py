@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Protocol
 
 from shared.domain.transcript import TimedTranscript
+from shared.error_codes.videos import SPEECH_MODEL_UNAVAILABLE
 from shared.errors import SettingsError
 
 
 class SpeechModelMissing(SettingsError):
     """A recogniser's model is not at hand and could not be fetched; the message says why."""
+
+    code = SPEECH_MODEL_UNAVAILABLE
 
 
 class SpeechEngine(Protocol):

@@ -6,6 +6,7 @@ import wave
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shared.error_codes.videos import SLICE_UNREADABLE
 from shared.errors import Reject
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ SAMPLE_RATE_HZ = 16_000
 
 
 def read_samples(path: Path) -> NDArray[np.int16]:
-    """The samples, shape (count,). Raises Reject("slice_unreadable") for any other kind of file."""
+    """The samples, shape (count,). Raises Reject(SLICE_UNREADABLE) for any other kind of file."""
     import numpy as np
 
     try:
@@ -24,10 +25,10 @@ def read_samples(path: Path) -> NDArray[np.int16]:
             form = (wav.getframerate(), wav.getnchannels(), wav.getsampwidth())
             data = wav.readframes(wav.getnframes())
     except (wave.Error, EOFError) as error:
-        raise Reject("slice_unreadable", _complaint(path, str(error))) from error
+        raise Reject(SLICE_UNREADABLE, _complaint(path, str(error))) from error
     if form != (SAMPLE_RATE_HZ, 1, 2):
         found = f"it has {form[0]} Hz, {form[1]} channels, {8 * form[2]} bits"
-        raise Reject("slice_unreadable", _complaint(path, found))
+        raise Reject(SLICE_UNREADABLE, _complaint(path, found))
     return np.frombuffer(data[: len(data) // 2 * 2], dtype="<i2").astype(np.int16, copy=False)
 
 
@@ -39,4 +40,4 @@ def as_floats(samples: NDArray[np.int16]) -> NDArray[np.float32]:
 
 
 def _complaint(path: Path, found: str) -> str:
-    return f"{path.name} is no 16 kHz mono 16-bit WAV file: {found}. Slice the audio again."
+    return f"{path.name} is not a 16 kHz mono 16-bit WAV file: {found}. Slice the audio again."

@@ -18,6 +18,7 @@ from shared.engines.speech.models import find_model
 from shared.engines.speech.suspicion import REPETITION, hallucinated, repeated_lines, suspicion
 from shared.engines.speech.wav import SAMPLE_RATE_HZ, as_floats, read_samples
 from shared.engines.speech.word_times import apportioned, repaired_words, segment_of
+from shared.error_codes.videos import LANGUAGE_UNSUPPORTED
 from shared.errors import Reject, SettingsError
 
 _NAME_LENGTH = 50
@@ -80,7 +81,7 @@ class WhisperEngine:
         """Words and segments of one slice; see `SpeechEngine.transcribe`.
 
         The deadline is looked at after each window of 30 s. Raises also
-        Reject("language_unsupported"), Reject("slice_unreadable") and SettingsError
+        Reject(LANGUAGE_UNSUPPORTED), Reject(SLICE_UNREADABLE) and SettingsError
         (`SpeechModelMissing` when the model could not be fetched).
         """
         deadline = time.monotonic() + deadline_seconds
@@ -138,12 +139,12 @@ def _load(folder: Path, device: str, compute_type: str, cpu_threads: int) -> Any
 
 
 def _supported(model: Any, language: str | None, name: str) -> str | None:
-    """The code to decode with, None to detect. Raises Reject("language_unsupported")."""
+    """The code to decode with, None to detect. Raises Reject(LANGUAGE_UNSUPPORTED)."""
     code = language_code(language)
     if code is not None and code not in model.supported_languages:
         raise Reject(
-            "language_unsupported",
-            f"{name} does not know the language {language!r}. Leave the language out to have it "
+            LANGUAGE_UNSUPPORTED,
+            f"{name} does not know the language {language!r}. Leave the language unset to have it "
             "detected, or use a multilingual model.",
         )
     return code

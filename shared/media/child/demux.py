@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import av
 import av.error
 
+from shared.error_codes.videos import DAMAGED_MEDIA, EMPTY_FILE, ENCRYPTED_MEDIA, NOT_MEDIA
 from shared.errors import Reject
 from shared.media.child.memory import check_memory
 from shared.media.child.remote_file import RangedFile
@@ -111,17 +112,17 @@ def open_media(location: str) -> Iterator[Media]:
 def _unreadable(location: str, file: Any) -> Reject:
     head = _head(location, file)
     if not head:
-        return Reject("empty_file", "The file is empty. Upload it again.")
+        return Reject(EMPTY_FILE, "The file is empty. Upload it again.")
     if head[4:8] in {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"styp"}:
         return Reject(
-            "damaged_media",
-            "The file ends before its index (no moov atom): its recording or upload was cut "
-            "short. Upload it again.",
+            DAMAGED_MEDIA,
+            "The file ends before its index (no moov atom): the recording or the upload was "
+            "cut short. Upload it again.",
         )
     return Reject(
-        "not_media",
-        "The file is no video or audio of a known kind. "
-        "Upload an mp4, mov, mkv, webm, mp3, m4a, wav or the like.",
+        NOT_MEDIA,
+        "The file is not a video or audio file of a known kind. "
+        "Upload an mp4, mov, mkv, webm, mp3, m4a, wav or similar file.",
     )
 
 
@@ -174,7 +175,7 @@ def _refuse_encrypted(streams: list[Any]) -> None:
 
 def _encrypted() -> Reject:
     return Reject(
-        "encrypted_media",
+        ENCRYPTED_MEDIA,
         "The file is encrypted (DRM) and cannot be read. Upload an unprotected copy.",
     )
 

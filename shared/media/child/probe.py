@@ -8,6 +8,7 @@ from typing import Any
 import av
 import av.error
 
+from shared.error_codes.videos import DAMAGED_MEDIA, DURATION_LIES, NO_STREAMS, TOO_MANY_PIXELS
 from shared.errors import Reject
 from shared.media.child.demux import Media, is_usable, open_media
 from shared.media.child.memory import check_memory
@@ -32,8 +33,8 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
             media.video = None
         if not media.chosen and media.cover is None:
             raise Reject(
-                "no_streams",
-                "The file holds neither picture nor sound. Upload a video or audio file.",
+                NO_STREAMS,
+                "The file contains neither picture nor sound. Upload a video or audio file.",
             )
         _check_pixels(media, request["max_pixels"])
         facts = facts_of(media, frame)
@@ -55,7 +56,7 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
 def _check_pixels(media: Media, max_pixels: int) -> None:
     if media.video is not None and media.video.width * media.video.height > max_pixels:
         raise Reject(
-            "too_many_pixels",
+            TOO_MANY_PIXELS,
             f"The picture of {media.video.width}x{media.video.height} is larger than is allowed. "
             "Scale it down and upload it again.",
         )
@@ -85,7 +86,7 @@ def first_frame(media: Media) -> av.VideoFrame | None:
     if number < 0:
         return None
     raise Reject(
-        "damaged_media", "No picture of the file can be decoded. Export it again and upload it."
+        DAMAGED_MEDIA, "The picture of the file cannot be decoded. Export it again and upload it."
     )
 
 
@@ -178,15 +179,15 @@ def _tail_ends(media: Media) -> dict[int, float]:
 def _true_duration(ends: dict[int, float], claimed: float, size_bytes: int) -> float:
     if not ends:
         raise Reject(
-            "damaged_media", "The file holds no readable packet. Export it again and upload it."
+            DAMAGED_MEDIA, "The file contains no readable packet. Export it again and upload it."
         )
     longest = max(ends.values())
     if size_bytes * 8 < longest * _LEAST_BITS_PER_SECOND:
         raise _lies(longest)
     if longest < min(_LEAST_SECONDS_LEFT, claimed * _LEAST_SHARE_LEFT):
         raise Reject(
-            "damaged_media",
-            f"Of {claimed:.0f} s only {longest:.2f} s are there: the upload was cut short. "
+            DAMAGED_MEDIA,
+            f"Only {longest:.2f} s of {claimed:.0f} s are there: the upload was cut short. "
             "Upload it again.",
         )
     return longest
@@ -194,7 +195,7 @@ def _true_duration(ends: dict[int, float], claimed: float, size_bytes: int) -> f
 
 def _lies(longest: float) -> Reject:
     return Reject(
-        "duration_lies",
+        DURATION_LIES,
         f"The file claims to last {longest:.0f} s, more than its size can hold. "
         "Export it again and upload it.",
     )

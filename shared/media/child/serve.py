@@ -1,7 +1,7 @@
 """Inside the child: one operation, one JSON reply on standard output.
 
 Replies: the operation's facts; {"reject": code, "message": …} when the input is to blame;
-{"failure": …} when something else is.
+{"failure": …, "code": …} when something else is.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any
 
 import av.error
 
-from shared.errors import Reject
+from shared.error_codes.videos import DAMAGED_MEDIA
+from shared.errors import Reject, code_of
 from shared.media.child.memory import check_memory
 
 _OPERATIONS = {
@@ -44,12 +45,12 @@ def _reply(
         return {"reject": error.code, "message": error.message}
     except av.error.InvalidDataError as error:
         return {
-            "reject": "damaged_media",
+            "reject": DAMAGED_MEDIA,
             "message": f"The file cannot be decoded ({error.strerror}). "
-            "Export it again and upload it anew.",
+            "Export it again and upload it again.",
         }
     except (OSError, MemoryError, av.error.FFmpegError) as error:
-        return {"failure": f"{type(error).__name__}: {error}"}
+        return {"failure": f"{type(error).__name__}: {error}", "code": code_of(error)}
 
 
 def _checked(

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from av.stream import Discard
 
+from shared.error_codes.videos import TOO_MANY_PIXELS
 from shared.errors import Reject
 from shared.media.child.demux import Media, open_media
 from shared.media.child.memory import check_memory
@@ -42,7 +43,7 @@ def glances(request: dict[str, Any]) -> dict[str, Any]:
             return {"pictures": [], "until": 0.0}
         pixels = stream.width * stream.height
         if pixels > request["max_pixels"]:
-            raise Reject("too_many_pixels", "The picture is too large. Scale it down.")
+            raise Reject(TOO_MANY_PIXELS, "The picture is too large. Scale it down.")
         stream.codec_context.thread_count = request["threads"]
         step = request["step"] * max(1.0, pixels / _FULL_HD_PIXELS)
         pictures: list[list[float]] = []

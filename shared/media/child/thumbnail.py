@@ -12,6 +12,7 @@ import av.error
 import numpy as np
 import numpy.typing as npt
 
+from shared.error_codes.videos import TOO_MANY_PIXELS
 from shared.errors import Reject
 from shared.media.child.demux import Media, open_media
 from shared.media.child.memory import check_memory
@@ -52,7 +53,7 @@ def thumbnail(request: dict[str, Any]) -> dict[str, Any]:
         if stream is None:
             return {"width": None, "height": None}
         if stream.width * stream.height > request["max_pixels"]:
-            raise Reject("too_many_pixels", "The picture is too large. Scale it down.")
+            raise Reject(TOO_MANY_PIXELS, "The picture is too large. Scale it down.")
         stream.codec_context.thread_count = request["threads"]
         found = _candidates(media, request["duration"]) if media.video else _cover(media)
         best = max((_judged(frame) for frame in found), key=lambda c: c.rank, default=None)

@@ -11,6 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from shared.error_codes import ERROR_CODES
+from shared.error_codes.environment import DISK_FULL, OUT_OF_MEMORY
+from shared.error_codes.error_code import ErrorCode
+from shared.error_codes.runs import TRANSIENT
+from shared.error_codes.storage import SOURCE_SLOW
+from shared.error_codes.videos import DAMAGED_MEDIA, MEDIA_TOO_COSTLY, MEDIA_TOO_LARGE
 from shared.errors import MediaError, Reject, SettingsError
 from shared.media.sandbox.process import Child, Ending, Limits
 from shared.telemetry import spans
@@ -18,12 +24,12 @@ from shared.telemetry import spans
 __all__ = ["Limits", "find_ffmpeg", "run_ffmpeg", "run_operation", "stream_ffmpeg"]
 
 _MAX_REPLY_BYTES = 16 * 1024**2
-_OURS_TO_RETRY = (
-    "Cannot allocate memory",
-    "malloc of size",
-    "Resource temporarily unavailable",
-    "No space left",
-)
+_OURS_TO_RETRY = {
+    "No space left": DISK_FULL,
+    "Cannot allocate memory": OUT_OF_MEMORY,
+    "malloc of size": OUT_OF_MEMORY,
+    "Resource temporarily unavailable": TRANSIENT,
+}
 _CONSEQUENCES = ("Terminating thread", "Task finished", "Nothing was written", "Conversion failed")
 _INPUT_TO_BLAME = (
     "Invalid data found",
@@ -104,25 +110,29 @@ def run_operation(
         _raise_for(child.finish(), f"the media child ({operation})")
     reply: dict[str, Any] = json.loads(answer)
     if "reject" in reply:
-        raise Reject(reply["reject"], reply["message"])
+        raise Reject(ERROR_CODES[reply["reject"]], reply["message"])
     if "failure" in reply:
-        raise MediaError(f"The media child ({operation}) failed: {reply['failure']}")
+        raise MediaError(
+            f"The media child ({operation}) failed: {reply['failure']}", ERROR_CODES[reply["code"]]
+        )
     return reply
 
 
 def _raise_for(ending: Ending, who: str) -> None:
     if ending.overran and not ending.busy:
-        raise MediaError(f"{who} did not end in time and was not computing: the source is slow.")
+        raise MediaError(
+            f"{who} did not end in time and was not computing: the source is slow.", SOURCE_SLOW
+        )
     if ending.overran or ending.return_code == -signal.SIGXCPU:
         raise Reject(
-            "media_too_costly",
-            "Decoding this file takes more computing than is allowed. "
+            MEDIA_TOO_COSTLY,
+            "Decoding this file takes more computing time than is allowed. "
             "Re-encode it with a common codec and upload it again.",
         )
     if ending.return_code == -signal.SIGXFSZ:
         raise Reject(
-            "media_too_large",
-            "What comes out of this file is larger than is allowed. Cut it into parts.",
+            MEDIA_TOO_LARGE,
+            "A file made from this video is larger than is allowed. Cut the video into parts.",
         )
     if ending.return_code:
         _raise_for_failure(ending, who)
@@ -134,14 +144,22 @@ def _told_reason(stderr: str) -> str:
     return lines[-1] if lines else "it said nothing"
 
 
+def _ours_to_retry(ending: Ending) -> ErrorCode | None:
+    """The code, if the machine and not the input is to blame."""
+    if ending.return_code == -signal.SIGKILL:
+        return OUT_OF_MEMORY
+    found = (code for sign, code in _OURS_TO_RETRY.items() if sign in ending.stderr)
+    return next(found, TRANSIENT if ending.return_code < 0 else None)
+
+
 def _raise_for_failure(ending: Ending, who: str) -> None:
     last = _told_reason(ending.stderr)
     what = f"{who} ended with {ending.return_code}: {last}"
-    if ending.return_code < 0 or any(sign in ending.stderr for sign in _OURS_TO_RETRY):
-        raise MediaError(what)
+    if (code := _ours_to_retry(ending)) is not None:
+        raise MediaError(what, code)
     if any(sign in ending.stderr for sign in _INPUT_TO_BLAME):
         raise Reject(
-            "damaged_media",
-            f"The file cannot be decoded ({last}). Export it again and upload it anew.",
+            DAMAGED_MEDIA,
+            f"The file cannot be decoded ({last}). Export it again and upload it again.",
         )
     raise MediaError(what)

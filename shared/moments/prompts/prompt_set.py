@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from shared.error_codes.models import PROMPT_SET_INVALID, UNKNOWN_KIND
 from shared.errors import Reject
 
 Operation = Literal["generate", "rank", "refine", "score"]
@@ -89,15 +90,15 @@ def _read(name: str, folder: Path | None, form: type[Any]) -> Any:
     text = _text(name, folder)
     if text is None:
         raise Reject(
-            "unknown_kind",
-            f"There is no prompt set {name!r}. There are: {', '.join(kinds(folder))}.",
+            UNKNOWN_KIND,
+            f"There is no prompt set {name!r}. Choose one of: {', '.join(kinds(folder))}.",
         )
     try:
         return form.model_validate(tomllib.loads(text))
     except (tomllib.TOMLDecodeError, ValidationError) as error:
         said = " ".join(str(error).split())[:300]
         raise Reject(
-            "prompt_set_invalid", f"The prompt set {name}.toml cannot be read: {said}"
+            PROMPT_SET_INVALID, f"The prompt set {name}.toml cannot be read: {said}"
         ) from None
 
 

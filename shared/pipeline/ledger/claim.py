@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.db.models import PipelineHistory, StageRun
+from shared.error_codes.runs import ASKED_TO_WAIT, LEASE_EXPIRED
 from shared.messages.base import Message
 from shared.messaging.delivery import Ignored
 from shared.pipeline.clock import Clock
@@ -20,8 +21,6 @@ from shared.pipeline.stage import Stage
 from shared.settings.runtime import RuntimeSettings
 from shared.telemetry import trace
 
-LEASE_EXPIRED = "lease_expired"
-ASKED_TO_WAIT = "asked_to_wait"
 """A server said when to come back: a message that is delivered before that is refused."""
 
 

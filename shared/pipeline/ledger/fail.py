@@ -11,6 +11,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.db.models import StageRun
+from shared.error_codes.error_code import ErrorCode
+from shared.error_codes.runs import ATTEMPTS_EXHAUSTED, LEASE_EXPIRED
 from shared.pipeline.clock import Clock
 from shared.pipeline.ledger.claim import Claim
 from shared.pipeline.ledger.finish import Ended, close_run, fenced, own_trace
@@ -25,7 +27,8 @@ from shared.pipeline.ledger.pipeline_state import (
 from shared.pipeline.stage import Stage
 from shared.telemetry import measures, trace
 
-EXHAUSTED = "attempts_exhausted"
+LAST_ERROR_CODE = "last_error_code"
+"""The key in `metrics` that keeps the code of the last attempt when none is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class GivenUp:
 def tell_given_up(stage: Stage, ended: GivenUp) -> None:
     """Count it, once it is committed."""
     if ended.status == "failed":
-        measures.failed(stage.name, EXHAUSTED, final=True)
+        measures.failed(stage.name, ATTEMPTS_EXHAUSTED, final=True)
 
 
 def gave_up(attempt: int, last_error: str | None) -> str:
@@ -53,10 +56,10 @@ def fail(
     stage: Stage,
     run: Claim,
     *,
-    code: str,
+    code: ErrorCode,
     message: str,
     clock: Clock,
-    metrics: Mapping[str, float],
+    metrics: Mapping[str, float | str],
 ) -> Ended:
     """Close the run as failed for good. Raises `LeaseLost`."""
     pipeline = fenced(session, run)
@@ -87,7 +90,7 @@ def give_up(
     if pipeline is None:
         return None
     run = session.execute(
-        select(StageRun.attempt, StageRun.error_message)
+        select(StageRun.attempt, StageRun.error_code, StageRun.error_message)
         .where(
             StageRun.id == run_id,
             (StageRun.status == "queued")
@@ -104,7 +107,15 @@ def give_up(
     if run.attempt < max_attempts:
         return None
     message = gave_up(run.attempt, run.error_message)
-    close_run(session, run_id, clock, status="failed", error_code=EXHAUSTED, error_message=message)
+    close_run(
+        session,
+        run_id,
+        clock,
+        status="failed",
+        error_code=ATTEMPTS_EXHAUSTED,
+        error_message=message,
+        metrics=StageRun.metrics.op("||")({LAST_ERROR_CODE: run.error_code or LEASE_EXPIRED}),
+    )
     if stage.required:
         doom(session, pipeline, stage.name, message, clock)
     return GivenUp("failed", end_if_done(session, pipeline, clock))
@@ -117,7 +128,7 @@ def record_orphan(
     subject: str,
     topic: str,
     message: Mapping[str, Any],
-    code: str,
+    code: ErrorCode,
     text: str,
 ) -> None:
     """Make a failure visible which belongs to no pipeline: seen by `videomoments status`."""

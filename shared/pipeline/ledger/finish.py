@@ -10,6 +10,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from shared.db.models import PipelineHistory, StageRun
+from shared.error_codes.runs import NOTHING_TO_DO
 from shared.errors import LeaseLost
 from shared.messages.base import Message
 from shared.messaging.outgoing import outgoing
@@ -144,7 +145,7 @@ def complete(
         done.run.run_id,
         clock,
         status="skipped" if skipped else "completed",
-        error_code="nothing_to_do" if skipped else None,
+        error_code=NOTHING_TO_DO if skipped else None,
         error_message=skipped,
         result=done.result,
         metrics=dict(metrics),

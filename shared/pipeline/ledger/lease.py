@@ -8,6 +8,7 @@ from sqlalchemy import CursorResult, Result, update
 from sqlalchemy.orm import Session
 
 from shared.db.models import StageRun
+from shared.error_codes.error_code import ErrorCode
 from shared.pipeline.clock import Clock
 from shared.pipeline.ledger.claim import Claim
 from shared.settings.runtime import MAX_BACKOFF_SECONDS, RuntimeSettings
@@ -27,7 +28,7 @@ def renew(session: Session, run: Claim, *, policy: RuntimeSettings, clock: Clock
 def release(
     session: Session,
     run: Claim,
-    code: str,
+    code: ErrorCode,
     message: str,
     *,
     policy: RuntimeSettings,

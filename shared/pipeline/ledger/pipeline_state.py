@@ -9,12 +9,12 @@ from sqlalchemy import extract, func, select, update
 from sqlalchemy.orm import Session
 
 from shared.db.models import PipelineHistory, StageRun
+from shared.error_codes.runs import PIPELINE_FAILED, SOURCE_GONE, SUPERSEDED
 from shared.pipeline.clock import Clock
 
 _log = structlog.get_logger(__name__)
 UNFINISHED = ("queued", "running")
-ENDS_PIPELINE = ("superseded", "source_gone")
-PIPELINE_FAILED = "pipeline_failed"
+ENDS_PIPELINE = (SUPERSEDED, SOURCE_GONE)
 RETRYABLE_STATUSES = ("failed", "partial")
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from shared.db.models import StageRun
+from shared.error_codes.runs import TOO_EARLY
 from shared.pipeline.context import Context
 from shared.pipeline.ledger.claim import Claim
 from shared.pipeline.ledger.finish import fenced
@@ -16,7 +17,6 @@ from shared.pipeline.ledger.pipeline_state import UNFINISHED
 from shared.pipeline.stage import Stage
 from shared.pipeline.topology import Topology
 
-TOO_EARLY = "too_early"
 _COMMIT_TIME = timedelta(seconds=60)
 """A finish dates itself before it commits: until then a look does not see what it brings."""
 

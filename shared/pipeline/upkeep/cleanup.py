@@ -10,8 +10,9 @@ from sqlalchemy import ColumnElement, delete, exists, func, select, update
 
 from shared.db.models import PipelineHistory, StageRun
 from shared.domain.names import temporary_folder
+from shared.error_codes.runs import PIPELINE_FAILED
 from shared.pipeline.context import Context
-from shared.pipeline.ledger.pipeline_state import PIPELINE_FAILED, lock_pipeline
+from shared.pipeline.ledger.pipeline_state import lock_pipeline
 
 _log = structlog.get_logger(__name__)
 

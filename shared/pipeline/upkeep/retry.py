@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared.db.models import PipelineHistory, StageRun
+from shared.error_codes.commands import RETRY_NOT_ENOUGH
 from shared.errors import Reject
 from shared.messaging.protocol import Outgoing
 from shared.pipeline.context import Context
@@ -58,9 +59,9 @@ def _is_enough(session: Session, pipeline: PipelineHistory, stage: str, topology
     )
     if stage in failed and others:
         raise Reject(
-            "retry_not_enough",
-            f"{', '.join(others)} failed too, and the run cannot succeed without it. "
-            "Leave out --stage to do all of it again.",
+            RETRY_NOT_ENOUGH,
+            f"{', '.join(others)} failed too, and the run cannot succeed without that. "
+            "Leave out --stage to run every failed stage again.",
         )
     return stage in failed
 

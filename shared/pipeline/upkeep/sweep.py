@@ -11,10 +11,10 @@ from pydantic import ValidationError
 from sqlalchemy import ColumnElement, exists, func, select, update
 
 from shared.db.models import PipelineHistory, StageRun
+from shared.error_codes.runs import LEASE_EXPIRED
 from shared.errors import PublishFailed
 from shared.messaging.protocol import Outgoing
 from shared.pipeline.context import Context
-from shared.pipeline.ledger.claim import LEASE_EXPIRED
 from shared.pipeline.ledger.fail import give_up, tell_given_up
 from shared.pipeline.ledger.finish import again
 from shared.pipeline.ledger.pipeline_state import UNFINISHED, end_if_done, lock_pipeline
@@ -121,7 +121,7 @@ def _free(context: Context, which: ColumnElement[bool], attempt: Any) -> int:
                 lease_owner=None,
                 lease_expires_at=None,
                 error_code=LEASE_EXPIRED,
-                error_message="The worker was not heard of any more.",
+                error_message="The worker stopped responding.",
                 available_at=due,
                 queued_at=due,
                 published_at=None,

@@ -14,6 +14,7 @@ from functools import cached_property
 from io import RawIOBase
 from pathlib import Path
 
+from shared.error_codes.storage import BAD_OBJECT_URL
 from shared.errors import ObjectChanged, ObjectMissing, Reject
 from shared.storage.content_types import content_type_of
 from shared.storage.folder.disk_names import is_plain, to_path
@@ -143,8 +144,8 @@ class FolderStorage:
                 if is_plain(bucket):
                     return bucket, name
         raise Reject(
-            "bad_object_url",
-            f"{url!r} names no object below the bucket folder {self.root}. "
+            BAD_OBJECT_URL,
+            f"{url!r} does not name an object below the bucket folder {self.root}. "
             f"Write {join_url('file', '', str(self.root)[1:])}/bucket/name.",
         )
 

@@ -13,6 +13,7 @@ from io import RawIOBase
 from pathlib import Path
 from typing import BinaryIO
 
+from shared.error_codes.storage import OBJECT_NAME_TAKEN
 from shared.errors import ObjectExists, Reject, StorageUnavailable
 from shared.storage.local_file import pour
 
@@ -131,10 +132,10 @@ def _in_the_way(target: Path) -> Reject:
     file = next((path for path in there if not path.is_dir()), None)
     if file is not None:
         return Reject(
-            "object_name_taken", f"{file} is a file where a folder is needed. Move it away."
+            OBJECT_NAME_TAKEN, f"{file} is a file where a folder is needed. Move it away."
         )
     return Reject(
-        "object_name_taken", f"{target} is a folder where a file is to be written. Move it away."
+        OBJECT_NAME_TAKEN, f"{target} is a folder where a file is to be written. Move it away."
     )
 
 

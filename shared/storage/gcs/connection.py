@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from shared.error_codes.storage import STORAGE_REFUSED
 from shared.errors import ObjectMissing, Reject, SettingsError, StorageUnavailable
 from shared.storage.retries import TRANSIENT_STATUSES, RetryPolicy
 
@@ -95,7 +96,7 @@ def translated(url: str) -> Iterator[None]:
     except api.NotFound as error:
         raise ObjectMissing(url) from error
     except api.BadRequest as error:
-        raise Reject("storage_refused", f"{url}: Cloud Storage refused it: {error}") from error
+        raise Reject(STORAGE_REFUSED, f"{url}: Cloud Storage refused it: {error}") from error
     except (api.Forbidden, api.Unauthorized) as error:
         raise StorageUnavailable(url, f"no access; grant this account the role: {error}") from error
     except (

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from shared.error_codes.storage import BUCKET_MISSING
 from shared.errors import (
     ObjectChanged,
     ObjectExists,
@@ -252,4 +253,6 @@ def _stat_of(blob: Any) -> ObjectStat:
 
 
 def _bucket_missing(url: str) -> Reject:
-    return Reject("bucket_missing", f"{url}: there is no such bucket. Create it, or correct it.")
+    return Reject(
+        BUCKET_MISSING, f"{url}: this bucket does not exist. Create it, or correct the name."
+    )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from shared.error_codes.storage import BUCKET_MISSING, STORAGE_REFUSED
 from shared.errors import (
     ObjectChanged,
     ObjectMissing,
@@ -87,7 +88,7 @@ def _of_answer(url: str, error: Any) -> VideoMomentsError:
     if status in (409, 412):
         return ObjectChanged(url, "the one that was pinned")
     if code in _MALFORMED:
-        return Reject("storage_refused", f"{url}: the store refused it: {error}")
+        return Reject(STORAGE_REFUSED, f"{url}: the store refused it: {error}")
     return _unavailable(url, error, status)
 
 
@@ -99,4 +100,6 @@ def _unavailable(url: str, error: Any, status: int) -> StorageError:
 
 def bucket_missing(url: str) -> Reject:
     """The error of a bucket that is not there."""
-    return Reject("bucket_missing", f"{url}: there is no such bucket. Create it, or correct it.")
+    return Reject(
+        BUCKET_MISSING, f"{url}: this bucket does not exist. Create it, or correct the name."
+    )

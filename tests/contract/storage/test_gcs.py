@@ -47,9 +47,9 @@ def test_the_server_pins_reads_by_generation(gcs: Backend, tmp_path: Path) -> No
 def test_a_bucket_that_is_not_there(gcs: Backend, tmp_path: Path) -> None:
     """Uploads to it and listings of it are refused for good, by name."""
     nowhere = Backend("nowhere", gcs.storage, "gs", "no-such-bucket", {})
-    with pytest.raises(Reject, match=r"gs://no-such-bucket/x: there is no such bucket"):
+    with pytest.raises(Reject, match=r"gs://no-such-bucket/x: this bucket does not exist"):
         put(nowhere, tmp_path, "x", b"x")
-    with pytest.raises(Reject, match="there is no such bucket"):
+    with pytest.raises(Reject, match="this bucket does not exist"):
         list(gcs.storage.list("gs://no-such-bucket/"))
 
 

@@ -29,9 +29,9 @@ def calls(storage: S3Storage) -> list[str]:
 def test_a_bucket_that_is_not_there(s3_backend: Backend, tmp_path: Path) -> None:
     """Uploads to it and listings of it are refused for good, by name."""
     nowhere = Backend("nowhere", s3_backend.storage, "s3", "no-such-bucket", {})
-    with pytest.raises(Reject, match=r"s3://no-such-bucket/x: there is no such bucket"):
+    with pytest.raises(Reject, match=r"s3://no-such-bucket/x: this bucket does not exist"):
         put(nowhere, tmp_path, "x", b"x")
-    with pytest.raises(Reject, match="there is no such bucket"):
+    with pytest.raises(Reject, match="this bucket does not exist"):
         list(s3_backend.storage.list("s3://no-such-bucket/"))
 
 

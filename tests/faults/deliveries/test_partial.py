@@ -8,7 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from shared.domain.spans import TimeSpan
+from shared.error_codes.videos import DAMAGED_MEDIA
 from shared.errors import Reject
+from tests.support.error_codes import BAD_CUT
 from tests.support.faults.chaos import STORM, Chaos
 from tests.support.faults.report import Counts, sizes
 from tests.support.faults.world import FaultWorld
@@ -44,7 +46,7 @@ class Cutting:
 
 
 @sizes(quick=1, full=20)
-@pytest.mark.parametrize("error", [Reject("bad_cut", "It cannot be cut."), OSError("disk full")])
+@pytest.mark.parametrize("error", [Reject(BAD_CUT, "It cannot be cut."), OSError("disk full")])
 @pytest.mark.parametrize("failing", range(CLIPS + 1))
 def test_the_status_says_how_many_clips_failed(
     failing: int,
@@ -109,7 +111,7 @@ def test_a_run_that_cannot_go_on_has_failed(
     world = make_world(chaos=LOSSY)
 
     def fail(*facts: object) -> None:
-        raise Reject("damaged_media", "The file cannot be decoded.")
+        raise Reject(DAMAGED_MEDIA, "The file cannot be decoded.")
 
     world.media.hooks[work] = fail
     world.drop()

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from shared.domain.names import digest
+from shared.error_codes.videos import DAMAGED_MEDIA
 from shared.errors import Reject
 from shared.messages.videos import PipelineRequested, VideoUploaded
 from shared.messaging.protocol import Outgoing
@@ -26,7 +27,7 @@ class Poisoned:
     def _probe(self, version: str) -> None:
         self.probes[version] += 1
         if version.startswith("damaged"):
-            raise Reject("damaged_media", "The file cannot be decoded.")
+            raise Reject(DAMAGED_MEDIA, "The file cannot be decoded.")
         if version.startswith("unlucky"):
             raise OSError("the store is away")
 

@@ -36,7 +36,7 @@ def test_children_struck_at_work(
     monkeypatch: pytest.MonkeyPatch,
     counts: Counts,
 ) -> None:
-    """Each operation of each function struck once: recorded as transient, then success."""
+    """Each operation of each function struck once: recorded as out of memory, then success."""
     world = make_world(
         garbage=True,
         probe=what_is_wrong,
@@ -56,7 +56,7 @@ def test_children_struck_at_work(
     counts.faults[f"child: {blow.__name__}"] = len(striker.struck)
     wanted = [(stage, name) for stage, names in OPERATIONS.items() for name in names]
     assert Counter((s.stage, s.operation) for s in striker.struck) == Counter(wanted * size)
-    assert {(s.outcome, s.error_code) for s in striker.struck} == {(Outcome.RETRY, "transient")}
+    assert {(s.outcome, s.error_code) for s in striker.struck} == {(Outcome.RETRY, "out_of_memory")}
     assert failed_and_recovered(world) == OPERATIONS.keys()
     again = Counter({stage: len(names) * size for stage, names in OPERATIONS.items()})
     for run in world.runs():

@@ -96,7 +96,7 @@ def test_a_full_bucket(
     # The probe, then what stores something, once or twice.
     world.broker.run(1, most=5)
     assert world.objects() == set()
-    assert {run.error_code for run in world.runs("split_audio")} == {"transient"}
+    assert {run.error_code for run in world.runs("split_audio")} == {"disk_full"}
     assert not list((buckets / ".incoming").iterdir())
     (buckets / "filler").unlink()
     world.settle(workers=1)

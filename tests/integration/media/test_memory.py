@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from shared.error_codes.videos import NOT_MEDIA
 from shared.errors import Reject
 from shared.media.child import memory as scarcity
 from shared.media.child import serve as child
@@ -67,7 +68,7 @@ def test_nobody_is_rejected_for_want_of_memory() -> None:
     """Whatever the file is told to be wrong with."""
 
     def reject(request: dict[str, Any]) -> dict[str, Any]:
-        raise Reject("not_media", "The file is no video.")
+        raise Reject(NOT_MEDIA, "The file is not a video.")
 
     assert "want of memory" in child._reply(reject, {})["failure"]
 

@@ -14,6 +14,7 @@ from shared.pipeline.context import Context
 from shared.pipeline.ledger.pipeline_state import lock_pipeline, reopen
 from shared.pipeline.upkeep import cleanup as cleaning
 from shared.pipeline.upkeep.sweep import sweep
+from tests.support.error_codes import BAD_CUT, NOISE
 from tests.support.pipelines.concurrent_runs import a_rival
 from tests.support.pipelines.pipelines import World
 from tests.support.pipelines.plan import raising
@@ -22,7 +23,7 @@ from tests.support.pipelines.stages import probed
 
 def _failed(world: World, stage: str, *, subject: str = "") -> str:
     """A pipeline that has failed there."""
-    world.plan.hooks[stage] = raising(Reject("noise", "It is only noise."), subject=subject)
+    world.plan.hooks[stage] = raising(Reject(NOISE, "It is only noise."), subject=subject)
     pipeline = world.begin()
     world.run(pipeline)
     assert world.history(pipeline).status == "failed"
@@ -135,7 +136,7 @@ def test_a_clean_up_waits_for_a_retry_that_is_being_queued(world: World) -> None
 def _begin_again(world: World, pipeline: str, *, fails_again: bool) -> None:
     """A retry whose first stages have been at work; all of them, where it `fails_again`."""
     if fails_again:
-        reject = Reject("noise", "It is only noise.")
+        reject = Reject(NOISE, "It is only noise.")
         world.plan.hooks["hear"] = raising(reject, subject="1")
     assert world.retry(pipeline) > 0
     for run in world.runs(pipeline):
@@ -148,7 +149,7 @@ def _begin_again(world: World, pipeline: str, *, fails_again: bool) -> None:
 
 def test_other_ends_keep_nothing(world: World) -> None:
     """A partial run needs no temporary object to be retried; its clean-up resets nothing."""
-    world.plan.hooks["cut"] = raising(Reject("bad_cut", "It cannot be cut."), subject="-1")
+    world.plan.hooks["cut"] = raising(Reject(BAD_CUT, "It cannot be cut."), subject="-1")
     pipeline = world.begin()
     world.run(pipeline)
     assert world.history(pipeline).status == "partial"

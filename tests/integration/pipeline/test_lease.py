@@ -20,6 +20,7 @@ from shared.messaging.protocol import Outgoing
 from shared.pipeline import heartbeat
 from shared.pipeline.job import Job
 from shared.pipeline.ledger import lease as leases
+from tests.support.error_codes import NOISE
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.pipelines.pipelines import World, in_threads
 from tests.support.pipelines.stages import probed
@@ -93,7 +94,7 @@ def test_an_overtaken_worker_commits_nothing(world: World, first_goes_on: str) -
     assert overtaken == ROUNDS // 3 or first_goes_on == "at once"
 
 
-@pytest.mark.parametrize("error", [OSError("for now"), Reject("bad", "For good.")])
+@pytest.mark.parametrize("error", [OSError("for now"), Reject(NOISE, "For good.")])
 def test_an_overtaken_workers_error_is_nobody_elses(world: World, error: Exception) -> None:
     """Neither the other's lease nor its attempt is touched by what the first one failed at."""
     pipeline = world.begin()

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared.db.models import Moment, PipelineHistory
+from shared.error_codes.runs import UNKNOWN_MOMENT
 from shared.errors import NotThere
 from shared.messages.base import Message
 from shared.messaging.delivery import Outcome
@@ -118,4 +119,4 @@ def _miss_its_moment(message: Any, job: Job) -> None:
     with job.read() as session:
         row = select(Moment.id).where(Moment.identifier == message.moment)
         if session.execute(row).scalar_one_or_none() is None:
-            raise NotThere("unknown_moment", "The moment was deleted.")
+            raise NotThere(UNKNOWN_MOMENT, "The moment was deleted.")

@@ -13,6 +13,7 @@ from shared.pipeline.topology import TopologyError
 from shared.pipeline.upkeep.retry import retry
 from shared.settings.settings import Settings
 from shared.videos.source import limits
+from tests.support.error_codes import NOISE
 from tests.support.pipelines.pipelines import World
 from tests.support.pipelines.plan import raising
 
@@ -20,7 +21,7 @@ from tests.support.pipelines.plan import raising
 def ended(world: World, *stages: str) -> str:
     """A pipeline that ended with failures in those stages, mended since."""
     for stage in stages:
-        world.plan.hooks[stage] = raising(Reject("noise", "It is only noise."))
+        world.plan.hooks[stage] = raising(Reject(NOISE, "It is only noise."))
     pipeline = world.begin()
     world.run(pipeline)
     world.plan.hooks.clear()
@@ -38,7 +39,7 @@ def attempts(world: World, pipeline: str) -> dict[str, list[int]]:
 def test_only_the_stage_that_is_named_is_done_again(world: World) -> None:
     """Of two optional stages that failed, the other stays failed and the run partial."""
     world.plan.moments = 1
-    world.plan.hooks["picture"] = raising(Reject("noise", "It is only noise."))
+    world.plan.hooks["picture"] = raising(Reject(NOISE, "It is only noise."))
     pipeline = world.begin()
     world.run(pipeline)
     world.plan.hooks.clear()
@@ -103,7 +104,7 @@ def test_of_a_file_that_is_gone_it_is_said(world: World, status: str) -> None:
         history = session.merge(world.history(pipeline))
         history.status = status
         video = session.get_one(Video, history.video_id).identifier
-    with pytest.raises(Reject, match="is not there any more as it was: run the file there is"):
+    with pytest.raises(Reject, match="was deleted or overwritten since"):
         reopen(world.context, video, None)
 
 

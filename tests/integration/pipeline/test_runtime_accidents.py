@@ -19,6 +19,7 @@ from shared.pipeline.context import Context
 from shared.pipeline.heartbeat import Heartbeat
 from shared.pipeline.job import Job
 from shared.pipeline.stage import task
+from tests.support.error_codes import NOISE
 from tests.support.pipelines.pipelines import World, in_threads
 from tests.support.pipelines.plan import raising
 from tests.support.pipelines.stages import probed
@@ -43,7 +44,7 @@ def test_a_doomed_run_is_not_begun_again(world: World) -> None:
         if message.index == 0:
             assert world.receive(second) == [Outcome.REJECTED]
             raise OSError("for now")
-        raise Reject("noise", "It is only noise.")
+        raise Reject(NOISE, "It is only noise.")
 
     world.plan.hooks["hear"] = hear
     assert world.receive(first) == [Outcome.RETRY]

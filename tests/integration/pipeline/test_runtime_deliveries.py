@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import delete, func, select
 
 from shared.db.models import Moment, PipelineHistory, Transcript
+from shared.error_codes.runs import UNKNOWN_MOMENT
 from shared.errors import NotThere
 from shared.messages.base import Message
 from shared.messaging.delivery import Outcome
@@ -136,7 +137,7 @@ def test_what_comes_while_a_stage_looks_for_it_is_found_the_next_time(world: Wor
         with job.read() as session:
             assert session.execute(select(Moment.id)).all() == []
         assert world.receive(world.publisher.take()[0]) == [Outcome.DONE]
-        raise NotThere("unknown_moment", "The moment was deleted.")
+        raise NotThere(UNKNOWN_MOMENT, "The moment was deleted.")
 
     world.plan.hooks["cut"] = look
     moment = found(pipeline, f"{world.history(pipeline).video_id}-0")

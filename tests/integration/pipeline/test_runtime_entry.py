@@ -13,6 +13,7 @@ from shared.messages.options import Options
 from shared.messages.videos import VideoUploaded
 from shared.messaging.delivery import Outcome
 from shared.settings.settings import Settings
+from tests.support.error_codes import NOISE
 from tests.support.pipelines.pipelines import World, in_threads
 from tests.support.pipelines.plan import raising
 
@@ -83,12 +84,12 @@ def test_options_that_clash_are_rejected_likewise(world: World, tmp_path: Path) 
 
 def test_an_entry_rejected_by_its_work_fails_its_pipeline(world: World, tmp_path: Path) -> None:
     """Once there is a pipeline, that is where the failure stands."""
-    world.plan.hooks["begin"] = raising(Reject("not_a_video", "It is no video."))
+    world.plan.hooks["begin"] = raising(Reject(NOISE, "It is only noise."))
     assert world.deliver("begin", _drop(world, tmp_path)) is Outcome.REJECTED
     assert _orphans(world) == []
     with world.context.session() as session:
         history = session.execute(select(PipelineHistory)).scalar_one()
-    assert (history.status, history.error_message) == ("failed", "It is no video.")
+    assert (history.status, history.error_message) == ("failed", "It is only noise.")
 
 
 @pytest.mark.parametrize("name", ["talk.srt", ".hidden.mp4", "empty.mp4"])

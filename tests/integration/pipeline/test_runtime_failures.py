@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from shared.error_codes.videos import TOO_LONG
 from shared.errors import ObjectChanged, Reject, SourceGone, SourceSuperseded
 from shared.messages.base import Message
 from shared.messages.transcripts import AudioSliced
 from shared.messaging.delivery import Outcome
 from shared.pipeline.job import Job
 from shared.pipeline.upkeep.sweep import sweep
+from tests.support.error_codes import BAD_CUT, NOISE
 from tests.support.pipelines.pipelines import World
 from tests.support.pipelines.plan import raising
 from tests.support.pipelines.stages import probed
@@ -48,6 +50,7 @@ def test_the_last_attempt_fails_the_run_for_good(world: World) -> None:
     assert outcomes == [Outcome.RETRY] * (limit - 1) + [Outcome.REJECTED, Outcome.DUPLICATE]
     (run,) = world.runs(pipeline)
     assert (run.status, run.error_code, run.attempt) == ("failed", "attempts_exhausted", limit)
+    assert run.metrics["last_error_code"] == "transient"
     history = world.history(pipeline)
     assert (history.status, history.error_stage) == ("failed", "split")
     assert history.error_message == "Gave up after 5 attempts. The last error: OSError: never"
@@ -56,7 +59,7 @@ def test_the_last_attempt_fails_the_run_for_good(world: World) -> None:
 
 def test_a_reject_is_permanent_at_once(world: World) -> None:
     """The first attempt is the last, and its code and message are the user's."""
-    world.plan.hooks["split"] = raising(Reject("too_long", "It is too long. Cut it."))
+    world.plan.hooks["split"] = raising(Reject(TOO_LONG, "It is too long. Cut it."))
     pipeline = world.begin()
     assert world.deliver("split", probed(pipeline)) is Outcome.REJECTED
     (run,) = world.runs(pipeline)
@@ -68,7 +71,7 @@ def test_a_reject_is_permanent_at_once(world: World) -> None:
 def test_a_run_without_some_clips_is_partial(world: World, failing: int) -> None:
     """A stage the run can do without makes it partial; the totals count what is there."""
     subject = "" if failing == 2 else "-1"
-    world.plan.hooks["cut"] = raising(Reject("bad_cut", "It cannot be cut."), subject=subject)
+    world.plan.hooks["cut"] = raising(Reject(BAD_CUT, "It cannot be cut."), subject=subject)
     pipeline = world.begin()
     world.run(pipeline)
     history = world.history(pipeline)
@@ -166,7 +169,7 @@ def test_a_sibling_at_work_while_the_run_fails_keeps_its_work(world: World) -> N
         if message.index == 0 and failing:
             fail_the_second()
         elif message.index == 1 and failing:
-            raise Reject("noise", "It is only noise.")
+            raise Reject(NOISE, "It is only noise.")
 
     def fail_the_second() -> None:
         assert world.receive(second) == [Outcome.REJECTED]

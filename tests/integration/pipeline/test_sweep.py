@@ -15,6 +15,7 @@ from shared.pipeline.context import Context
 from shared.pipeline.upkeep import sweep as sweeping
 from shared.pipeline.upkeep.cleanup import not_cleaned_up
 from shared.pipeline.upkeep.sweep import Swept, sweep
+from tests.support.error_codes import NOISE
 from tests.support.pipelines.pipelines import World, in_threads
 from tests.support.pipelines.plan import raising
 from tests.support.pipelines.stages import probed
@@ -132,6 +133,8 @@ def test_a_run_whose_workers_all_died_fails(world: World) -> None:
     history = world.history(pipeline)
     assert (history.status, history.error_stage) == ("failed", "split")
     assert (history.error_message or "").startswith("Gave up after 5 attempts.")
+    (run,) = world.runs(pipeline)
+    assert run.metrics["last_error_code"] == "lease_expired"
 
 
 def test_a_run_without_attempts_fails_at_its_delivery_too(world: World) -> None:
@@ -149,7 +152,7 @@ def test_a_doomed_run_whose_worker_died_is_left_out(world: World) -> None:
     """It is not begun again for a pipeline that has failed already; a retry brings it back."""
     pipeline = world.begin()
     world.deliver("split", probed(pipeline))
-    world.plan.hooks["hear"] = raising(Reject("noise", "It is only noise."), subject="1")
+    world.plan.hooks["hear"] = raising(Reject(NOISE, "It is only noise."), subject="1")
     first, second = world.publisher.take()
     message = world.context.topology.messages[first.topic].model_validate_json(first.body)
     world.take_lease("hear", message)

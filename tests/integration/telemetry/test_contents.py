@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from shared.errors import Reject
+from tests.support.error_codes import NOISE
 from tests.support.llm.runs import llm_runs, talk
 from tests.support.llm.server import good, llm_server
 from tests.support.pipelines.pipelines import World
@@ -30,7 +31,7 @@ def test_no_error_says_anything(world: World, tmp_path: Path, collector: Collect
         for error in (OSError(signed), ValueError(f"so {CANARY} then"), KeyError(CANARY)):
             world.plan.hooks["split"] = raising(error)
             topics.deliver(sent)
-        world.plan.hooks["split"] = raising(Reject("noise", f"They said: {CANARY}"))
+        world.plan.hooks["split"] = raising(Reject(NOISE, f"They said: {CANARY}"))
         topics.deliver(sent)
     assert [span.status for span in collector.named("split")] == [*["transient"] * 3, "noise"]
     assert collector.bodies

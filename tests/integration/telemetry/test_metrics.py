@@ -18,6 +18,7 @@ from shared.pipeline.job import Job
 from shared.pipeline.upkeep.sweep import sweep
 from shared.telemetry import process
 from shared.telemetry.measures import MEASURES
+from tests.support.error_codes import NOISE
 from tests.support.llm.runs import llm_runs, talk
 from tests.support.llm.server import good, llm_server
 from tests.support.pipelines.pipelines import World
@@ -79,7 +80,7 @@ def test_figures_are_the_ledgers(world: World, tmp_path: Path, collector: Collec
     topics = Topics(world, tmp_path)
     world.plan.moments = 3
     world.plan.hooks["hear"] = working(1.5)
-    world.plan.hooks["cut"] = raising(Reject("noise", "It is only noise."), subject="-1")
+    world.plan.hooks["cut"] = raising(Reject(NOISE, "It is only noise."), subject="-1")
     topics.begin(tmp_path)
     topics.drain()
     found = exported(collector)

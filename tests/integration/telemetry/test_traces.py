@@ -19,6 +19,7 @@ from shared.pipeline.upkeep.retry import retry
 from shared.pipeline.upkeep.sweep import sweep
 from shared.settings.settings import Settings
 from shared.telemetry import process, spans
+from tests.support.error_codes import NOISE
 from tests.support.pipelines.pipelines import World
 from tests.support.pipelines.plan import raising
 from tests.support.pipelines.traced import HEADERS, Topics
@@ -161,7 +162,7 @@ def test_a_retry_goes_on_from_what_failed(
 ) -> None:
     """Days later, by a person: still the run's trace, under the attempt that failed."""
     world = topics.world
-    world.plan.hooks["split"] = raising(Reject("noise", "It is only noise."))
+    world.plan.hooks["split"] = raising(Reject(NOISE, "It is only noise."))
     topics.begin(tmp_path)
     topics.drain()
     failed = seen(collector).one("split")

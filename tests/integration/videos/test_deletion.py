@@ -144,9 +144,9 @@ def test_who_names_the_file_is_told_the_identifier(world: World, tmp_path: Path)
             delete_video(world.context, asked)
         return str(raised.value)
 
-    assert refused("Talk.mp4") == f"There is no video 'Talk.mp4'. Is {talk} meant?"
-    assert f"Is {talk} meant?" in refused(talk[:-3])
-    assert f"Is {talkative} or {talk} meant?" in refused("talk")
+    assert refused("Talk.mp4") == f"There is no video 'Talk.mp4'. Did you mean {talk}?"
+    assert f"Did you mean {talk}?" in refused(talk[:-3])
+    assert f"Did you mean {talkative} or {talk}?" in refused("talk")
     assert "meant" not in refused("speech.mp4")
 
 

@@ -24,6 +24,7 @@ from shared.errors import Reject
 from shared.messages.videos import PipelineRequested, VideoUploaded
 from shared.videos import deletion as deleting
 from shared.videos.garbage import collect
+from tests.support.error_codes import NOISE
 from tests.support.faults.invariants import Invariants
 from tests.support.faults.report import Counts
 from tests.support.faults.strikes.injection import (
@@ -129,7 +130,7 @@ class Ledger(RuleBasedStateMachine):
         def fail_once(*facts: object) -> None:
             del self.world.media.hooks[work]
             self.counts.faults["failing stage"] += 1
-            raise Reject("bad_luck", "It fails.") if permanent else OSError("for once")
+            raise Reject(NOISE, "It fails.") if permanent else OSError("for once")
 
         self.world.media.hooks[work] = fail_once
 

@@ -62,7 +62,7 @@ def test_what_the_config_says_goes_before_the_models_row() -> None:
         ("mine=model,model=x,window_tokens=300,overlap_tokens=200", "at most half"),
         ("mine=model,model=x,max_moments=0", "max_moments"),
         ("extractive=model,model=x", "give the model another name"),
-        (f"{'m' * 101}=model,model=x", "100 characters at most"),
+        (f"{'m' * 101}=model,model=x", "at most 100 characters"),
     ],
 )
 def test_what_is_wrong_is_said_at_once(text: str, says: str) -> None:

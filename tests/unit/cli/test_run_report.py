@@ -8,7 +8,10 @@ import pytest
 
 from cli.insight.run_report import ENDS, run_lines
 from cli.report.quantities import count_words, size_words, time_words
-from shared.error_codes import ERROR_CODES
+from shared.error_codes import ERROR_CODES, ErrorCode
+from shared.error_codes.environment import DISK_FULL, OUT_OF_MEMORY
+from shared.error_codes.runs import LEASE_EXPIRED
+from shared.error_codes.storage import STORAGE_UNAVAILABLE
 
 Json = dict[str, Any]
 VIDEO = "talk-0123456789"
@@ -39,6 +42,7 @@ def step(status: str, stage: str = "cut_clip", **values: Any) -> Json:
         "attempt": 1,
         "error_code": None,
         "error_message": None,
+        "metrics": {},
         "seconds": 4.0,
         "waited_seconds": 2.0 if status == "queued" else None,
         "lease_seconds_left": 60.0 if status == "running" else None,
@@ -51,7 +55,7 @@ def said(pipeline: Json, *steps: Json) -> str:
     return "\n".join(run_lines(pipeline, steps, VIDEO))
 
 
-def failed(code: str, **values: Any) -> Json:
+def failed(code: str | None, **values: Any) -> Json:
     """A failed step."""
     return step("failed", error_code=code, error_message="It went wrong", **values)
 
@@ -60,10 +64,10 @@ def test_a_failure_is_told_with_reason_meaning_remedy_and_command() -> None:
     """Which step, about what, why, what that means, and the command to give."""
     text = said(run("partial"), failed("attempts_exhausted"))
     assert "What failed: cutting a clip (cut_clip), for the moment “On the tides” at 1:02.0" in text
-    assert "Why: The step was tried as often as is allowed" in text
+    assert "Why: Every allowed attempt failed" in text
     assert "It went wrong. (code attempts_exhausted)" in text
     assert f"`videomoments retry {VIDEO}`" in text
-    assert text.endswith(f"videomoments retry {VIDEO}   (does again only what failed)")
+    assert text.endswith(f"videomoments retry {VIDEO}   (runs only the failed stages again)")
 
 
 @pytest.mark.parametrize("code", sorted(ERROR_CODES))
@@ -91,8 +95,8 @@ def test_what_was_left_out_is_told_apart_from_what_was_not_needed() -> None:
         step("skipped", "make_thumbnail", error_code="pipeline_failed", error_message="x"),
         step("skipped", "split_audio", error_code="nothing_to_do", error_message="No sound"),
     )
-    assert "Not begun because of that: making a thumbnail (make_thumbnail)." in text
-    assert "Left out: taking out the sound (split_audio). No sound." in text
+    assert "Not started because of that: making a thumbnail (make_thumbnail)." in text
+    assert "Skipped: taking out the sound (split_audio). No sound." in text
 
 
 def test_a_run_under_way_says_what_is_at_work_and_what_waits() -> None:
@@ -105,12 +109,12 @@ def test_a_run_under_way_says_what_is_at_work_and_what_waits() -> None:
         step("queued", waited_seconds=-8.0, attempt=1, error_message="no answer"),
         step("queued"),
     )
-    assert "1 of 5 known steps ended" in text
-    assert "At work for 2 min 10 s: cutting a clip (cut_clip), attempt 2." in text
-    assert "its worker was not heard of for 12 s" in text
+    assert "1 of 5 known stages finished" in text
+    assert "Running for 2 min 10 s: cutting a clip (cut_clip), attempt 2." in text
+    assert "Its worker stopped responding 12 s ago" in text
     assert "Due in 8 s: cutting a clip (cut_clip) again. Attempt 1 failed: no answer." in text
     assert "Waiting for 2 s: cutting a clip (cut_clip)." in text
-    assert text.endswith("nothing but wait.")
+    assert text.endswith("What to do: wait.")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +128,7 @@ def test_a_run_under_way_says_what_is_at_work_and_what_waits() -> None:
 def test_a_run_that_nobody_works_on_says_so(steps: list[Json]) -> None:
     """After a while of nothing it is told how to go on."""
     text = said(run("running"), *steps)
-    assert "Nobody has worked on it" in text
+    assert "no worker has touched this run" in text
     assert "videomoments doctor" in text
 
 
@@ -152,41 +156,51 @@ def test_amounts_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "meaning", "shown"),
+    ("cause", "error", "shown"),
     [
         (
+            DISK_FULL,
             "OSError: [Errno 28] No space left on device",
-            "There was no room left on the disk.",
             "The last error: No space left on device.",
         ),
         (
+            STORAGE_UNAVAILABLE,
             "StorageUnavailable: gs://b/o: the store answers 503",
-            "The store of the files did not answer.",
             "gs://b/o: the store answers 503.",
         ),
-        (
-            "MediaError: ffmpeg ended with -9: it said nothing",
-            "Memory ran out",
-            "ffmpeg ended with -9",
-        ),
-        ("The worker was not heard of any more.", "Its worker ended in the middle", "any more."),
+        (OUT_OF_MEMORY, "MediaError: ffmpeg ended with -9: it said nothing", "ended with -9"),
+        (LEASE_EXPIRED, "The worker stopped responding.", "stopped responding."),
     ],
 )
-def test_what_was_tried_too_often_is_told_by_its_cause(
-    error: str, meaning: str, shown: str
+def test_exhausted_attempts_are_explained_by_the_last_code(
+    cause: ErrorCode, error: str, shown: str
 ) -> None:
-    """The likely cause first, then what was said, without the names of errors, then what helps."""
+    """The recorded code gives reason and remedy; the message has no name of an exception."""
     message = f"Gave up after 5 attempts. The last error: {error}"
-    text = said(
-        run("failed"), step("failed", error_code="attempts_exhausted", error_message=message)
-    )
-    assert f"Why: {meaning}" in text
+    values: Json = {"error_message": message, "metrics": {"last_error_code": str(cause)}}
+    text = said(run("failed"), step("failed", error_code="attempts_exhausted", **values))
+    assert f"Why: {cause.meaning} " in text
+    assert f"What to do: {cause.remedy} Then `videomoments retry {VIDEO}`." in text
     assert shown in text
     assert "Error:" not in text
     assert "Errno" not in text
-    assert f"`videomoments retry {VIDEO}`" in text
-    waiting = step("queued", waited_seconds=-8.0, error_message=error)
-    assert meaning in said(run("running"), waiting)
+    waiting = step("queued", waited_seconds=-8.0, error_code=str(cause), error_message=error)
+    assert f"{cause.meaning} {cause.remedy}" in said(run("running"), waiting)
+
+
+@pytest.mark.parametrize("metrics", [{}, {"last_error_code": "transient"}])
+def test_exhausted_attempts_without_a_telling_code_are_explained(metrics: Json) -> None:
+    """The last release recorded no code of the last attempt; its message is shown."""
+    text = said(run("failed"), failed("attempts_exhausted", metrics=metrics))
+    assert f"Why: {ERROR_CODES['attempts_exhausted'].meaning} It went wrong." in text
+
+
+@pytest.mark.parametrize("code", ["OSError", "code_of_tomorrow", None])
+def test_a_code_of_another_release_is_explained(code: str | None) -> None:
+    """Stage runs that another release recorded name no code of this one."""
+    assert "Upgrade" in said(run("failed"), failed(code))
+    waiting = step("queued", waited_seconds=-8.0, error_code=code, error_message="no answer")
+    assert said(run("running"), waiting).count("no answer.") == 1
 
 
 def test_a_completed_run_without_moments_says_where_to_look() -> None:
@@ -195,10 +209,10 @@ def test_a_completed_run_without_moments_says_where_to_look() -> None:
     What listens is no question where hundreds of words were heard.
     """
     silent = {"number_of_words": 0}
-    assert "what listens" in said(run("completed", moments=[], transcript=silent))
+    assert "tests the speech engine" in said(run("completed", moments=[], transcript=silent))
     heard = run("completed", moments=[])
-    assert "what listens" not in said(heard)
-    assert "with other bounds" in said(heard)
+    assert "speech engine" not in said(heard)
+    assert "with other limits" in said(heard)
     assert "another `--prompt`" in said(heard, step("skipped", "choose_moments"))
     assert said(run("completed")).endswith("What to do: nothing.")
 
@@ -206,9 +220,7 @@ def test_a_completed_run_without_moments_says_where_to_look() -> None:
 def test_what_is_said_of_the_file_is_not_called_nothing_to_do() -> None:
     """A completed run of a file that something is wrong with points at what was said of it."""
     lines = list(run_lines(run("completed"), [], VIDEO, noted=True))
-    assert (
-        lines[-1] == "  What to do: nothing, unless what is said of its file above is to be mended."
-    )
+    assert lines[-1] == "  What to do: nothing, unless you want to repair the file (see above)."
     assert said(run("completed")).endswith("What to do: nothing.")
 
 

@@ -1,58 +1,97 @@
-"""The table of error codes, held against the code."""
+"""The declarations of error codes, compared with the code that raises them."""
 
 from __future__ import annotations
 
-from shared.error_codes import ERROR_CODES, TABLES, meaning_of, remedy_of
-from tools.docs.errors_page import codes
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from shared.error_codes import ERROR_CODES, declared
 from tools.docs.write import ROOT
 
+DECLARATIONS = ROOT / "shared" / "error_codes"
+SOURCES = {
+    path: path.read_text(encoding="utf-8")
+    for package in ("cli", "functions", "shared")
+    for path in sorted((ROOT / package).rglob("*.py"))
+}
 
-def test_every_code_given_is_declared() -> None:
-    """Whatever code the source gives has its meaning and remedy in the table."""
-    given = {found.code: found.module for found in codes(ROOT)}
-    assert {code: module for code, module in given.items() if code not in ERROR_CODES} == {}
+
+def _elsewhere() -> dict[Path, str]:
+    return {path: text for path, text in SOURCES.items() if path.parent != DECLARATIONS}
 
 
-def test_every_declared_code_is_given_somewhere() -> None:
-    """The table holds nothing that no code gives, and nothing twice."""
-    assert sorted(ERROR_CODES.keys() - {found.code for found in codes(ROOT)}) == []
-    assert sum(len(table) for table in TABLES) == len(ERROR_CODES)
+def test_every_code_is_declared_once_under_its_own_name() -> None:
+    """Each declaration assigns the word to the same name in capitals; no word is declared twice."""
+    text = "\n".join(text for path, text in SOURCES.items() if path.parent == DECLARATIONS)
+    found = re.findall(r'^(\w+) = ErrorCode\(\s*"(\w+)"', text, flags=re.MULTILINE)
+    assert [name.lower() for name, _ in found] == [word for _, word in found]
+    assert sorted(word for _, word in found) == sorted(ERROR_CODES)
+
+
+def test_every_declared_code_is_used() -> None:
+    """Some module imports its constant; ruff refuses an import that is not used."""
+    imported = {
+        name.name.lower()
+        for text in _elsewhere().values()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("shared.error_codes")
+        for name in node.names
+    }
+    assert sorted(ERROR_CODES.keys() - imported) == []
+
+
+def test_no_code_is_declared_outside() -> None:
+    """mypy demands an `ErrorCode`; only the declarations make one."""
+    assert [path for path, text in _elsewhere().items() if re.search(r"\bErrorCode\(", text)] == []
 
 
 def test_meanings_and_remedies_are_sentences_of_their_own() -> None:
     """Each begins with a capital or a command and ends with a full stop; no meaning is reused."""
-    for code, declared in ERROR_CODES.items():
-        for sentence in declared:
+    for code in ERROR_CODES.values():
+        for sentence in (code.meaning, code.remedy):
             assert sentence[0].isupper() or sentence[0] == "`", (code, sentence)
             assert sentence.endswith("."), (code, sentence)
-    assert len({declared.meaning for declared in ERROR_CODES.values()}) == len(ERROR_CODES)
+    assert len({code.meaning for code in ERROR_CODES.values()}) == len(ERROR_CODES)
 
 
 def test_a_remedy_names_the_video() -> None:
-    """The command in it can be copied; a code of another version is no error."""
-    assert "`videomoments retry talk-1`" in remedy_of("bucket_missing", "talk-1")
-    assert "VIDEO`" not in remedy_of("bucket_missing", "talk-1")
-    assert "another version" in meaning_of("code_of_tomorrow").lower()
-    assert remedy_of("code_of_tomorrow", "talk-1")
+    """The user can copy the command in it."""
+    remedy = declared("bucket_missing").remedy_for("talk-1")
+    assert "`videomoments retry talk-1`" in remedy
+    assert "VIDEO`" not in remedy
 
 
-ANOTHER_MODEL = ("model_not_found", "model_quota_exceeded", "model_refused", "no_usable_answer")
+@pytest.mark.parametrize("word", ["code_of_tomorrow", "", None])
+def test_an_unknown_code_is_explained(word: str | None) -> None:
+    """A code that another version recorded, and a row without a code, have a meaning and remedy."""
+    assert "another version" in declared(word).meaning.lower()
+    assert declared(word).remedy_for("talk-1")
 
 
-def test_another_model_is_another_run() -> None:
-    """Where another model is the remedy, the command that names one is told: a retry keeps its."""
-    for code in ANOTHER_MODEL:
-        assert "`videomoments run FILE --model OTHER`" in remedy_of(code), code
-    for code in ("model_refused", "no_usable_answer", "no_model"):
-        assert "videomoments retry" not in remedy_of(code), code
+@pytest.mark.parametrize(
+    "code", ["model_not_found", "model_quota_exceeded", "model_refused", "no_usable_answer"]
+)
+def test_another_model_is_another_run(code: str) -> None:
+    """The remedy shows the command that names another model, since a retry keeps the model."""
+    assert "`videomoments run FILE --model OTHER`" in declared(code).remedy
 
 
-def test_what_was_deleted_comes_back_by_a_run_from_the_beginning() -> None:
-    """The same request alone would be the same failed run."""
-    for code in ("unknown_moment", "no_transcript"):
-        assert "`videomoments delete talk-1`, then run it again" in remedy_of(code, "talk-1")
+@pytest.mark.parametrize("code", ["model_refused", "no_usable_answer", "no_model"])
+def test_a_remedy_suggests_no_retry_when_it_would_not_help(code: str) -> None:
+    """A retry would ask the same question of the same model."""
+    assert "videomoments retry" not in declared(code).remedy
+
+
+@pytest.mark.parametrize("code", ["unknown_moment", "no_transcript"])
+def test_a_deleted_row_comes_back_by_a_new_run(code: str) -> None:
+    """The same request alone would return the same failed run."""
+    remedy = declared(code).remedy_for("talk-1")
+    assert "`videomoments delete talk-1`, then run it again" in remedy
 
 
 def test_an_unknown_model_is_added_by_a_command() -> None:
-    """No table has to be written by hand."""
-    assert "`videomoments models set`" in remedy_of("unknown_model")
+    """The user does not have to edit a table."""
+    assert "`videomoments models set`" in declared("unknown_model").remedy

@@ -10,7 +10,6 @@ import pytest
 from cli.evaluation.model_config import KEYS
 from functions.main import TOPOLOGY
 from shared.settings.settings import Settings
-from tools.docs.errors_page import codes_in
 from tools.docs.write import ROOT, flow_lines, pages, pipeline_page, settings_page, write_pages
 
 
@@ -61,31 +60,3 @@ def test_every_key_of_an_evaluated_model_is_described() -> None:
     table = page.partition("| key of `model` |")[2].partition("\n\n")[0]
     named = "".join(line.split(" | ")[0] for line in table.splitlines())
     assert [key for key in KEYS if f"`{key}`" not in named] == []
-
-
-def test_codes_are_found_however_they_are_given() -> None:
-    """By call, subclass, keyword, key, branch or constant; what is filled in shows as …."""
-    source = """
-class Gone(Reject):
-    def __init__(self, url):
-        super().__init__("gone", f"{url} is gone. Upload it again.")
-
-class Other(Exception):
-    def __init__(self):
-        super().__init__("not_a_code", "x")
-
-def f(width, late):
-    Reject("too_wide", "At most " f"{width} px are allowed.")
-    record(error_code="late" if late else None)
-    update({"error_code": GIVEN_UP})
-"""
-    found = [
-        (code.code, code.module, code.message)
-        for code in codes_in(source, "m", {"GIVEN_UP": "given_up"})
-    ]
-    assert sorted(found, key=str) == [
-        ("given_up", "m", None),
-        ("gone", "m", "… is gone. Upload it again."),
-        ("late", "m", None),
-        ("too_wide", "m", "At most … px are allowed."),
-    ]
