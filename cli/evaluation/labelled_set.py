@@ -20,7 +20,7 @@ from pydantic import (
 from cli.evaluation.measuring.measures import Reference
 from shared.domain.spans import TimeSpan
 from shared.domain.transcript import Segment, TimedTranscript, Word
-from shared.engines.speech.word_times import apportioned
+from shared.engines.speech.word_times import spread_words
 from shared.error_codes.commands import LABELLED_SET_INVALID
 from shared.errors import Reject
 
@@ -163,7 +163,7 @@ def _words(words: Words) -> list[Word]:
 def _spread(segment: SpokenSegment) -> list[Word]:
     if segment.words:
         return _words(segment.words)
-    return list(apportioned(segment.text, segment.start, segment.end))
+    return list(spread_words(segment.text, segment.start, segment.end))
 
 
 def read_set(path: Path) -> LabelledSet:

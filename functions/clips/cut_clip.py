@@ -14,7 +14,7 @@ from shared.messages.moments import MomentFound
 from shared.moments.rows import find_moment
 from shared.pipeline.stage import Resources, stage
 from shared.storage.protocol import ObjectStat
-from shared.videos.source import existing, limits, open_source
+from shared.videos.source import limits, open_source, reusable_object
 from shared.videos.video_job import VideoJob
 
 
@@ -37,7 +37,7 @@ def cut_clip(message: MomentFound, job: VideoJob) -> None:
         f"{window.start_seconds:.3f}", f"{window.end_seconds:.3f}", job.settings.clip_mode
     )
     result = None
-    stat = existing(job, clip.cloud_url, plan) if clip is not None else None
+    stat = reusable_object(job, clip.cloud_url, plan) if clip is not None else None
     if stat is None:
         result = _cut(job, window)
         stat = _store(job, message.moment, plan, result)

@@ -18,7 +18,7 @@ from shared.media.thumbnail import make_thumbnail as pick_frame
 from shared.messages.clips import ClipCut
 from shared.messages.videos import VideoProbed
 from shared.pipeline.stage import Resources, stage
-from shared.videos.source import existing, limits, open_source
+from shared.videos.source import limits, open_source, reusable_object
 from shared.videos.video_job import VideoJob
 
 REPLACED = "The moment was cut again since, and the newer clip has a thumbnail of its own."
@@ -48,7 +48,7 @@ def make_thumbnail(message: VideoProbed | ClipCut, job: VideoJob) -> None:
     plan = plan_name(owner.url, generation)
     with job.read() as session:
         before = find_thumbnail(session, owner)
-    if before is not None and existing(job, before, plan) is not None:
+    if before is not None and reusable_object(job, before, plan) is not None:
         with job.finish():
             return
     path = _picture(message, job)

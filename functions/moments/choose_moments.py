@@ -14,11 +14,11 @@ from shared.messages.moments import (
 )
 from shared.model_calls.asker import Asker
 from shared.moments.candidate_rows import decide, proposed, rejections
-from shared.moments.inputs import bounds_of, prompts_of, transcript_of, wish_of
+from shared.moments.inputs import bounds_of, instruction_of, prompts_of, transcript_of
 from shared.moments.moments_job import MomentsJob
 from shared.moments.rows import NewMoment, identifier_of, insert_moments
 from shared.moments.rules.script import Script
-from shared.moments.selector import Selection, Selector, filled_up
+from shared.moments.selector import Selection, Selector, fill_up_without_model
 from shared.pipeline.ledger.finish import Done
 from shared.pipeline.stage import Resources, stage
 
@@ -50,10 +50,10 @@ def choose_moments(message: CandidatesFound, job: MomentsJob) -> None:
         bounds,
         prompts.weights,
         prompts.system("rank"),
-        wish_of(job),
+        instruction_of(job),
     )
     selection = selector.select(rows)
-    moments = filled_up(selection.moments, transcript, script, bounds)
+    moments = fill_up_without_model(selection.moments, transcript, script, bounds)
     with job.finish(skipped=None if moments else NO_MOMENT) as done:
         _write(job, done, selection, moments)
 

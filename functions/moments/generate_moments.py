@@ -9,7 +9,7 @@ from shared.model_calls.asker import Asker
 from shared.moments.generation_config import is_extractive
 from shared.moments.inputs import bounds_of, transcript_of
 from shared.moments.moments_job import MomentsJob
-from shared.moments.reading_plan import check_whole_budget, parts_of, windows_of
+from shared.moments.reading_plan import batches_of, check_whole_budget, windows_of
 from shared.moments.rows import NewMoment, insert_moments
 from shared.moments.rules.extractive.method import find_moments
 from shared.moments.rules.scene_moments import METHOD as SCENES
@@ -31,7 +31,7 @@ NO_MOMENT = "No part of the speech fits the limits for a moment's length."
     decides_moments=True,
 )
 def generate_moments(message: VideoTranscribed, job: MomentsJob) -> None:
-    """Find the moments, or give the transcript to the model in parts that it can read in time.
+    """Find the moments, or have the model read the transcript in batches of windows.
 
     A video without speech gets moments from its pictures and its sound. Without a model the same
     video and config always give the same moments.
@@ -76,14 +76,14 @@ def _hand_out(message: VideoTranscribed, job: MomentsJob) -> None:
     asker = Asker(job, message.subject, job.endpoint())
     windows = windows_of(job, asker.endpoint, script)
     check_whole_budget(job, asker, script, windows)
-    parts = parts_of(job, windows)
-    with job.finish(skipped=None if parts else NO_SENTENCE) as done:
-        for index, part in enumerate(parts):
+    batches = batches_of(job, windows)
+    with job.finish(skipped=None if batches else NO_SENTENCE) as done:
+        for index, batch in enumerate(batches):
             done.emit(
                 job.message(
                     TranscriptWindowed,
                     index=index,
-                    windows=tuple((window.first, window.last) for window in part),
-                    count=len(parts),
+                    windows=tuple((window.first, window.last) for window in batch),
+                    count=len(batches),
                 )
             )

@@ -1,11 +1,11 @@
-"""transcript-windowed → what a model proposes from some windows; the last part in hands on."""
+"""transcript-windowed → a model's proposals for a batch of windows; the last batch hands on."""
 
 from __future__ import annotations
 
 from shared.error_codes.models import MODEL_REFUSED
 from shared.errors import Reject
 from shared.messages.moments import CandidatesFound, TranscriptWindowed
-from shared.model_calls.asker import Asker, at_once
+from shared.model_calls.asker import Asker, run_concurrently
 from shared.moments.candidate_rows import candidate_row
 from shared.moments.inputs import script_of
 from shared.moments.moments_job import MomentsJob
@@ -29,7 +29,7 @@ def generate_window(message: TranscriptWindowed, job: MomentsJob) -> None:
     asker = Asker(job, message.subject, job.endpoint())
     windows = [Window(first, last) for first, last in message.windows]
     reader = reader_of(job, asker, script_of(job), message.count * len(windows))
-    found = at_once(reader.read, windows, job.settings.llm_concurrency)
+    found = run_concurrently(reader.read, windows, job.settings.llm_concurrency)
     _not_all_refused(found)
     with job.finish() as done:
         for window, outcomes in zip(windows, found, strict=True):

@@ -10,7 +10,7 @@ from shared.messages.moments import RefinementRequested
 from shared.model_calls.asker import Asker, ModelRefusal
 from shared.model_calls.prompt_rows import ensure_prompt
 from shared.moments.candidate_rows import candidate_row
-from shared.moments.inputs import bounds_of, prompts_of, script_of, wish_of
+from shared.moments.inputs import bounds_of, instruction_of, prompts_of, script_of
 from shared.moments.moments_job import MomentsJob
 from shared.moments.reader import Refiner
 from shared.moments.rows import find_moment, insert_refined
@@ -35,18 +35,18 @@ def refine_moments(message: RefinementRequested, job: MomentsJob) -> None:
     script, system = script_of(job), prompts_of(job).system("refine")
     bounds = bounds_of(job.config, len(script.sentences))
     window, focus = _around(script, parent, job.settings.llm_refine_context_seconds)
-    look = Refiner(
-        Asker(job, message.subject, job.endpoint()), script, bounds, system, wish_of(job)
+    refiner = Refiner(
+        Asker(job, message.subject, job.endpoint()), script, bounds, system, instruction_of(job)
     )
     try:
-        outcomes = look.look(window, focus)
+        outcomes = refiner.refine(window, focus)
     except ModelRefusal as refusal:
         raise Reject(MODEL_REFUSED, f"The model refused to refine the moment: {refusal}") from None
     last = outcomes[-1].result
     reason = None if isinstance(last, Accepted) else f"Left as it is: {last.reason}"
     asked = {"first": window.first, "last": window.last, "focus": [focus.first, focus.last]}
     with job.finish(skipped=reason) as done:
-        prompt = ensure_prompt(done.session, look.wish, system)
+        prompt = ensure_prompt(done.session, refiner.instruction, system)
         for outcome in outcomes:
             candidate = candidate_row(job, outcome, asked, operation="refine", prompt_id=prompt.id)
             if isinstance(outcome.result, Accepted):
@@ -63,8 +63,8 @@ def refine_moments(message: RefinementRequested, job: MomentsJob) -> None:
 
 def _around(script: Script, parent: Moment, seconds: float) -> tuple[Window, Window]:
     """The sentences to show, and those among them that are the moment."""
-    focus = script.touched(TimeSpan(parent.start_time, parent.end_time))
-    shown = script.touched(
+    focus = script.sentences_of(TimeSpan(parent.start_time, parent.end_time))
+    shown = script.sentences_of(
         TimeSpan(max(0.0, parent.start_time - seconds), parent.end_time + seconds)
     )
     return Window(min(shown[0], focus[0]), max(shown[1], focus[1])), Window(*focus)

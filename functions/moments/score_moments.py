@@ -5,12 +5,12 @@ from __future__ import annotations
 from shared.domain.spans import TimeSpan
 from shared.messages.moments import ScoringRequested
 from shared.model_calls.asker import Asker
-from shared.moments.comparison import scored
-from shared.moments.inputs import prompts_of, script_of, system_of, wish_of
+from shared.moments.comparison import score
+from shared.moments.inputs import instruction_of, prompts_of, script_of, system_of
 from shared.moments.moments_job import MomentsJob
 from shared.moments.prompts.questions import Item
 from shared.moments.rows import moments_to_score, update_scores
-from shared.moments.rules.ranking import marks, score_of
+from shared.moments.rules.ranking import combined_scores, rounded_score
 from shared.moments.rules.scene_moments import METHOD as SCENES
 from shared.pipeline.stage import Resources, stage
 
@@ -39,15 +39,15 @@ def score_moments(message: ScoringRequested, job: MomentsJob) -> None:
             return
     script, prompts = script_of(job), prompts_of(job)
     spans = [TimeSpan(moment.start_time, moment.end_time) for moment in moments]
-    texts = [script.text(*script.touched(span)) for span in spans]
+    texts = [script.text(*script.sentences_of(span)) for span in spans]
     alone = job.pipeline.pipeline_type == "scores_only"
-    judged = scored(
+    judged = score(
         Asker(job, message.subject, job.endpoint()),
         system_of(job) if alone else prompts.system("score"),
-        wish_of(job),
+        instruction_of(job),
         [Item(m.id, m.title, text) for m, text in zip(moments, texts, strict=True)],
         prompts.weights,
     )
-    marked = marks(judged.qualities, judged.order)
+    scores = combined_scores(judged.scores, judged.order)
     with job.finish() as done:
-        update_scores(done.session, job, {m.id: score_of(marked[m.id]) for m in moments})
+        update_scores(done.session, job, {m.id: rounded_score(scores[m.id]) for m in moments})

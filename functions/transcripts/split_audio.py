@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from shared.engines.speech.subtitles import SERVICE
+from shared.engines.speech.subtitle_file import SERVICE
 from shared.media.probe import probe
 from shared.messages.transcripts import AudioSliced, VideoTranscribed
 from shared.messages.videos import VideoProbed
 from shared.pipeline.stage import Resources, stage
 from shared.transcripts.rows import has_speech, transcript_row, write_once
 from shared.transcripts.slices import store_slices
-from shared.transcripts.subtitles import find_captions
+from shared.transcripts.subtitles import find_subtitles
 from shared.videos.source import limits, open_source
 from shared.videos.video_job import VideoJob
 
@@ -35,13 +35,13 @@ def split_audio(message: VideoProbed, job: VideoJob) -> None:
         return
     with open_source(job) as source:
         info = probe(source, limits=limits(job), deadline_seconds=job.remaining_seconds)
-        captions = find_captions(job, source, info)
+        subtitles = find_subtitles(job, source, info)
         slices: list[AudioSliced] = []
-        if captions is None and info.audio is not None:
+        if subtitles is None and info.audio is not None:
             slices = list(store_slices(job, source, info))
-    with job.finish(skipped=None if captions is not None or slices else NO_AUDIO) as done:
-        if captions is not None:
-            row = transcript_row(job.video.id, captions.transcript, service=SERVICE, seconds=0.0)
+    with job.finish(skipped=None if subtitles is not None or slices else NO_AUDIO) as done:
+        if subtitles is not None:
+            row = transcript_row(job.video.id, subtitles.transcript, service=SERVICE, seconds=0.0)
             write_once(done.session, row)
         if slices:
             # Tells the clean-up that there are temporary objects.
@@ -49,5 +49,5 @@ def split_audio(message: VideoProbed, job: VideoJob) -> None:
             for piece in slices:
                 done.emit(piece.model_copy(update={"count": len(slices)}))
         else:
-            words = captions.transcript.words if captions is not None else ()
+            words = subtitles.transcript.words if subtitles is not None else ()
             done.emit(job.message(VideoTranscribed, has_speech=bool(words)))

@@ -6,9 +6,9 @@ import time
 from typing import Any
 
 from shared.domain.transcript import TimedTranscript
-from shared.engines.speech.joining import SliceTranscript, join
-from shared.engines.speech.loudness import with_loudness
+from shared.engines.speech.join import SliceTranscript, join
 from shared.engines.speech.protocol import SpeechEngine, SpeechModelMissing
+from shared.engines.speech.wav import with_loudness
 from shared.error_codes.videos import SPEECH_NOT_SET_UP
 from shared.errors import Reject, SettingsError
 from shared.messages.transcripts import AudioSliced, VideoTranscribed

@@ -7,7 +7,7 @@ import json
 import structlog
 from pydantic import ValidationError
 
-from shared.db.text import storable
+from shared.db.text import without_unstorable
 from shared.error_codes.runs import DEAD_LETTER, MALFORMED_MESSAGE
 from shared.messages.base import Message, PipelineMessage
 from shared.messaging.delivery import DeadLetter
@@ -52,7 +52,7 @@ def record_failure(message: DeadLetter, context: Context) -> None:
             stage=function,
             subject=message.subject,
             topic=_topic(message),
-            message={"text": storable(message.text)[:MAX_TEXT]},
+            message={"text": without_unstorable(message.text)[:MAX_TEXT]},
             code=DEAD_LETTER if read is not None else MALFORMED_MESSAGE,
             text=f"{reason} Delivered {message.delivery_count or 'several'} times.",
         )

@@ -1,8 +1,8 @@
-"""Text that PostgreSQL can store."""
+"""Make text without_unstorable in PostgreSQL."""
 
 from __future__ import annotations
 
 
-def storable(text: str) -> str:
-    """The text without NUL and lone surrogates."""
+def without_unstorable(text: str) -> str:
+    """The text without NUL and lone surrogates, which PostgreSQL cannot store."""
     return text.replace("\x00", "").encode("utf-8", "ignore").decode()

@@ -1,1 +1,1 @@
-"""Pure: no I/O, no clock, no randomness, nothing of ours imported but itself."""
+"""Pure types and rules that every subject shares: no I/O, no clock, no randomness."""

@@ -1,4 +1,4 @@
-"""What a survey of a video without speech brings back: its pictures and its loudness."""
+"""The footage of a video without speech: its keyframes and its loudness."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 STEP_SECONDS = 0.5
-"""One value of loudness, and one place on the time line of interest."""
-
+"""The interval of the loudness values and of the interest curve."""
 
 SILENCE_DB = -55.0
-"""Below this nothing is heard: the noise of a quiet room."""
+"""The noise of a quiet room; lower levels are inaudible."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A keyframe. `change`, 0..1, is the mean difference of its colours from the one before."""
+    """A keyframe. `change`, 0..1, is the mean colour difference from the previous keyframe."""
 
     seconds: float
     change: float
@@ -24,7 +23,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Footage:
-    """Pictures in order of time, the level of each half second in dB; either may be empty."""
+    """Pictures in time order, and the level of each half second in dB. Either may be empty."""
 
     duration_seconds: float
     pictures: tuple[Picture, ...] = ()
@@ -32,5 +31,5 @@ class Footage:
 
     @property
     def step_count(self) -> int:
-        """Half seconds, the last perhaps shorter."""
+        """The number of half seconds, including a shorter last one."""
         return max(1, int(np.ceil(self.duration_seconds / STEP_SECONDS - 1e-9)))

@@ -1,4 +1,4 @@
-"""How loud a stretch of sound is."""
+"""Levels of sound in dB, and the loudness curve of a transcript."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import numpy.typing as npt
 
 from shared.domain.transcript import TimedTranscript
 
-SILENCE_DB = -120.0
+FLOOR_DB = -120.0
 CURVE_STEP_SECONDS = 0.5
 
 
 def level_db(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """The level of each row of samples of -1..1, in dB below full scale, at least -120."""
+    """The level of each row of samples in -1..1, in dB relative to full scale, at least -120."""
     power = np.mean(np.square(samples, dtype=np.float64), axis=-1)
-    floor = 10 ** (SILENCE_DB / 10)
+    floor = 10 ** (FLOOR_DB / 10)
     levels: npt.NDArray[np.float64] = np.asarray(10 * np.log10(np.maximum(power, floor)))
     return levels
 
 
 def loudness_of(transcript: TimedTranscript, duration_seconds: float) -> list[float] | None:
-    """The level of what is said, in dB, one value for each half second of the recording.
+    """The level of the speech in dB, one value for each half second of the video.
 
-    Between segments it is that of the middle segment, which says nothing. None where no level is
-    known, as of subtitles.
+    Between segments the value is the median of all segments, which is neutral. None if no level is
+    known, as for subtitles.
     """
     known = [s for s in transcript.segments if s.loudness_db is not None]
     if not known or duration_seconds <= 0:

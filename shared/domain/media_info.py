@@ -1,4 +1,4 @@
-"""What a probe found in a media file: plain facts, no I/O."""
+"""The facts that a probe finds in a media file."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 _MOST_SECONDS_MISSING = 2.0
 _MOST_SHARE_MISSING = 0.02
-"""Headers are rounded, and a last picture may be held; more than both is not there."""
+"""Headers are rounded and a last picture may stay on screen, so a file may lack this much."""
 
 
 @dataclass(frozen=True, slots=True)
 class VideoStream:
-    """`width` x `height` as shown, after rotation. `rotation_degrees` is 0, 90, 180 or 270."""
+    """`width` and `height` are as displayed, after rotation by 0, 90, 180 or 270 degrees."""
 
     index: int
     codec: str
@@ -25,7 +25,7 @@ class VideoStream:
 
 @dataclass(frozen=True, slots=True)
 class AudioStream:
-    """The audio stream that will be listened to."""
+    """The audio stream chosen for transcription and clips."""
 
     index: int
     codec: str
@@ -46,11 +46,12 @@ class SubtitleStream:
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
-    """`duration_seconds` is checked against the packets, not the header's claim alone.
+    """The streams of a file and their timeline.
 
-    All times are on the recording's timeline: 0 where its first picture or sound is presented,
-    which the file itself may call `origin_seconds` (transport streams begin anywhere).
-    `claimed_seconds` is what the header says, 0 where it says nothing.
+    All times are on the video's timeline. It begins at 0 with the first picture or sound, which the
+    file's own timestamps place at `origin_seconds` (transport streams begin at any timestamp).
+    `duration_seconds` is measured from the packets. `claimed_seconds` is the header's claim, 0 if
+    it makes none.
     """
 
     container: str
@@ -64,11 +65,11 @@ class MediaInfo:
 
     @property
     def is_cut_short(self) -> bool:
-        """Whether the file ends well before the end that its own index or header names."""
+        """True if the file ends well before the end that its own index or header claims."""
         missing = self.claimed_seconds - self.duration_seconds
         return missing > max(_MOST_SECONDS_MISSING, _MOST_SHARE_MISSING * self.claimed_seconds)
 
     @property
     def resolution(self) -> str | None:
-        """`1920x1080` as shown, or None without video."""
+        """The displayed size, e.g. `1920x1080`; None without a picture."""
         return f"{self.video.width}x{self.video.height}" if self.video else None

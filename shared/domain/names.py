@@ -1,7 +1,7 @@
-"""Identifiers and object names, built nowhere else.
+"""Build and parse identifiers and object names. No other module does.
 
-Identifiers are derived, never random: the same source, configuration or span always has the same
-one, so that an attempt repeated cannot make a thing twice.
+Identifiers are derived, never random: the same source, configuration or span always yields the same
+identifier, so a repeated attempt cannot make anything twice.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ def digest_of(values: Mapping[str, object]) -> str:
 
 
 def slug(text: str) -> str:
-    """Letters a-z, digits and hyphens, at most 48 of them; `video` where nothing is left."""
+    """At most 48 letters a-z, digits and hyphens; `video` if the text has none of them."""
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     words = re.sub(r"[^a-z0-9]+", "-", ascii_text.lower()).strip("-")
     return words[:_MAX_SLUG].strip("-") or "video"
 
 
 def video_identifier(source_url: str, generation: str, stem: str) -> str:
-    """Readable and unique for (bucket, object, generation)."""
+    """A readable identifier, unique for (bucket, object, generation)."""
     return f"{slug(stem)}-{digest(source_url, generation)[:10]}"
 
 
@@ -51,65 +51,58 @@ def moment_identifier(video: str, config_hash: str, start: float, end: float) ->
 
 
 def pipeline_identifier(video: str, request: Mapping[str, object]) -> str:
-    """The same for the same request for the same video."""
+    """The identifier of a run; the same request for the same video yields the same one."""
     return f"pipeline:{video}:{digest_of(request)[:12]}"
 
 
 def clip_folder(derived_url: str, video: str, moment: str) -> str:
-    """All attempts at one clip lie here; the row names the one that counts."""
+    """The folder for all attempts at one clip; the clip's row names the valid one."""
     return f"{derived_url}/clips/{video}/{moment}/"
 
 
 def clip_url(derived_url: str, video: str, moment: str, attempt: str, suffix: str) -> str:
-    """Each attempt has a name of its own, so that an overtaken one cannot overwrite the winner."""
+    """The URL of one attempt; an overtaken attempt cannot overwrite the winner."""
     return f"{clip_folder(derived_url, video, moment)}{attempt}.{suffix}"
 
 
 def thumbnail_folder(derived_url: str, video: str, subject: str) -> str:
-    """All attempts at one thumbnail; `subject` is the moment, or `video`."""
+    """The folder for all attempts at one thumbnail; `subject` is the moment, or `video`."""
     return f"{derived_url}/thumbnails/{video}/{subject}/"
 
 
 def thumbnail_url(derived_url: str, video: str, subject: str, attempt: str) -> str:
-    """One attempt at the thumbnail of the video or of a moment's clip."""
+    """The URL of one attempt at the thumbnail of the video or of a moment's clip."""
     return f"{thumbnail_folder(derived_url, video, subject)}{attempt}.jpg"
 
 
 def temporary_folder(derived_url: str, pipeline: str) -> str:
-    """Everything in here is deleted when the run ends."""
+    """The folder whose objects are deleted when the run ends."""
     return f"{derived_url}/temporary/{pipeline.replace(':', '/')}/"
 
 
 def slice_url(derived_url: str, pipeline: str, attempt: str, index: int) -> str:
-    """One slice of the run's audio."""
+    """The URL of one slice of the run's audio."""
     return f"{temporary_folder(derived_url, pipeline)}audio/{attempt}/{index:05d}.wav"
 
 
 def plan_name(*parts: str) -> str:
-    """8 characters by which an object's name says what it was made from."""
+    """8 characters of an object's name that identify its inputs."""
     return digest(*parts)[:8]
 
 
 def derived_folders(video: str) -> tuple[str, ...]:
-    """Where in the derived bucket lies what is made of that video, and of its runs."""
+    """The folders of the derived bucket that hold the objects of a video and its runs."""
     return (f"clips/{video}/", f"thumbnails/{video}/", f"temporary/pipeline/{video}/")
 
 
 ObjectKind = Literal["clip", "thumbnail", "slice"]
 
+FOLDERS = ("clips/", "thumbnails/", "temporary/")
 
 _VIDEO = r"(?P<video>[a-z0-9](?:[a-z0-9-]{0,46}[a-z0-9])?-[0-9a-f]{10})"
-
-
 _MOMENT = r"[0-9a-f]{16}"
-
-
 _PLAN = r"[0-9a-f]{8}"
-
-
 _ATTEMPT = r"[0-9]{2,}-(?P<token>[0-9a-f]{10})"
-
-
 _PATTERNS: dict[ObjectKind, re.Pattern[str]] = {
     "clip": re.compile(rf"clips/{_VIDEO}/{_MOMENT}/{_PLAN}-{_ATTEMPT}\.[a-z0-9]{{2,4}}"),
     "thumbnail": re.compile(rf"thumbnails/{_VIDEO}/(?:{_MOMENT}|video)/{_PLAN}-{_ATTEMPT}\.jpg"),
@@ -119,13 +112,13 @@ _PATTERNS: dict[ObjectKind, re.Pattern[str]] = {
 }
 
 
-FOLDERS = ("clips/", "thumbnails/", "temporary/")
-
-
 @dataclass(frozen=True, slots=True)
 class OwnName:
-    """What a name of ours says. `token` begins the lease token of the attempt that stored it;
-    `pipeline` is the run a slice belongs to, None for what outlives its run."""
+    """The parts of an object's name in the derived bucket.
+
+    `token` is the beginning of the lease token of the attempt that stored the object. `pipeline` is
+    the run that a slice belongs to; None for an object that outlives its run.
+    """
 
     kind: ObjectKind
     video: str
@@ -134,7 +127,7 @@ class OwnName:
 
 
 def own_name(name: str) -> OwnName | None:
-    """What the name of an object of the derived bucket says; None unless it is exactly ours."""
+    """Parse the name of an object of the derived bucket; None if it is not a name built here."""
     for kind, pattern in _PATTERNS.items():
         found = pattern.fullmatch(name)
         if found is not None:

@@ -1,6 +1,6 @@
-"""How scripts write: spacing, sentence marks, abbreviations, word characters."""
+"""Rules of scripts: spacing, sentence marks, abbreviations, word characters."""
 
-# ruff: noqa: RUF001 - the marks and letters of other scripts are what this file is about
+# ruff: noqa: RUF001 - this file needs the marks and letters of other scripts
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import unicodedata
 from functools import lru_cache
 
 SENTENCE_MARKS = frozenset(".!?。．｡！？؟۔।॥…‥։።፧፨။។៕᙮⸮")
-"""Marks that may end a sentence, in the scripts faster-whisper writes."""
+"""Marks that may end a sentence, in the scripts that faster-whisper writes."""
 
 CLAUSE_MARKS = frozenset(",;:，、；：،؛፣፤၊—–")
-"""Marks that end a clause but no sentence."""
+"""Marks that end a clause but not a sentence."""
 
 _CLOSERS = "\"'”’»›)]}」』】》〉）］｣"
 _DOTS = frozenset(".．…‥")
@@ -51,18 +51,18 @@ def is_word_character(character: str) -> bool:
 
 
 def join_words(texts: list[str]) -> str:
-    """One line of text: single spaces, and none inside scripts that are written without."""
+    """Join words into one line with single spaces, and with none in scripts that use none."""
     parts: list[str] = []
     previous = ""
     for text in filter(None, (t.strip() for t in texts)):
-        if previous and not _touching(previous, text):
+        if previous and not _are_adjacent(previous, text):
             parts.append(" ")
         parts.append(text)
         previous = text
     return "".join(parts)
 
 
-def _touching(before: str, after: str) -> bool:
+def _are_adjacent(before: str, after: str) -> bool:
     if is_unspaced(before[-1]) or is_unspaced(after[0]):
         return True
     # Recognisers split "state-of-the-art" and "3.14" into "state" "-of" … and "3" ".14".
@@ -70,7 +70,7 @@ def _touching(before: str, after: str) -> bool:
 
 
 def ends_sentence(text: str, following: str, *, pause_seconds: float, language: str) -> bool:
-    """Whether `text`, with `following` after a pause, ends a sentence by its mark."""
+    """True if the mark at the end of `text` ends a sentence; `following` comes after the pause."""
     bare = text.rstrip(_CLOSERS)
     if language == "el" and bare[-1:] in {";", "\u037e"}:
         return True
@@ -81,10 +81,10 @@ def ends_sentence(text: str, following: str, *, pause_seconds: float, language: 
         return False
     if bare[-1] not in _DOTS:
         return True
-    return _dot_ends(bare, begins, pause_seconds)
+    return _dot_ends_sentence(bare, begins, pause_seconds)
 
 
-def _dot_ends(bare: str, begins: str, pause_seconds: float) -> bool:
+def _dot_ends_sentence(bare: str, begins: str, pause_seconds: float) -> bool:
     stem = bare.rstrip("".join(_DOTS))
     if bare.endswith(("..", "…", "‥")):
         return begins.isupper() or pause_seconds >= 0.3

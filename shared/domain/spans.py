@@ -1,4 +1,4 @@
-"""A stretch of a recording, in seconds from its start."""
+"""A time span of a video, in seconds from its start."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class TimeSpan:
         return self.end_seconds - self.start_seconds
 
     def overlap_seconds(self, other: TimeSpan) -> float:
-        """Seconds both spans share, 0 when they only touch."""
+        """The seconds that both spans share; 0 if they only touch."""
         return max(
             0.0,
             min(self.end_seconds, other.end_seconds) - max(self.start_seconds, other.start_seconds),

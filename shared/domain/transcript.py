@@ -1,4 +1,4 @@
-"""What was said, and when. Times are seconds from the start of the recording."""
+"""The words of a video and their times, in seconds from the start of the video."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One spoken word; `text` carries its punctuation and no surrounding space."""
+    """One spoken word; `text` includes its punctuation, without surrounding space."""
 
     text: str
     start_seconds: float
@@ -17,10 +17,10 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A run of words the recogniser (or a subtitle cue) gave as one.
+    """A run of words that the recogniser (or a subtitle cue) yields as one.
 
-    `suspect` names why the text may not be trusted ("repetition", "low_confidence"), else None.
-    `loudness_db`: its level below full scale, where its sound was heard.
+    `suspect` is the reason not to trust the text ("repetition", "low_confidence"), else None.
+    `loudness_db` is its level relative to full scale, None if the sound was not measured.
     """
 
     text: str
@@ -32,7 +32,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class TimedTranscript:
-    """Words and segments in time order. Both empty means: no speech."""
+    """Words and segments in time order. Both are empty if there is no speech."""
 
     language: str
     words: tuple[Word, ...]
@@ -40,7 +40,7 @@ class TimedTranscript:
 
     @property
     def full_text(self) -> str:
-        """The segments' texts, joined by single spaces."""
+        """The texts of the segments, joined by single spaces."""
         return " ".join(segment.text for segment in self.segments)
 
     def shifted(self, offset_seconds: float) -> TimedTranscript:

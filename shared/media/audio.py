@@ -1,4 +1,4 @@
-"""The recording's sound as slices to be listened to."""
+"""Split a video's sound into slices for the speech engine."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Samples = npt.NDArray[np.int16]
 
 @dataclass(frozen=True, slots=True)
 class AudioSlice:
-    """16 kHz mono 16-bit WAV of [start, end) of the recording; slices abut exactly."""
+    """16 kHz mono 16-bit WAV of [start, end) of the video. Slices abut exactly."""
 
     index: int
     path: Path
@@ -48,12 +48,12 @@ def split_audio(
 ) -> Iterator[AudioSlice]:
     """Decode the sound once, end to end, and yield slices of at most `target_slice_seconds`.
 
-    Each cut is at the quietest place of the window's last quarter. Memory holds one slice; a caller
-    that deletes each file before asking for the next keeps the disk at one, too. Closing the
-    generator kills ffmpeg.
+    Each cut falls on the quietest place in the last quarter of the window. Memory holds one slice;
+    a caller that deletes each file before it asks for the next keeps only one on disk, too. Closing
+    the generator kills ffmpeg.
 
-    Raises Reject (`no_audio`, `damaged_media`, `media_too_costly`) and MediaError, possibly after
-    slices were yielded: then the sound ends in the middle and none of it may be trusted.
+    Raises Reject (`no_audio`, `damaged_media`, `media_too_costly`) and MediaError. If it raises
+    after it has yielded slices, the sound is incomplete and the caller must discard them.
     """
     if info.audio is None:
         raise Reject(NO_AUDIO, "The video has no sound, so there is nothing to transcribe.")
@@ -61,11 +61,11 @@ def split_audio(
     target_samples = max(_FRAME_SAMPLES, round(target_slice_seconds * SPEECH_SAMPLE_RATE_HZ))
     start = index = 0
     with stream_ffmpeg(arguments, limits=limits, deadline_seconds=deadline_seconds) as stdout:
-        for samples in _sliced(stdout, target_samples):
+        for samples in split_stream(stdout, target_samples):
             path = workdir / f"slice-{index:05d}.wav"
             _write_wav(path, samples)
             end = start + len(samples)
-            yield AudioSlice(index, path, _at(start), _at(end))
+            yield AudioSlice(index, path, _seconds(start), _seconds(end))
             start, index = end, index + 1
     if index == 0:
         raise Reject(
@@ -73,15 +73,19 @@ def split_audio(
         )
 
 
-def _at(sample: int) -> float:
-    return sample / SPEECH_SAMPLE_RATE_HZ
+def _seconds(samples: int) -> float:
+    return samples / SPEECH_SAMPLE_RATE_HZ
 
 
-def _sliced(stream: BinaryIO, target_samples: int) -> Iterator[Samples]:
+def split_stream(stream: BinaryIO, target_samples: int) -> Iterator[Samples]:
+    """Split raw 16-bit samples at quiet places into runs of 1 to `target_samples` samples.
+
+    A trailing half sample is dropped.
+    """
     target_bytes = target_samples * _BYTES_PER_SAMPLE
     held = bytearray()
-    while piece := stream.read(min(_READ_BYTES, target_bytes)):
-        held += piece
+    while chunk := stream.read(min(_READ_BYTES, target_bytes)):
+        held += chunk
         while len(held) > target_bytes:
             window = np.frombuffer(bytes(held[:target_bytes]), dtype="<i2")
             cut = quietest_cut(window)
@@ -93,9 +97,10 @@ def _sliced(stream: BinaryIO, target_samples: int) -> Iterator[Samples]:
 
 
 def quietest_cut(window: Samples) -> int:
-    """The sample to cut before: the middle of the quietest 0.4 s of the window's last quarter.
+    """The index of the sample to cut before, at least 1.
 
-    Among equals, as in digital silence, the last one: fewer slices. At least 1.
+    It lies in the middle of the quietest 0.4 s of the window's last quarter. Of equally quiet
+    places, as in digital silence, the last one wins: it makes fewer slices.
     """
     first = int(len(window) * (1 - _SEARCHED_SHARE))
     frames = (len(window) - first) // _FRAME_SAMPLES
@@ -104,7 +109,7 @@ def quietest_cut(window: Samples) -> int:
         return len(window)
     used = window[first : first + frames * _FRAME_SAMPLES].astype(np.float64)
     energy = (used.reshape(frames, _FRAME_SAMPLES) ** 2).sum(axis=1)
-    # Exact sums, so that equal silences compare as equal.
+    # The sums are exact, so equally quiet places compare as equal.
     sums = np.concatenate([[0.0], np.cumsum(energy)])
     runs = sums[width:] - sums[:-width]
     quietest = len(runs) - 1 - int(np.argmin(runs[::-1]))

@@ -1,7 +1,7 @@
-"""The plan of a clip: how far padding may reach, how far edges may move, what is written.
+"""Plan a clip: its padded window, its output format, and how far copied GOPs may move its edges.
 
-Pure. Times are seconds on the recording's timeline, which begins at 0 where the first picture or
-sound of the chosen streams is presented.
+Pure. Times are seconds on the video's timeline, which begins at 0 where the first picture or sound
+of the chosen streams is presented.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ CutMode = Literal["copy", "exact"]
 AudioTreatment = Literal["copy", "aac", "opus"]
 
 MAX_KEYFRAME_MOVE_SECONDS = 15.0
-"""Farther than this no edge of a clip is moved to reach a keyframe: it is re-encoded instead."""
+"""A clip whose edge would move farther than this to reach a keyframe is re-encoded instead."""
 
 _BROWSER_PIXEL_FORMATS: dict[str, frozenset[str]] = {
     "h264": frozenset({"yuv420p", "yuvj420p"}),
@@ -30,7 +30,7 @@ _WEBM_AUDIO = frozenset({"opus", "vorbis"})
 
 @dataclass(frozen=True, slots=True)
 class OutputFormat:
-    """What a clip is written as. `encode_video` False copies it; `audio` None: there is none.
+    """The format of a clip. `encode_video` False copies the picture; `audio` None omits the sound.
 
     `name` is also the file's suffix; `muxer` is libavformat's name for it.
     """
@@ -52,7 +52,7 @@ def padded_window(
 ) -> TimeSpan:
     """`span` with its padding, clamped to 0…`duration_seconds`.
 
-    Raises ValueError when nothing of it lies inside the recording.
+    Raises ValueError if the span lies outside the video.
     """
     return TimeSpan(
         max(0.0, span.start_seconds - left_seconds),
@@ -63,9 +63,9 @@ def padded_window(
 def choose_output(info: MediaInfo, mode: CutMode) -> OutputFormat:
     """The format that browsers play with the least re-encoding.
 
-    Exact mode re-encodes the whole picture: joining a re-encoded head to copied GOPs needs two sets
-    of decoder parameters in one track, on which browsers stumble, and clips are short.
-    Raises ValueError when there is neither picture nor sound.
+    Exact mode re-encodes the whole picture. Joining a re-encoded head to copied GOPs would need two
+    sets of decoder parameters in one track, and browsers stumble on that; clips are short anyway.
+    Raises ValueError if there is neither picture nor sound.
     """
     if info.video is None:
         return _audio_output(info.audio)
@@ -79,7 +79,7 @@ def choose_output(info: MediaInfo, mode: CutMode) -> OutputFormat:
 
 
 def ways_to_cut(info: MediaInfo, mode: CutMode) -> tuple[OutputFormat, ...]:
-    """What to try in turn: the least re-encoding, then all of it. Raises as `choose_output`."""
+    """The formats to try in turn: least re-encoding first, then full. Raises as `choose_output`."""
     first = choose_output(info, mode)
     if info.video is None:
         whole = OutputFormat("m4a", "ipod", "audio/mp4", encode_video=False, audio="aac")
@@ -90,7 +90,7 @@ def ways_to_cut(info: MediaInfo, mode: CutMode) -> tuple[OutputFormat, ...]:
 
 
 def plays_in_browsers(video: VideoStream) -> bool:
-    """True when current browsers decode it: H.264, VP8, VP9 at 8 bit 4:2:0, AV1 at 8 or 10."""
+    """True if current browsers decode it: H.264, VP8, VP9 at 8 bit 4:2:0, AV1 at 8 or 10 bit."""
     return video.pixel_format in _BROWSER_PIXEL_FORMATS.get(video.codec, frozenset())
 
 

@@ -1,4 +1,4 @@
-"""Hands an object to media children without its name, without credentials, without a download."""
+"""Give media children access to a stored object without its name, credentials or a download."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Protocol
 
 from shared.errors import ObjectChanged
-from shared.media.sandbox.loopback import RemoteInput, serving
+from shared.media.sandbox.loopback import RemoteInput, serve_input
 from shared.storage.protocol import ObjectStat
 
 
 class Readable(Protocol):
-    """What is needed of a `Storage`."""
+    """The methods of `Storage` that media inputs use."""
 
     def stat(self, url: str) -> ObjectStat:
         """As `Storage.stat`."""
@@ -31,7 +31,7 @@ class Readable(Protocol):
 
 
 class MediaInput(Protocol):
-    """Something a child can open. `location` never contains the user's file name."""
+    """A stored object that a child can open. `location` never contains the user's file name."""
 
     @property
     def location(self) -> str:
@@ -40,12 +40,12 @@ class MediaInput(Protocol):
 
     @property
     def bytes_read(self) -> int:
-        """Bytes fetched from the store so far; 0 for a local file, of which nothing is fetched."""
+        """Bytes fetched from the store so far; always 0 for a local file."""
         ...
 
 
 class LocalInput:
-    """A file of this machine."""
+    """A file on this machine."""
 
     def __init__(self, path: Path) -> None:
         self.location = str(path.absolute())
@@ -56,10 +56,10 @@ class LocalInput:
 def open_input(
     storage: Readable, url: str, *, generation: str | None, workdir: Path
 ) -> Iterator[MediaInput]:
-    """The object at `url`, pinned to `generation` (by default the one found now).
+    """Open the object at `url`, pinned to `generation` (by default its current one).
 
-    Raises ObjectMissing or ObjectChanged at once, or at the end of the block when that came to pass
-    inside it, in place of whatever the block raised: the medium is not to blame.
+    Raises ObjectMissing or ObjectChanged on entry. If the object goes missing or changes inside the
+    block, raises that on exit in place of any error of the block: the media is not to blame.
     """
     stat = storage.stat(url)
     pinned = generation or stat.generation
@@ -67,16 +67,16 @@ def open_input(
         raise ObjectChanged(url, pinned, stat.generation)
     path = storage.local_path(url)
     if path is not None:
-        with _local(storage, url, pinned, path, workdir) as local:
+        with _link(storage, url, pinned, path, workdir) as local:
             yield local
         return
     remote = RemoteInput(lambda: storage.open(url, generation=pinned), stat.size_bytes)
-    with serving(remote):
+    with serve_input(remote):
         yield remote
 
 
 @contextmanager
-def _local(
+def _link(
     storage: Readable, url: str, generation: str, path: Path, workdir: Path
 ) -> Iterator[LocalInput]:
     link = workdir / f"source-{secrets.token_hex(4)}"

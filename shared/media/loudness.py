@@ -1,4 +1,4 @@
-"""How loud a recording is from moment to moment."""
+"""Measure how loud a video is, step by step."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def loudness(
     deadline_seconds: float,
     work_seconds: float,
 ) -> list[float]:
-    """The level of each step of the chosen sound, in dB below full scale; [] without sound.
+    """The level of each step of the chosen sound, in dB relative to full scale; [] without sound.
 
-    Root mean square of 16 kHz mono; the last step may be shorter. Of a recording that takes longer
-    than `work_seconds` to decode, as many steps as could be.
+    A level is the root mean square of 16 kHz mono; the last step may be shorter. Decoding stops
+    after `work_seconds`, so the list may end before the sound does.
 
     Raises Reject (`damaged_media`, `media_too_costly`) and MediaError.
     """
@@ -40,23 +40,23 @@ def loudness(
     step_bytes = 2 * round(step_seconds * SPEECH_SAMPLE_RATE_HZ)
     arguments = speech_arguments(source.location, info, limits)
     levels: list[float] = []
-    # Leaving the loop early must kill ffmpeg: only a closed generator does.
-    with closing(_pieces(arguments, step_bytes, limits, deadline_seconds)) as pieces:
-        for piece in pieces:
-            levels += _levels(piece, step_bytes)
+    # Closing the generator kills ffmpeg; leaving the loop alone would not.
+    with closing(_read_steps(arguments, step_bytes, limits, deadline_seconds)) as chunks:
+        for chunk in chunks:
+            levels += _levels(chunk, step_bytes)
             if time.monotonic() > until:
                 break
     return levels
 
 
-def _pieces(
+def _read_steps(
     arguments: Sequence[str], step_bytes: int, limits: Limits, deadline_seconds: float
 ) -> Generator[bytes]:
-    """Whole steps of sound, many at a time; last what is left."""
+    """Yield chunks of whole steps of sound, then the remainder."""
     held = bytearray()
     with stream_ffmpeg(arguments, limits=limits, deadline_seconds=deadline_seconds) as stdout:
-        while piece := stdout.read(_READ_STEPS * step_bytes):
-            held += piece
+        while chunk := stdout.read(_READ_STEPS * step_bytes):
+            held += chunk
             whole = len(held) // step_bytes * step_bytes
             yield bytes(held[:whole])
             del held[:whole]

@@ -1,4 +1,4 @@
-"""What a media file holds."""
+"""Probe a media file: its streams, codecs and true duration."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def probe(
 ) -> MediaInfo:
     """Demux the file in a child and decode its first picture.
 
-    `duration_seconds` is where the last packet ends, whatever the header claims. A file of a cover
-    picture alone, or whose only streams hold nothing, is rejected.
+    `duration_seconds` is the end of the last packet, whatever the header claims. A file with
+    nothing but a cover picture or empty streams is rejected.
 
     Raises Reject (`empty_file`, `not_media`, `no_streams`, `damaged_media`, `encrypted_media`,
     `too_many_pixels`, `duration_lies`, `too_long`, `media_too_costly`) and MediaError.
@@ -44,7 +44,7 @@ def probe(
 
 
 def info_from_facts(facts: dict[str, Any]) -> MediaInfo:
-    """The child's plain facts as the domain's type."""
+    """Convert the child's JSON facts to MediaInfo."""
     video, audio = facts["video"], facts["audio"]
     return MediaInfo(
         container=facts["container"],

@@ -1,4 +1,4 @@
-"""What can be seen and heard of a recording without understanding a word of it."""
+"""Survey a video's pictures and loudness, without its words."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from shared.media.loudness import loudness
 from shared.media.sandbox.runner import Limits, run_operation
 
 _SHARE_OF_TIME = 0.4
-"""Of what time there is, for the picture and for the sound each."""
+"""The share of the deadline that the picture and the sound get each."""
 _LEAST_BETWEEN_SECONDS = 0.5
 _MOST_PICTURES = 8000
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """`problems`: what could not be read, a sentence each; the rest of it counts all the same."""
+    """`problems` says what could not be read, a sentence each; the rest of the footage is valid."""
 
     footage: Footage
     problems: tuple[str, ...] = ()
@@ -28,9 +28,10 @@ class Survey:
 def survey(
     source: MediaInput, info: MediaInfo, *, limits: Limits, deadline_seconds: float
 ) -> Survey:
-    """Glance at the keyframes and measure the sound, each once and for a bounded time.
+    """Compare the keyframes and measure the sound, each once and for a bounded time.
 
-    A picture or a sound that cannot be decoded is a problem told, no error. Raises MediaError.
+    A picture or sound that cannot be decoded is reported in `problems` and raises nothing.
+    Raises MediaError.
     """
     problems: list[str] = []
     work = _SHARE_OF_TIME * deadline_seconds
@@ -73,7 +74,7 @@ def _pictures(
         "step": max(_LEAST_BETWEEN_SECONDS, info.duration_seconds / _MOST_PICTURES),
         "threads": limits.threads,
     }
-    reply = run_operation("glances", request, limits=limits, deadline_seconds=deadline_seconds)
+    reply = run_operation("survey", request, limits=limits, deadline_seconds=deadline_seconds)
     if reply["until"] is not None:
         problems.append(f"Only the first {reply['until']:.0f} s could be looked at in time.")
     return tuple(Picture(*one) for one in reply["pictures"] if one[0] < info.duration_seconds)

@@ -1,4 +1,4 @@
-"""One picture that stands for a recording or a clip."""
+"""Make the thumbnail of a video or a clip."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def make_thumbnail(
     limits: Limits,
     deadline_seconds: float,
 ) -> Path | None:
-    """A JPEG in `workdir`, upright, its long side at most 1280 pixels (never enlarged), even sides.
+    """Write a JPEG into `workdir`: upright, even sides, the long side at most 1280 pixels.
 
-    Of keyframes spread over the file, dark and flat ones count last and the sharpest wins. A file
-    without moving pictures gives its cover art, or None.
+    The picture is the sharpest of some keyframes spread over the file; dark and flat ones come
+    last. It is never enlarged. A file without moving pictures yields its cover art, or None.
 
     Raises Reject (`damaged_media`, `too_many_pixels`, `media_too_costly`) and MediaError.
     """

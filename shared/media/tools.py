@@ -1,4 +1,4 @@
-"""What the ffmpeg at hand is and can do."""
+"""Inspect the installed ffmpeg: its version and the codecs it lacks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Ffmpeg:
-    """`major` is None for a build that carries no release's number."""
+    """An installed ffmpeg. `major` is None for a build without a release number."""
 
     path: str
     version: str
@@ -27,10 +27,12 @@ class Ffmpeg:
 
 
 def inspect_ffmpeg(setting: str | None) -> Ffmpeg:
-    """Ask the ffmpeg that would be used. Raises `SettingsError` when there is none, OSError when it
-    cannot be run."""
+    """Inspect the ffmpeg that media operations would use.
+
+    Raises SettingsError if there is none, OSError if it cannot be run.
+    """
     path = find_ffmpeg(setting)
-    first_line = (_said(path, "-version").splitlines() or [""])[0]
+    first_line = (_output(path, "-version").splitlines() or [""])[0]
     found = re.match(r"ffmpeg version (\S+)", first_line)
     version = found.group(1) if found else "unknown"
     number = re.match(r"n?(\d+)\.", version)
@@ -38,23 +40,23 @@ def inspect_ffmpeg(setting: str | None) -> Ffmpeg:
         path=path,
         version=version,
         major=int(number.group(1)) if number else None,
-        missing_encoders=not_listed(NEEDED_ENCODERS, _said(path, "-encoders")),
-        missing_decoders=not_listed(NEEDED_DECODERS, _said(path, "-decoders")),
+        missing_encoders=not_listed(NEEDED_ENCODERS, _output(path, "-encoders")),
+        missing_decoders=not_listed(NEEDED_DECODERS, _output(path, "-decoders")),
     )
 
 
 def not_listed(needed: Sequence[str], listing: str) -> tuple[str, ...]:
-    """Which of the names are not in ffmpeg's listing of encoders or decoders.
+    """The needed names that ffmpeg's listing of encoders or decoders lacks.
 
-    A line of it is ` V..... name  description`.
+    A line of the listing is ` V..... name  description`.
     """
-    there = {parts[1] for line in listing.splitlines() if len(parts := line.split(None, 2)) > 1}
-    return tuple(name for name in needed if name not in there)
+    listed = {parts[1] for line in listing.splitlines() if len(parts := line.split(None, 2)) > 1}
+    return tuple(name for name in needed if name not in listed)
 
 
-def _said(path: str, question: str) -> str:
-    done = subprocess.run(
-        [path, "-hide_banner", "-nostdin", question],
+def _output(path: str, option: str) -> str:
+    completed = subprocess.run(
+        [path, "-hide_banner", "-nostdin", option],
         capture_output=True,
         text=True,
         errors="replace",
@@ -62,4 +64,4 @@ def _said(path: str, question: str) -> str:
         timeout=_SECONDS,
         check=False,
     )
-    return done.stdout
+    return completed.stdout

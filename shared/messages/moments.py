@@ -33,7 +33,7 @@ class TranscriptWindowed(PipelineMessage):
 
     @property
     def subject(self) -> str:
-        """The video and this part's number."""
+        """The video and this batch's number."""
         return f"{self.video}/{self.index:05d}"
 
 

@@ -1,4 +1,4 @@
-"""Asking a model from a stage: under the budget, on record, and never twice the same."""
+"""Ask a model from a stage: within the budget, on record, and each question only once."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from shared.db.models import AiRequest
-from shared.db.text import storable
+from shared.db.text import without_unstorable
 from shared.domain.names import digest_of
-from shared.engines.llm.forms import Unreadable, whole_repair
+from shared.engines.llm.forms import Unreadable, repair_request
 from shared.engines.llm.protocol import Answer, Endpoint, LanguageModel, Question, request_json
 from shared.error_codes.models import BUDGET_EXCEEDED
 from shared.error_codes.runs import NO_TIME_LEFT
@@ -28,39 +28,39 @@ from shared.telemetry.recording import Value
 T = TypeVar("T")
 R = TypeVar("R")
 MARGIN_SECONDS = 10.0
-"""Left for what comes after the last answer."""
+"""The time reserved for the work after the last answer."""
 
 
 class ModelRefusal(Exception):
-    """The model would not answer; says why."""
+    """The model refused to answer; the message gives its reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedAnswer:
-    """An answer, and the row that keeps it."""
+    """An answer and the id of its `ai_requests` row."""
 
     answer: Answer
     request_id: int
 
 
 def is_over_budget(reject: Reject) -> bool:
-    """Whether there was nothing left to ask with: what was answered so far still counts."""
+    """True if the budget is spent. The answers so far still count."""
     return reject.code == BUDGET_EXCEEDED
 
 
 def budget_of(settings: Settings) -> Budget:
-    """What one run may spend."""
+    """The budget of one run."""
     return Budget(settings.llm_budget_tokens, settings.llm_budget_cost)
 
 
-def spending(endpoint: Endpoint, question: Question) -> Spending:
-    """The most a question may take, by estimate."""
+def estimate_spending(endpoint: Endpoint, question: Question) -> Spending:
+    """An estimate of the most that a question may use."""
     tokens = question.input_tokens
     return Spending(tokens, endpoint.answer_tokens, endpoint.cost(tokens, endpoint.answer_tokens))
 
 
 class Asker:
-    """One stage run's way to its model. Safe to use from many threads."""
+    """Asks a run's model for one stage run. Safe to use from many threads."""
 
     def __init__(self, job: Job, subject: str, endpoint: Endpoint) -> None:
         self.job = job
@@ -72,18 +72,18 @@ class Asker:
     def converse(
         self, question: Question, read: Callable[[str], T], *, too_long: str = ""
     ) -> tuple[T, RecordedAnswer, Question]:
-        """Ask, and parse the answer with `read`; ask once more if `read` cannot parse it.
+        """Ask, and ask once more if `read` cannot parse the answer.
 
-        Returns the parsed answer, the recorded answer and the question that led to it. Raises
-        `ModelRefusal`, and `Unreadable` when the second answer cannot be parsed either.
+        Returns the parsed answer, its record, and the question that it answers. Raises
+        `ModelRefusal`, and `Unreadable` if the second answer cannot be parsed either.
         """
         asked = self.ask(question)
         try:
             return self._read(asked, read), asked, question
         except Unreadable as error:
-            said = f"It was cut off. {too_long}" if asked.answer.truncated else str(error)
+            fault = f"It was cut off. {too_long}" if asked.answer.truncated else str(error)
             first = error
-        second = question.again(asked.answer.text[:2000], whole_repair(said.strip()))
+        second = question.with_repair(asked.answer.text[:2000], repair_request(fault.strip()))
         try:
             again = self.ask(second)
         except Reject as reject:
@@ -95,7 +95,7 @@ class Asker:
     def ask_and_read(
         self, question: Question, read: Callable[[str], T]
     ) -> tuple[T, RecordedAnswer]:
-        """One answer as `read` reads it. Raises as `ask`, and `Unreadable`, which is noted."""
+        """Ask once and parse. Raises as `ask`, and `Unreadable`, which it records."""
         asked = self.ask(question)
         return self._read(asked, read), asked
 
@@ -107,7 +107,10 @@ class Asker:
             raise
 
     def ask(self, question: Question) -> RecordedAnswer:
-        """One answer. Raises `ModelRefusal`, `Reject`, or what is transient."""
+        """Ask once, or return the recorded answer to the same question.
+
+        Raises `ModelRefusal`, Reject, or a transient error.
+        """
         request = request_json(self.endpoint, question)
         request_hash = digest_of(request)
         context, pipeline_id = self.job.context, self.job.pipeline.id
@@ -117,14 +120,14 @@ class Asker:
             return RecordedAnswer(
                 Answer(before.response or "", before.input_tokens, before.output_tokens), before.id
             )
-        wanted = spending(self.endpoint, question)
+        wanted = estimate_spending(self.endpoint, question)
         row = AiRequest(
             pipeline_id=pipeline_id,
             stage=self.job.stage.name,
             subject=self._subject,
             operation=question.operation,
             model=self.endpoint.name,
-            request=_storable(request),
+            request=_clean_json(request),
             request_hash=request_hash,
             outcome="reserved",
             input_tokens=wanted.input_tokens,
@@ -140,15 +143,15 @@ class Asker:
         try:
             answer = self._answer(question)
         except BaseException as error:
-            # What may have been paid for keeps its estimate: the budget must hold all the same.
+            # A call that may have cost money keeps its estimate, so that the budget holds.
             may_cost = isinstance(error, LanguageModelUnavailable) and error.may_cost
-            nothing = {"input_tokens": 0, "output_tokens": 0, "cost": None}
+            no_cost = {"input_tokens": 0, "output_tokens": 0, "cost": None}
             self._settle(
                 request_id,
                 outcome="failed",
                 error_message=f"{type(error).__name__}: {error}"[:1000],
                 duration_seconds=round(time.monotonic() - began, 3),
-                **({} if may_cost else nothing),
+                **({} if may_cost else no_cost),
             )
             raise
         cost = self.endpoint.cost(answer.input_tokens, answer.output_tokens)
@@ -172,20 +175,20 @@ class Asker:
         return answer
 
     def _answer(self, question: Question) -> Answer:
-        said: dict[str, Value] = {
+        attributes: dict[str, Value] = {
             "gen_ai.operation.name": "chat",
             "gen_ai.request.model": self.endpoint.name,
             "videomoments.operation": question.operation,
         }
-        with spans.span(f"chat {self.endpoint.name}", said, kind="client") as span:
-            answer = self._language_model().ask(question, timeout_seconds=self._time_left())
+        with spans.span(f"chat {self.endpoint.name}", attributes, kind="client") as span:
+            answer = self._language_model().ask(question, timeout_seconds=self._remaining_seconds())
             span.set(input_tokens=answer.input_tokens, output_tokens=answer.output_tokens)
             return answer
 
     def note(self, asked: RecordedAnswer, parse_result: dict[str, Any]) -> None:
-        """Keep what was read out of an answer."""
+        """Record the result of parsing an answer."""
         with self.job.context.session() as session, session.begin():
-            ai_requests.note_parse(session, asked.request_id, _storable(parse_result))
+            ai_requests.note_parse(session, asked.request_id, _clean_json(parse_result))
 
     def _settle(self, request_id: int, **values: Any) -> None:
         with self.job.context.session() as session, session.begin():
@@ -197,24 +200,25 @@ class Asker:
                 self._model = self.job.context.llm(self.endpoint)
             return self._model
 
-    def _time_left(self) -> float:
-        left = self.job.remaining_seconds - MARGIN_SECONDS
-        if left < 1:
+    def _remaining_seconds(self) -> float:
+        remaining = self.job.remaining_seconds - MARGIN_SECONDS
+        if remaining < 1:
             raise LanguageModelUnavailable(
                 "No time was left to ask the model; its earlier answers are kept.",
                 code=NO_TIME_LEFT,
             )
-        return left
+        return remaining
 
 
-def at_once(work: Callable[[T], R], items: Iterable[T], limit: int) -> list[R]:
-    """`work` on each item, up to `limit` at the same time; the results in order.
+def run_concurrently(work: Callable[[T], R], items: Iterable[T], limit: int) -> list[R]:
+    """Run `work` on each item, up to `limit` at a time; return the results in order.
 
-    All are ended before anything is raised: a `Reject` before what may pass, and of that what asks
-    for the longest wait, so that nothing is tried again in vain. What was answered is on record.
+    Waits for all items before it raises. Reject takes precedence over a transient error, and of
+    transient errors the one that asks for the longest wait, so that no retry comes too early. The
+    answers so far are on record.
     """
-    with ThreadPoolExecutor(limit, thread_name_prefix="asking") as pool:
-        # Each thread in the span, and with the log's fields, of the stage that asks.
+    with ThreadPoolExecutor(limit, thread_name_prefix="ask-model") as pool:
+        # The context carries the stage's span and log fields into each thread.
         futures = [pool.submit(copy_context().run, work, item) for item in items]
     errors = [error for future in futures if (error := future.exception()) is not None]
     for error in sorted(errors, key=_urgency):
@@ -226,12 +230,12 @@ def _urgency(error: BaseException) -> tuple[bool, float]:
     return not isinstance(error, Reject), -(getattr(error, "retry_after_seconds", None) or 0.0)
 
 
-def _storable(value: Any) -> Any:
-    """The same JSON without what PostgreSQL cannot hold."""
+def _clean_json(value: Any) -> Any:
+    """The same JSON without the characters that PostgreSQL cannot store."""
     if isinstance(value, str):
-        return storable(value)
+        return without_unstorable(value)
     if isinstance(value, dict):
-        return {storable(str(key)): _storable(inner) for key, inner in value.items()}
+        return {without_unstorable(str(key)): _clean_json(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_storable(inner) for inner in value]
+        return [_clean_json(inner) for inner in value]
     return value

@@ -1,4 +1,4 @@
-"""Calls of models: reserved under the budget before they are made, settled after, purged later."""
+"""The records of model calls: reserved within the budget, settled after the call, purged later."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from sqlalchemy import CursorResult, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from shared.db.models import AiRequest
-from shared.db.text import storable
+from shared.db.text import without_unstorable
 from shared.error_codes.models import BUDGET_EXCEEDED, PRICES_UNKNOWN
 from shared.errors import Reject
 from shared.pipeline.context import Context
 
 BUDGET_LOCK = 0x4149
-"""First half of the advisory lock under which a pipeline's calls are summed; the other is
-its id."""
+"""The first half of the advisory lock that guards the sum of a run's calls; the other is its id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What one pipeline may spend; None: as much as it takes."""
+    """The most that one run may spend; None means no limit."""
 
     tokens: int | None = None
     cost: float | None = None
@@ -29,7 +28,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """Tokens of both directions, and what they cost; None: the prices are unknown."""
+    """Tokens of both directions and their cost; None if the prices are unknown."""
 
     input_tokens: int
     output_tokens: int
@@ -37,12 +36,12 @@ class Spending:
 
     @property
     def tokens(self) -> int:
-        """Of both directions."""
+        """The tokens of both directions."""
         return self.input_tokens + self.output_tokens
 
 
 def reserve(session: Session, row: AiRequest, budget: Budget) -> None:
-    """Insert the call as `reserved`, with its estimate. Raises `Reject` where it is too much."""
+    """Insert the call as `reserved`, with its estimate. Raises Reject if it exceeds the budget."""
     if budget.tokens is not None or budget.cost is not None:
         session.execute(
             text("SELECT pg_advisory_xact_lock(:key, :pipeline)"),
@@ -61,7 +60,7 @@ def reserve(session: Session, row: AiRequest, budget: Budget) -> None:
 def check_budget(
     session: Session, pipeline_id: int | None, wanted: Spending, budget: Budget
 ) -> None:
-    """Raises `Reject` where what was spent, is under way and is wanted is more than the budget."""
+    """Raise Reject if the spent, the reserved and the wanted together exceed the budget."""
     tokens, cost = session.execute(
         select(
             func.coalesce(func.sum(AiRequest.input_tokens + AiRequest.output_tokens), 0),
@@ -92,24 +91,24 @@ def check_budget(
 
 
 def settle(session: Session, request_id: int, **values: Any) -> None:
-    """Write what came of a reserved call."""
+    """Write the result of a reserved call."""
     for name in ("response", "error_message"):
         if isinstance(values.get(name), str):
-            values[name] = storable(values[name])
+            values[name] = without_unstorable(values[name])
     session.execute(update(AiRequest).where(AiRequest.id == request_id).values(**values))
 
 
 def note_parse(session: Session, request_id: int, parse_result: dict[str, Any]) -> None:
-    """Write what was read out of an answer."""
+    """Write the result of parsing an answer."""
     session.execute(
         update(AiRequest).where(AiRequest.id == request_id).values(parse_result=parse_result)
     )
 
 
 def answered_before(session: Session, pipeline_id: int, request_hash: str) -> AiRequest | None:
-    """The latest answer this pipeline has to the very same question: paid for once is enough.
+    """The run's latest answer to the same question, so that no question is paid for twice.
 
-    An answer that could not be read is no reason not to ask again.
+    Ignores answers that could not be parsed.
     """
     return session.execute(
         select(AiRequest)
@@ -125,7 +124,7 @@ def answered_before(session: Session, pipeline_id: int, request_hash: str) -> Ai
 
 
 def purge_model_calls(context: Context) -> int:
-    """Delete the calls that are older than the settings keep them. Returns how many."""
+    """Delete the calls that are older than `llm_keep_days`. Returns how many."""
     kept_since = context.clock.after(-86_400 * context.settings.llm_keep_days)
     with context.session() as session, session.begin():
         result = session.execute(delete(AiRequest).where(AiRequest.created_at < kept_since))

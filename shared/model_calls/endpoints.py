@@ -1,7 +1,9 @@
-"""Which model a run asks, from its name: a row of `model_configs`, else the settings."""
+"""Find the endpoint of a model by its name: in `model_configs`, else in the settings."""
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import replace
 from typing import Literal
 
@@ -12,12 +14,13 @@ from shared.db.models import GenerationConfig, ModelConfig
 from shared.engines.llm.protocol import Endpoint
 from shared.error_codes.models import UNKNOWN_MODEL
 from shared.errors import Reject
-from shared.model_calls.keys import key_named
 from shared.settings.settings import Settings
+
+_KEY_NAME = re.compile(r"[A-Za-z0-9_]{1,50}")
 
 
 def endpoint_of(session: Session, settings: Settings, config: GenerationConfig) -> Endpoint:
-    """The config's model, with the parameters the config was made with. Raises `Reject`."""
+    """The endpoint of the config's model, with the config's parameters. Raises Reject."""
     return replace(
         endpoint_named(session, settings, config.model),
         temperature=config.temperature,
@@ -27,7 +30,7 @@ def endpoint_of(session: Session, settings: Settings, config: GenerationConfig) 
 
 
 def endpoint_named(session: Session, settings: Settings, name: str) -> Endpoint:
-    """The endpoint of that name. Raises `Reject` where nothing says where it is."""
+    """The endpoint of the model of that name. Raises Reject if neither source knows it."""
     row = session.execute(select(ModelConfig).where(ModelConfig.name == name)).scalar_one_or_none()
     base = endpoint_from_settings(settings, name)
     if row is not None:
@@ -44,7 +47,7 @@ def endpoint_named(session: Session, settings: Settings, name: str) -> Endpoint:
 
 
 def endpoint_from_settings(settings: Settings, name: str) -> Endpoint:
-    """The deployment's own endpoint, asked for the model of that name."""
+    """The deployment's own endpoint, for the model of that name."""
     key = settings.llm_api_key
     return Endpoint(
         name=name,
@@ -83,7 +86,7 @@ def _from_row(row: ModelConfig, base: Endpoint, settings: Settings) -> Endpoint:
         if (value := getattr(row, name)) is not None
     }
     provider: Literal["openai", "vertex"] = "vertex" if row.provider == "vertex" else "openai"
-    # The deployment's key is for the deployment's endpoint alone, and so are its prices.
+    # The deployment's key and prices apply only to the deployment's own endpoint.
     own = row.url in (None, settings.llm_url) and row.provider == settings.llm_provider
     if provider == "vertex" and row.url is None:
         given["url"] = None
@@ -98,3 +101,14 @@ def _from_row(row: ModelConfig, base: Endpoint, settings: Settings) -> Endpoint:
         if row.output_price is not None or not own
         else base.output_price,
     )
+
+
+def key_named(name: str) -> str | None:
+    """The key in VIDEOMOMENTS_LLM_API_KEY_<NAME>; None if it is not set.
+
+    A row can name only variables of this form, so it cannot send another secret to its endpoint.
+    Keys are never stored in rows.
+    """
+    if not _KEY_NAME.fullmatch(name):
+        return None
+    return os.environ.get(f"VIDEOMOMENTS_LLM_API_KEY_{name.upper()}", "").strip() or None

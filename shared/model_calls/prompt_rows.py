@@ -1,4 +1,4 @@
-"""Prompts, each text once."""
+"""The rows of prompts; each pair of texts has one row."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.db.models import Prompt
-from shared.db.text import storable
+from shared.db.text import without_unstorable
 from shared.domain.names import digest
 
 
 def ensure_prompt(session: Session, user_prompt: str, system_prompt: str) -> Prompt:
-    """The row of these two texts, made if it is new."""
-    user, system = storable(user_prompt), storable(system_prompt)
+    """Find or insert the row of these two texts."""
+    user, system = without_unstorable(user_prompt), without_unstorable(system_prompt)
     prompt_hash = digest(user, system)
     session.execute(
         insert(Prompt)

@@ -1,7 +1,7 @@
-"""The admission of messages from outside: a video is registered, its run begun, the stage queued.
+"""Admit messages from outside: register the video, begin its run, queue the first stage.
 
-Identifiers are derived from what they name, so admission is idempotent: an event that is delivered
-twice, or two events about one object, make one video and one run.
+Derived identifiers make admission idempotent: an event that is delivered twice, or two events about
+one object, lead to one video and one run.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ EntryMessage = TypeVar("EntryMessage", VideoUploaded, PipelineRequested)
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """A run to begin. `video`: the identifier that the source must have, if one was named."""
+    """A run to begin. `video` is the identifier that the source must have, if any was named."""
 
     pipeline_type: PipelineType = "full"
     request_id: str | None = None
@@ -44,9 +44,9 @@ class _Request:
 
 
 def admit_upload(context: Context, stage: Stage, message: VideoUploaded) -> VideoUploaded | Ignored:
-    """Begin a full run of an uploaded video. Raises `Reject`.
+    """Begin a full run of an uploaded video. Raises Reject.
 
-    A late event about a deleted video is ignored: it must not bring the video back.
+    Ignores a late event about a deleted video, which must not bring the video back.
     """
     if message.pipeline is not None:
         return message
@@ -65,7 +65,7 @@ def admit_upload(context: Context, stage: Stage, message: VideoUploaded) -> Vide
 def admit_request(
     context: Context, stage: Stage, message: PipelineRequested
 ) -> PipelineRequested | Ignored:
-    """Begin the run that was requested. Raises `Reject`, also for a deleted video."""
+    """Begin the requested run. Raises Reject, also for a deleted video."""
     if message.pipeline is not None:
         return message
     url = _requested_url(context, message)
@@ -83,7 +83,7 @@ def admit_request(
 
 
 def _is_deleted(context: Context, url: str, generation: str | None) -> bool:
-    """Whether the video that this version of the object was has been deleted."""
+    """True if the video of this version of the object was deleted."""
     if generation is None:
         return False
     with context.session() as session:
@@ -105,12 +105,12 @@ def _requested_url(context: Context, message: PipelineRequested) -> str:
 def _admit(
     context: Context, stage: Stage, message: EntryMessage, stat: ObjectStat, request: _Request
 ) -> EntryMessage | Ignored | None:
-    """The message with its run named and every option filled in. None for a deleted video."""
+    """The message with its run's name and all its options. None for a deleted video."""
     if stat.size_bytes == 0:
         return Ignored("the file is empty")
     options = _resolved(context, message.options)
     with context.session() as session, session.begin():
-        # Before any row of the video: a deletion locks in the same order.
+        # A deletion locks in the same order: first the identifier, then the video's rows.
         hold_identifier(session, identifier_of(stat))
         if tombstone(session, identifier_of(stat)) is not None:
             return None

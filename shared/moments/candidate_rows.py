@@ -1,4 +1,4 @@
-"""What models proposed: written when it is read, decided on when the moments are chosen."""
+"""The rows of candidates: written when a window is read, updated when moments are selected."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from shared.db.models import MomentCandidate
-from shared.db.text import storable
+from shared.db.text import without_unstorable
 from shared.engines.llm.protocol import Turn
 from shared.moments.moments_job import MomentsJob
 from shared.moments.reader import ProposalResult
@@ -40,7 +40,7 @@ def candidate_row(
 def candidate_values(
     outcome: Accepted | Rejected, proposal: Proposal | None, *, repaired: bool
 ) -> dict[str, Any]:
-    """The columns that say what was proposed, and what is wrong with it."""
+    """The columns for a proposal and for the fault found in it, if any."""
     values: dict[str, Any] = {
         "proposal": proposal_json(proposal),
         "repaired": repaired,
@@ -50,7 +50,7 @@ def candidate_values(
         return values | {
             "status": "rejected",
             "rejection_code": outcome.code,
-            "reason": storable(outcome.reason)[:2000],
+            "reason": without_unstorable(outcome.reason)[:2000],
         }
     return values | {
         "start_time": outcome.span.start_seconds,
@@ -59,27 +59,27 @@ def candidate_values(
 
 
 def turns_json(turns: Sequence[Turn]) -> dict[str, Any]:
-    """What was said between the first message and the answer, as a part of what was asked."""
-    told = [{"role": turn.role, "text": storable(turn.text)} for turn in turns]
-    return {"turns": told} if told else {}
+    """The messages between the first one and the answer, for the column `asked`."""
+    stored = [{"role": turn.role, "text": without_unstorable(turn.text)} for turn in turns]
+    return {"turns": stored} if stored else {}
 
 
 def proposal_json(proposal: Proposal | None) -> dict[str, Any]:
-    """A proposal as it is kept; empty where what came was no proposal."""
+    """The JSON of a proposal; empty if the answer held none."""
     if proposal is None:
         return {}
     return {
         "start_id": proposal.start_id,
         "end_id": proposal.end_id,
-        "quote": storable(proposal.quote),
-        "title": storable(proposal.title),
-        "reason": storable(proposal.reason),
+        "quote": without_unstorable(proposal.quote),
+        "title": without_unstorable(proposal.title),
+        "reason": without_unstorable(proposal.reason),
         "scores": dict(proposal.sub_scores),
     }
 
 
 def proposed(session: Session, pipeline_id: int) -> list[MomentCandidate]:
-    """Every sound proposal of a pipeline's generation, in the order of its windows."""
+    """The accepted proposals of a run's generation, in the order of its windows."""
     return list(
         session.execute(
             select(MomentCandidate)
@@ -94,7 +94,7 @@ def proposed(session: Session, pipeline_id: int) -> list[MomentCandidate]:
 
 
 def rejections(session: Session, pipeline_id: int) -> Counter[str]:
-    """How many proposals were rejected, by code."""
+    """The number of rejected proposals for each code."""
     codes = session.execute(
         select(MomentCandidate.rejection_code).where(
             MomentCandidate.pipeline_id == pipeline_id,
@@ -106,7 +106,7 @@ def rejections(session: Session, pipeline_id: int) -> Counter[str]:
 
 
 def decide(session: Session, decisions: Mapping[int, Mapping[str, Any]]) -> None:
-    """Write for each candidate what became of it."""
+    """Write the decision on each candidate; `decisions` maps its id to columns."""
     for candidate_id, values in decisions.items():
         session.execute(
             update(MomentCandidate).where(MomentCandidate.id == candidate_id).values(**values)

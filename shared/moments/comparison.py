@@ -1,4 +1,4 @@
-"""Comparing moments with one another: a model is better at that than at marks."""
+"""Ask a model to compare moments, because models compare better than they score."""
 
 from __future__ import annotations
 
@@ -12,28 +12,27 @@ from shared.errors import Reject
 from shared.model_calls.asker import Asker, ModelRefusal, is_over_budget
 from shared.moments.prompts.answers import Ranking, Scoring
 from shared.moments.prompts.questions import Item, comparison_message
-from shared.moments.rules.ranking import mended_order, weighted
+from shared.moments.rules.ranking import complete_order, weighted_score
 
-AT_ONCE = 40
-"""Moments compared in one question."""
+MOST_ITEMS = 40
+"""The number of moments compared in one question."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredOrder:
-    """Qualities of 0..10 by key, and the keys in order, the best first."""
+    """Scores of 0..10 by key, and the keys in order, best first."""
 
-    qualities: Mapping[int, float]
+    scores: Mapping[int, float]
     order: Sequence[int]
 
 
-def ranked(asker: Asker, system: str, wish: str, items: Sequence[Item]) -> list[int]:
-    """The items' keys, the best first. What cannot be ranked keeps its place.
+def rank(asker: Asker, system: str, instruction: str, items: Sequence[Item]) -> list[int]:
+    """The keys of the items, best first; items past the first `MOST_ITEMS` keep their place.
 
-    `items` come best first by their own marks. A model that gives no order twice, or refuses to
-    compare what it proposed itself, leaves them as they are, and so does a budget that is spent: a
-    worse order is no lost run.
+    `items` come best first by their own scores. They keep that order if the model twice gives no
+    order, if it refuses, or if the budget is spent: a worse order must not fail the run.
     """
-    keys = [item.key for item in items[:AT_ONCE]]
+    keys = [item.key for item in items[:MOST_ITEMS]]
     if len(keys) < 2:
         return [item.key for item in items]
 
@@ -43,7 +42,7 @@ def ranked(asker: Asker, system: str, wish: str, items: Sequence[Item]) -> list[
     question = Question(
         "rank",
         system,
-        (Turn("user", comparison_message(wish, items[:AT_ONCE])),),
+        (Turn("user", comparison_message(instruction, items[:MOST_ITEMS])),),
         "ranking",
         schema_of(Ranking),
     )
@@ -56,47 +55,48 @@ def ranked(asker: Asker, system: str, wish: str, items: Sequence[Item]) -> list[
             return [item.key for item in items]
         raise
     asker.note(asked, {"order": found})
-    return found + [item.key for item in items[AT_ONCE:]]
+    return found + [item.key for item in items[MOST_ITEMS:]]
 
 
-def scored(
-    asker: Asker, system: str, wish: str, items: Sequence[Item], weights: Mapping[str, float]
+def score(
+    asker: Asker, system: str, instruction: str, items: Sequence[Item], weights: Mapping[str, float]
 ) -> ScoredOrder:
-    """Sub-scores and an order for all items, `AT_ONCE` to a question. Raises `Reject`."""
-    qualities: dict[int, float] = {}
+    """Score and order all items, `MOST_ITEMS` to a question. Raises Reject."""
+    scores: dict[int, float] = {}
     order: list[int] = []
-    for begin in range(0, len(items), AT_ONCE):
-        found = _scored_part(asker, system, wish, items[begin : begin + AT_ONCE], weights)
-        qualities |= found.qualities
+    for begin in range(0, len(items), MOST_ITEMS):
+        batch = items[begin : begin + MOST_ITEMS]
+        found = _score_batch(asker, system, instruction, batch, weights)
+        scores |= found.scores
         order += found.order
-    if len(items) > AT_ONCE:
-        # Parts were never compared with one another: there only the marks say who comes first.
-        order.sort(key=lambda key: -qualities[key])
-    return ScoredOrder(qualities, order)
+    if len(items) > MOST_ITEMS:
+        # The model never compared items of different batches, so their scores decide.
+        order.sort(key=lambda key: -scores[key])
+    return ScoredOrder(scores, order)
 
 
-def _scored_part(
-    asker: Asker, system: str, wish: str, items: Sequence[Item], weights: Mapping[str, float]
+def _score_batch(
+    asker: Asker, system: str, instruction: str, items: Sequence[Item], weights: Mapping[str, float]
 ) -> ScoredOrder:
     keys = [item.key for item in items]
 
-    def judged(text: str) -> ScoredOrder:
+    def read_scores(text: str) -> ScoredOrder:
         answer = read(text, Scoring)
-        qualities = {one.id: weighted(one.scores.model_dump(), weights) for one in answer.moments}
-        missing = [key for key in keys if key not in qualities]
+        scores = {m.id: weighted_score(m.scores.model_dump(), weights) for m in answer.moments}
+        missing = [key for key in keys if key not in scores]
         if missing:
             raise Unreadable(f"It has no scores for {', '.join(map(str, missing[:20]))}.")
-        return ScoredOrder({key: qualities[key] for key in keys}, _order(answer.order, keys))
+        return ScoredOrder({key: scores[key] for key in keys}, _order(answer.order, keys))
 
     question = Question(
         "score",
         system,
-        (Turn("user", comparison_message(wish, items)),),
+        (Turn("user", comparison_message(instruction, items)),),
         "scoring",
         schema_of(Scoring),
     )
     try:
-        found, asked, _ = asker.converse(question, judged)
+        found, asked, _ = asker.converse(question, read_scores)
     except ModelRefusal as refusal:
         raise Reject(MODEL_REFUSED, f"The model refused to score: {refusal}") from None
     except Unreadable as error:
@@ -104,12 +104,12 @@ def _scored_part(
             INVALID_ANSWER,
             f"The model {asker.endpoint.name} gave unreadable scores twice: {error}",
         ) from None
-    asker.note(asked, {"order": list(found.order), "qualities": list(found.qualities.values())})
+    asker.note(asked, {"order": list(found.order), "qualities": list(found.scores.values())})
     return found
 
 
 def _order(given: Sequence[int], keys: Sequence[int]) -> list[int]:
-    order = mended_order(given, keys)
+    order = complete_order(given, keys)
     if order is None:
         raise Unreadable("Its order leaves out more than half of the numbers.")
     return order

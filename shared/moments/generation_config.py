@@ -1,4 +1,4 @@
-"""Prompts and generation configs, shared by their hash between all videos."""
+"""Generation configs, which all videos share by their hash, and the generator behind them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ EXTRACTIVE = Generator()
 def ensure_config(
     session: Session, options: Options, generator: Generator = EXTRACTIVE
 ) -> GenerationConfig:
-    """The row for these options, made if it is new. `transcript_id` stays NULL: it is shared."""
+    """Find or insert the row for these options. All videos share it: `transcript_id` stays NULL."""
     prompt = ensure_prompt(session, options.prompt or "", generator.system_prompt)
     values = {
         "model": generator.model,
@@ -71,14 +71,14 @@ WITHOUT_MODEL = (None, "extractive", METHOD)
 
 
 def is_extractive(model: str | None) -> bool:
-    """Whether this names the method without a model."""
+    """True if this names the method without a model."""
     return model in WITHOUT_MODEL
 
 
 def generator_of(
     session: Session, settings: Settings, options: Options, pipeline_type: str
 ) -> Generator:
-    """What a run with these options generates, or scores, with. Raises `Reject`."""
+    """The generator (or the scorer) of a run with these options. Raises Reject."""
     scoring = pipeline_type == "scores_only"
     name = options.model
     if name is None or is_extractive(name):

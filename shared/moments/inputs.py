@@ -1,4 +1,4 @@
-"""The transcript, the bounds and the prompts of a run, as its stages need them."""
+"""Read a run's inputs: its transcript, its bounds, its prompts and its instruction."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from shared.videos.video_job import VideoJob
 
 
 def transcript_of(job: VideoJob) -> TimedTranscript:
-    """What was said. Raises `NotThere` before it was written, and after it was deleted."""
+    """The transcript of the video. Raises NotThere before it is written or after its deletion."""
     with job.read() as session:
         row = session.execute(
             select(models.Transcript).where(models.Transcript.video_id == job.video.id)
@@ -29,12 +29,12 @@ def transcript_of(job: VideoJob) -> TimedTranscript:
 
 
 def script_of(job: VideoJob) -> Script:
-    """The transcript, ready to be proposed from."""
+    """The transcript, split into numbered sentences."""
     return Script.of(transcript_of(job), job.video.duration_seconds or 0.0)
 
 
 def bounds_of(config: GenerationConfig, most: int) -> Bounds:
-    """The config's bounds; `most` moments where it sets no limit."""
+    """The config's bounds; at most `most` moments if it sets no limit."""
     return Bounds(
         config.min_moment_length or 0.0,
         config.max_moment_length or float("inf"),
@@ -44,20 +44,20 @@ def bounds_of(config: GenerationConfig, most: int) -> Bounds:
 
 
 def prompts_of(job: VideoJob) -> PromptSet:
-    """The prompts for the run's kind of content. Raises `Reject`."""
+    """The prompts for the run's kind of content. Raises Reject."""
     return load_prompt_set(job.options.kind or job.settings.kind, job.settings.prompt_folder)
 
 
 def system_of(job: MomentsJob) -> str:
-    """The system prompt the run was begun with: a file edited since changes no run under way."""
+    """The system prompt that the run started with; later edits of its file have no effect."""
     with job.read() as session:
         return session.execute(
             select(models.Prompt.system_prompt).where(models.Prompt.id == job.config.prompt_id)
         ).scalar_one()
 
 
-def wish_of(job: MomentsJob) -> str:
-    """The user's own instruction; empty where there is none."""
+def instruction_of(job: MomentsJob) -> str:
+    """The user's own instruction; empty if there is none."""
     with job.read() as session:
         return session.execute(
             select(models.Prompt.user_prompt).where(models.Prompt.id == job.config.prompt_id)

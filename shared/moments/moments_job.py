@@ -1,4 +1,4 @@
-"""The job of a stage that finds, chooses or scores moments."""
+"""The job of a stage that finds, selects or scores moments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class MomentsJob(VideoJob):
 
     @cached_property
     def config(self) -> GenerationConfig:
-        """The config that the run's moments are generated with."""
+        """The generation config of the run."""
         with self.read() as session:
             return session.execute(
                 select(GenerationConfig)
@@ -26,7 +26,7 @@ class MomentsJob(VideoJob):
             ).scalar_one()
 
     def endpoint(self) -> Endpoint:
-        """The endpoint of the config's model. Raises `Reject` when that is not known any more."""
+        """The endpoint of the config's model. Raises Reject if the model is no longer known."""
         config = self.config
         with self.read() as session:
             return endpoint_of(session, self.settings, config)

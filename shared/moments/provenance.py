@@ -1,6 +1,6 @@
-"""How a moment came to be: the complete prompt, rebuilt from prompt, transcript and config.
+"""Show how a moment came to be: rebuild its complete prompt from prompt, transcript and config.
 
-The calls themselves are kept for some days only; what they were made of stays.
+The records of calls are purged after some days, but the rows that the prompt is built from stay.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ NO_WORDS = "No speech: the moment was chosen from scene changes and loudness."
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where a moment comes from. `user` is None where no model was asked.
+    """The origin of a moment. `user` is the message to the model, None if no model was asked.
 
-    `turns`: the rest of the conversation, where the moment was asked for again, mended.
+    `turns` is the rest of the conversation if the model had to repair the moment.
     """
 
     moment: Moment
@@ -44,7 +44,7 @@ class Provenance:
 
 
 def provenance_of(session: Session, identifier: str) -> Provenance:
-    """Everything about a moment's origin. Raises `Reject` for a moment that is not there."""
+    """The origin of the moment of that identifier. Raises Reject if it does not exist."""
     found = session.execute(
         select(Moment, Video)
         .join(Video, Video.id == Moment.video_id)
@@ -66,26 +66,26 @@ def provenance_of(session: Session, identifier: str) -> Provenance:
     parent = session.get(Moment, moment.parent_id or 0)
     user = None
     if candidate is not None and config is not None and prompt is not None:
-        user = _message(session, video, config, candidate, prompt.user_prompt)
+        user = _user_message(session, video, config, candidate, prompt.user_prompt)
     return Provenance(
         moment,
         parent.identifier if parent else None,
         video.identifier,
         config,
         candidate,
-        _system(moment, prompt),
+        _system_prompt(moment, prompt),
         user,
         _turns(candidate),
     )
 
 
 def _turns(candidate: MomentCandidate | None) -> tuple[Turn, ...]:
-    told = candidate.asked.get("turns", []) if candidate is not None else []
-    return tuple(Turn(turn["role"], turn["text"]) for turn in told)
+    stored = candidate.asked.get("turns", []) if candidate is not None else []
+    return tuple(Turn(turn["role"], turn["text"]) for turn in stored)
 
 
-def _system(moment: Moment, prompt: Prompt | None) -> str:
-    """A moment that filled a gap was found without the model of its run, as are speechless ones."""
+def _system_prompt(moment: Moment, prompt: Prompt | None) -> str:
+    """The run's system prompt, or a sentence if the moment was found without a model."""
     if moment.generation_model == SCENES:
         return NO_WORDS
     if is_extractive(moment.generation_model) or prompt is None:
@@ -93,12 +93,12 @@ def _system(moment: Moment, prompt: Prompt | None) -> str:
     return prompt.system_prompt
 
 
-def _message(
+def _user_message(
     session: Session,
     video: Video,
     config: GenerationConfig,
     candidate: MomentCandidate,
-    wish: str,
+    instruction: str,
 ) -> str | None:
     row = session.execute(
         select(models.Transcript).where(models.Transcript.video_id == video.id)
@@ -111,5 +111,5 @@ def _message(
     window = Window(asked["first"], asked["last"])
     if candidate.operation == "refine":
         focus = Window(*asked["focus"])
-        return refinement_message(wish, script.sentences, window, focus, bounds)
-    return generation_message(wish, script.sentences, window, bounds, asked["count"])
+        return refinement_message(instruction, script.sentences, window, focus, bounds)
+    return generation_message(instruction, script.sentences, window, bounds, asked["count"])

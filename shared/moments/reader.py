@@ -1,4 +1,4 @@
-"""Reading one window of a transcript with a model: what it proposes, checked, mended once."""
+"""Have a model read one window of a transcript; check its proposals and have them repaired once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from shared.moments.prompts.questions import (
     refinement_message,
 )
 from shared.moments.rules.bounds import Bounds
-from shared.moments.rules.proposals import Accepted, Proposal, Rejected, place
+from shared.moments.rules.proposals import Accepted, Proposal, Rejected, check_proposal
 from shared.moments.rules.script import Script
 from shared.moments.rules.windows import Window
 
@@ -29,9 +29,9 @@ FEWER = "Answer with fewer moments and shorter reasons."
 
 @dataclass(frozen=True, slots=True)
 class ProposalResult:
-    """One proposal and what came of it; `proposal` is None where nothing could be read.
+    """One proposal and its result; `proposal` is None if the answer could not be parsed.
 
-    `turns`: what followed the first message before the answer, where that was asked for again.
+    `turns` are the messages between the first one and the answer, if the model had to repair it.
     """
 
     proposal: Proposal | None
@@ -42,26 +42,28 @@ class ProposalResult:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """What the reading of every window has in common."""
+    """Reads the windows of one run. `count` is the number of moments to ask for per window."""
 
     asker: Asker
     script: Script
     bounds: Bounds
     system: str
-    wish: str
+    instruction: str
     count: int
 
     def question(self, window: Window) -> Question:
-        """What is asked about one window."""
-        text = generation_message(self.wish, self.script.sentences, window, self.bounds, self.count)
+        """The question about one window."""
+        sentences = self.script.sentences
+        text = generation_message(self.instruction, sentences, window, self.bounds, self.count)
         return Question(
             "generate", self.system, (Turn("user", text),), "moments", schema_of(Moments)
         )
 
     def read(self, window: Window) -> list[ProposalResult]:
-        """All proposals, sound or not. Raises `Reject` or what is transient, never for an answer.
+        """All proposals, accepted or rejected.
 
-        A refusal, and an answer that stays unreadable, is one outcome without a proposal.
+        A refusal, or an answer that stays unreadable, yields one result without a proposal. Raises
+        Reject or a transient error if the call itself fails.
         """
         question = self.question(window)
         try:
@@ -74,31 +76,31 @@ class Reader:
             ]
         except Unreadable as error:
             return [ProposalResult(None, Rejected(INVALID_ANSWER, str(error)))]
-        outcomes = self._placed(found, window, answered.turns[1:], repaired=False)
+        outcomes = self._check(found, window, answered.turns[1:], repaired=False)
         self._note(asked, outcomes)
         faults = [o for o in outcomes if isinstance(o.result, Rejected)]
         if not faults or answered is not question:
             return outcomes
-        return outcomes + self._mended(answered, asked, faults, window)
+        return outcomes + self._repair(answered, asked, faults, window)
 
-    def _mended(
+    def _repair(
         self,
         question: Question,
         asked: RecordedAnswer,
         faults: Sequence[ProposalResult],
         window: Window,
     ) -> list[ProposalResult]:
-        listed = [f"{_named(fault)}: {_reason(fault)}" for fault in faults[:20]]
-        second = question.again(asked.answer.text, generation_repair(listed))
-        mended = mended_once(self.asker, second, read_moments)
-        if mended is None:
+        listed = [f"{_sentences(fault)}: {_reason(fault)}" for fault in faults[:20]]
+        second = question.with_repair(asked.answer.text, generation_repair(listed))
+        repaired = ask_for_repair(self.asker, second, read_moments)
+        if repaired is None:
             return []
-        found, again = mended
-        outcomes = self._placed(found, window, second.turns[1:], repaired=True)
+        found, again = repaired
+        outcomes = self._check(found, window, second.turns[1:], repaired=True)
         self._note(again, outcomes)
         return outcomes
 
-    def _placed(
+    def _check(
         self,
         found: Sequence[Proposal | Rejected],
         window: Window,
@@ -109,7 +111,9 @@ class Reader:
         return [
             ProposalResult(None, one, repaired, turns)
             if isinstance(one, Rejected)
-            else ProposalResult(one, place(one, self.script, window, self.bounds), repaired, turns)
+            else ProposalResult(
+                one, check_proposal(one, self.script, window, self.bounds), repaired, turns
+            )
             for one in found
         ]
 
@@ -120,17 +124,18 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Refiner:
-    """One moment with what is said around it."""
+    """Has a model move the ends of one moment, with the sentences around it."""
 
     asker: Asker
     script: Script
     bounds: Bounds
     system: str
-    wish: str
+    instruction: str
 
-    def look(self, window: Window, focus: Window) -> list[ProposalResult]:
-        """The refined moment, and what was rejected on the way to it. Raises `ModelRefusal`."""
-        text = refinement_message(self.wish, self.script.sentences, window, focus, self.bounds)
+    def refine(self, window: Window, focus: Window) -> list[ProposalResult]:
+        """The refined moment, after a rejected attempt if there was one. Raises `ModelRefusal`."""
+        sentences = self.script.sentences
+        text = refinement_message(self.instruction, sentences, window, focus, self.bounds)
         question = Question(
             "refine", self.system, (Turn("user", text),), "moment", schema_of(RefinedMoment)
         )
@@ -140,20 +145,20 @@ class Refiner:
             )
         except Unreadable as error:
             return [ProposalResult(None, Rejected(INVALID_ANSWER, str(error)))]
-        first = self._placed(found, window, focus, answered.turns[1:], repaired=False)
+        first = self._check(found, window, focus, answered.turns[1:], repaired=False)
         self._note(asked, first)
         if not isinstance(first.result, Rejected) or answered is not question:
             return [first]
-        second = question.again(asked.answer.text, generation_repair([first.result.reason]))
-        mended = mended_once(self.asker, second, partial(read, form=RefinedMoment))
-        if mended is None:
+        second = question.with_repair(asked.answer.text, generation_repair([first.result.reason]))
+        repaired = ask_for_repair(self.asker, second, partial(read, form=RefinedMoment))
+        if repaired is None:
             return [first]
-        found, again = mended
-        placed = self._placed(found, window, focus, second.turns[1:], repaired=True)
-        self._note(again, placed)
-        return [first, placed]
+        found, again = repaired
+        result = self._check(found, window, focus, second.turns[1:], repaired=True)
+        self._note(again, result)
+        return [first, result]
 
-    def _placed(
+    def _check(
         self,
         moment: RefinedMoment,
         window: Window,
@@ -163,7 +168,7 @@ class Refiner:
         repaired: bool,
     ) -> ProposalResult:
         proposal = as_proposal(moment)
-        result = place(proposal, self.script, window, self.bounds)
+        result = check_proposal(proposal, self.script, window, self.bounds)
         if isinstance(result, Accepted) and not (
             result.first_sentence <= focus.last and focus.first <= result.last_sentence
         ):
@@ -179,15 +184,15 @@ class Refiner:
         self.asker.note(asked, {"moments": 1, "faults": faults})
 
 
-def mended_once(
-    asker: Asker, second: Question, read_as: Callable[[str], T]
+def ask_for_repair(
+    asker: Asker, second: Question, parse: Callable[[str], T]
 ) -> tuple[T, RecordedAnswer] | None:
-    """The answer to a repair; None where it is none: what is wrong is on record already.
+    """The answer to a repair request; None if it cannot be parsed.
 
-    Mending is an offer. Neither a refusal nor a spent budget takes back what was answered.
+    Repair is optional: if the model refuses or the budget is spent, the first answer stands.
     """
     try:
-        return asker.ask_and_read(second, read_as)
+        return asker.ask_and_read(second, parse)
     except (ModelRefusal, Unreadable):
         return None
     except Reject as reject:
@@ -196,7 +201,7 @@ def mended_once(
         raise
 
 
-def _named(outcome: ProposalResult) -> str:
+def _sentences(outcome: ProposalResult) -> str:
     if outcome.proposal is None:
         return "One of them"
     return f"Sentences {outcome.proposal.start_id} to {outcome.proposal.end_id}"

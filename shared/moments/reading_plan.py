@@ -1,36 +1,36 @@
-"""How a transcript is handed to a model: windows, and messages that end within their time."""
+"""Plan how a model reads a transcript: windows, and batches of windows that end in time."""
 
 from __future__ import annotations
 
 import math
 
-from shared.domain.tokens import estimated_tokens
+from shared.domain.tokens import estimate_tokens
 from shared.engines.llm.protocol import Endpoint
 from shared.error_codes.models import MODEL_CONTEXT_EXCEEDED
 from shared.errors import Reject
-from shared.model_calls.asker import MARGIN_SECONDS, Asker, budget_of, spending
+from shared.model_calls.asker import MARGIN_SECONDS, Asker, budget_of, estimate_spending
 from shared.model_calls.budget import Spending, check_budget
-from shared.moments.inputs import bounds_of, system_of, wish_of
+from shared.moments.inputs import bounds_of, instruction_of, system_of
 from shared.moments.moments_job import MomentsJob
 from shared.moments.reader import Reader
 from shared.moments.rules.script import Script
 from shared.moments.rules.windows import Window, plan_windows
 
 READ_SECONDS = 300
-"""Time limit of a message that reads windows; one window may take two answers."""
+"""The time limit for one batch of windows; one window may take two answers."""
 _LEAST_TOKENS = 150
 _AROUND_TOKENS = 300
-"""What is said in a question beside the system prompt, the wish and the window."""
+"""The tokens of a question besides its system prompt, its instruction and its window."""
 
 
 def windows_of(job: MomentsJob, endpoint: Endpoint, script: Script) -> list[Window]:
-    """Windows of the settings' size, smaller where the model could not take them.
+    """Windows of the settings' size, or smaller ones if the model's context is too small.
 
-    Raises `Reject` where prompt and answer leave no room for any transcript.
+    Raises Reject if the prompt and the answer leave no room for the transcript.
     """
     settings = job.settings
-    around = estimated_tokens(system_of(job)) + estimated_tokens(wish_of(job))
-    # A mended answer is asked for with the first one before it.
+    around = estimate_tokens(system_of(job)) + estimate_tokens(instruction_of(job))
+    # A repair request includes the first answer, so the context must hold two answers.
     room = endpoint.context_tokens - 2 * endpoint.answer_tokens - around - _AROUND_TOKENS
     if room < _LEAST_TOKENS:
         raise Reject(
@@ -49,8 +49,8 @@ def windows_of(job: MomentsJob, endpoint: Endpoint, script: Script) -> list[Wind
     )
 
 
-def parts_of(job: MomentsJob, windows: list[Window]) -> list[list[Window]]:
-    """The windows in as many messages as it takes for each to end within its time."""
+def batches_of(job: MomentsJob, windows: list[Window]) -> list[list[Window]]:
+    """Split the windows into batches that each end within `READ_SECONDS`."""
     settings = job.settings
     waves = int((READ_SECONDS - MARGIN_SECONDS) // (2 * settings.llm_timeout_seconds))
     size = settings.llm_concurrency * max(1, waves)
@@ -58,7 +58,7 @@ def parts_of(job: MomentsJob, windows: list[Window]) -> list[list[Window]]:
 
 
 def reader_of(job: MomentsJob, asker: Asker, script: Script, window_count: int) -> Reader:
-    """What reads the run's windows."""
+    """The reader of the run's windows."""
     bounds = bounds_of(job.config, len(script.sentences))
     wanted = math.ceil(2 * bounds.max_moments / max(1, window_count)) + 1
     return Reader(
@@ -66,7 +66,7 @@ def reader_of(job: MomentsJob, asker: Asker, script: Script, window_count: int) 
         script,
         bounds,
         system_of(job),
-        wish_of(job),
+        instruction_of(job),
         count=min(12, max(2, wanted)),
     )
 
@@ -74,9 +74,9 @@ def reader_of(job: MomentsJob, asker: Asker, script: Script, window_count: int) 
 def check_whole_budget(
     job: MomentsJob, asker: Asker, script: Script, windows: list[Window]
 ) -> None:
-    """Raises `Reject` when reading every window would take more than the run may spend."""
+    """Raise Reject if reading every window would take more than the run may spend."""
     reader = reader_of(job, asker, script, len(windows))
-    wanted = [spending(asker.endpoint, reader.question(window)) for window in windows]
+    wanted = [estimate_spending(asker.endpoint, reader.question(window)) for window in windows]
     costs = [one.cost for one in wanted if one.cost is not None]
     whole = Spending(
         sum(one.input_tokens for one in wanted),

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.db.models import Moment
-from shared.db.text import storable
+from shared.db.text import without_unstorable
 from shared.domain.names import moment_identifier
 from shared.domain.spans import TimeSpan
 from shared.error_codes.runs import UNKNOWN_MOMENT
@@ -122,7 +122,7 @@ def _span_and_title(span: TimeSpan, title: str) -> dict[str, object]:
     return {
         "start_time": span.start_seconds,
         "end_time": span.end_seconds,
-        "title": storable(title)[:MAX_TITLE],
+        "title": without_unstorable(title)[:MAX_TITLE],
     }
 
 

@@ -1,4 +1,4 @@
-"""From the candidates of a run to its moments: merge, rank, select, fill up."""
+"""Turn a run's candidates into moments: merge duplicates, rank, select, and fill up."""
 
 from __future__ import annotations
 
@@ -11,20 +11,26 @@ from shared.domain.levels import loudness_of
 from shared.domain.spans import TimeSpan
 from shared.domain.transcript import TimedTranscript
 from shared.model_calls.asker import Asker
-from shared.moments.comparison import ranked
+from shared.moments.comparison import rank
 from shared.moments.prompts.questions import Item
 from shared.moments.rows import NewMoment
 from shared.moments.rules.bounds import Bounds
-from shared.moments.rules.deduplication import Candidate, merge
+from shared.moments.rules.deduplication import Candidate, deduplicate
 from shared.moments.rules.extractive.method import METHOD, find_moments
 from shared.moments.rules.proposals import clean_title
-from shared.moments.rules.ranking import choose, fill_up, marks, score_of, weighted
+from shared.moments.rules.ranking import (
+    combined_scores,
+    fill_up,
+    rounded_score,
+    select_candidates,
+    weighted_score,
+)
 from shared.moments.rules.script import Script
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The moments in order of time, and the new column values of every candidate, by id."""
+    """The moments in time order, and the columns to write for each candidate by its id."""
 
     moments: tuple[NewMoment, ...]
     decisions: Mapping[int, Mapping[str, Any]]
@@ -32,24 +38,24 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """Selects the moments of a run from its candidates."""
+    """Selects a run's moments. `instruction` is the user's own; `weights` are for sub-scores."""
 
     asker: Asker
     script: Script
     bounds: Bounds
     weights: Mapping[str, float]
     system: str
-    wish: str
+    instruction: str
 
     def select(self, rows: Sequence[MomentCandidate]) -> Selection:
-        """Ask the model to rank the candidates, once, if there are two or more."""
+        """Select moments; ask the model to rank them, once, if there are two or more."""
         by_key = {row.id: row for row in rows}
-        kept, merged = merge(self._candidate(row) for row in rows)
-        kept = _fairly(kept, by_key)
+        kept, merged = deduplicate(self._candidate(row) for row in rows)
+        kept = _interleave_windows(kept, by_key)
         items = [Item(c.key, _title(by_key[c.key]), c.text) for c in kept]
-        order = ranked(self.asker, self.system, self.wish, items)
-        marked = marks({c.key: c.quality for c in kept}, order)
-        chosen = choose(kept, marked, self.script.words, self.bounds)
+        order = rank(self.asker, self.system, self.instruction, items)
+        scores = combined_scores({c.key: c.score for c in kept}, order)
+        selected = select_candidates(kept, scores, self.script.words, self.bounds)
         decisions: dict[int, Mapping[str, Any]] = {
             one.key: {"status": "merged", "reason": f"The same as {one.into}, by {one.test}."}
             for one in merged
@@ -58,39 +64,43 @@ class Selector:
             key = candidate.key
             decisions[key] = (
                 {"status": "chosen"}
-                if key in chosen
-                else {"status": "not_chosen", "reason": f"Marked {marked[key]:.1f} of 10."}
+                if key in selected
+                else {"status": "not_chosen", "reason": f"It scored {scores[key]:.1f} of 10."}
             )
-        return Selection(tuple(self._chosen(by_key[key], marked[key]) for key in chosen), decisions)
+        return Selection(
+            tuple(self._moment(by_key[key], scores[key]) for key in selected), decisions
+        )
 
     def _candidate(self, row: MomentCandidate) -> Candidate:
         span = _span(row)
-        first, last = self.script.touched(span)
-        quality = weighted(row.proposal.get("scores") or {}, self.weights)
-        return Candidate(row.id, span, first, last, self.script.text(first, last), quality)
+        first, last = self.script.sentences_of(span)
+        score = weighted_score(row.proposal.get("scores") or {}, self.weights)
+        return Candidate(row.id, span, first, last, self.script.text(first, last), score)
 
-    def _chosen(self, row: MomentCandidate, mark: float) -> NewMoment:
-        return NewMoment(_span(row), _title(row), score_of(mark), row.model, row.id)
+    def _moment(self, row: MomentCandidate, score: float) -> NewMoment:
+        return NewMoment(_span(row), _title(row), rounded_score(score), row.model, row.id)
 
 
-def _fairly(kept: Sequence[Candidate], rows: Mapping[int, MomentCandidate]) -> list[Candidate]:
-    """Best first; of equals, the best of each window before the second best of any.
+def _interleave_windows(
+    kept: Sequence[Candidate], rows: Mapping[int, MomentCandidate]
+) -> list[Candidate]:
+    """Best first; of equal scores, the best of each window before the second best of any.
 
-    Small models give everything the same marks, and only so many can be compared: the later
-    windows of a long recording must not be left out for being late.
+    Small models give everything the same scores, and only the first candidates are compared. The
+    later windows of a long video must not be left out because they come late.
     """
     seen: dict[int, int] = {}
     places: dict[int, int] = {}
     for candidate in kept:
         window = int(rows[candidate.key].asked.get("first", 0))
         places[candidate.key] = seen[window] = seen.get(window, -1) + 1
-    return sorted(kept, key=lambda c: (-round(c.quality, 6), places[c.key], c.span, c.key))
+    return sorted(kept, key=lambda c: (-round(c.score, 6), places[c.key], c.span, c.key))
 
 
-def filled_up(
+def fill_up_without_model(
     moments: Sequence[NewMoment], transcript: TimedTranscript, script: Script, bounds: Bounds
 ) -> list[NewMoment]:
-    """With moments found without a model, where the model gave fewer than were asked for."""
+    """Add moments found without a model if the model gave fewer than the run asked for."""
     missing = bounds.min_moments - len(moments)
     if missing <= 0:
         return list(moments)

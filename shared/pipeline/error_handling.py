@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 
 from shared.db.error_code import database_code
-from shared.db.text import storable
+from shared.db.text import without_unstorable
 from shared.error_codes.error_code import ErrorCode
 from shared.error_codes.runs import ATTEMPTS_EXHAUSTED, TOO_EARLY
 from shared.errors import (
@@ -33,11 +33,11 @@ def record_error(context: Context, job: Job, error: BaseException) -> Outcome:
     if isinstance(error, NotThere) and (outcome := _wait(context, job, error)):
         return outcome
     if isinstance(error, Reject):
-        return _fail(context, job, error, storable(error.message), code=error.code)
+        return _fail(context, job, error, without_unstorable(error.message), code=error.code)
     message, code = one_line(error), database_code(error) or code_of(error)
     if isinstance(error, ObjectChanged):
         # The version that was asked for never comes back.
-        return _fail(context, job, error, storable(str(error)), code=error.code)
+        return _fail(context, job, error, without_unstorable(str(error)), code=error.code)
     policy = context.policy
     if job.run.attempt >= policy.max_attempts:
         message = gave_up(job.run.attempt, message)
@@ -67,7 +67,7 @@ def _asked_to_wait(error: BaseException) -> float:
 def _wait(context: Context, job: Job, missing: NotThere) -> Outcome | None:
     """Requeue the run; None when the missing row cannot appear any more."""
     try:
-        early = give_back_if_early(context, job.stage, job.run, storable(missing.message))
+        early = give_back_if_early(context, job.stage, job.run, without_unstorable(missing.message))
     except LeaseLost:
         return Outcome.BUSY
     if not early:
@@ -114,5 +114,5 @@ def _tell(job: Job, code: ErrorCode, error: BaseException, *, final: bool) -> No
 
 def one_line(error: BaseException) -> str:
     """The error's type and text, without line breaks, at most 500 characters."""
-    text = storable(" ".join(str(error).split()))
+    text = without_unstorable(" ".join(str(error).split()))
     return f"{type(error).__name__}: {text}"[:500] if text else type(error).__name__

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from shared.db.text import storable
+from shared.db.text import without_unstorable
 from shared.errors import LeaseLost
 from shared.pipeline.context import Context
 from shared.pipeline.heartbeat import Heartbeat
@@ -101,7 +101,7 @@ class Job:
 
     def note(self, text: str) -> None:
         """Tell whoever asks for the video what of its file was not used as it came, and why."""
-        self.notes.append(storable(text))
+        self.notes.append(without_unstorable(text))
 
     def take_back(self) -> None:
         """Delete what this attempt stored: nothing refers to it."""

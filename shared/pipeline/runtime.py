@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from shared.db.text import storable
+from shared.db.text import without_unstorable
 from shared.errors import LeaseLost, Reject
 from shared.messages.base import Message
 from shared.messaging.delivery import Delivery, Handler, Ignored, Outcome
@@ -92,7 +92,7 @@ class Runtime:
                 topic=message.topic,
                 message=message.model_dump(mode="json"),
                 code=reject.code,
-                text=storable(reject.message),
+                text=without_unstorable(reject.message),
             )
         _log.warning("rejected", code=reject.code, reason=reject.message)
         spans.current().fail(reject.code, reject)

@@ -1,4 +1,4 @@
-"""Transcripts between the domain, their row and JSON."""
+"""Convert transcripts to and from their row and JSON, and write and query the rows."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.db import models
-from shared.db.text import storable
+from shared.db.text import without_unstorable
 from shared.domain.spans import TimeSpan
 from shared.domain.transcript import Segment, TimedTranscript, Word
 
 Json = dict[str, Any]
 _ROUNDING_SECONDS = 0.001
-"""Word times are kept to the millisecond."""
+"""Word times are stored to the millisecond."""
 
 
 def to_json(transcript: TimedTranscript) -> Json:
@@ -52,11 +52,11 @@ def from_json(stored: Json) -> TimedTranscript:
 def transcript_row(
     video_id: int, transcript: TimedTranscript, *, service: str, seconds: float
 ) -> models.Transcript:
-    """A new row. Text is stripped of what PostgreSQL cannot hold (NUL, lone surrogates)."""
+    """A new row. Its text loses the characters that PostgreSQL cannot store."""
     stored = to_json(transcript)
     return models.Transcript(
         video_id=video_id,
-        full_text=storable(transcript.full_text),
+        full_text=without_unstorable(transcript.full_text),
         word_timestamps=stored["words"],
         segment_timestamps=stored["segments"],
         language=transcript.language[:10],
@@ -68,9 +68,9 @@ def transcript_row(
 
 
 def write_once(session: Session, row: models.Transcript) -> None:
-    """Insert the row, unless the video has its transcript by now.
+    """Insert the row unless the video already has a transcript.
 
-    Two runs over one video may hear it at the same time; the first to finish writes it.
+    Two runs of one video may transcribe it at the same time; the first to finish writes the row.
     """
     columns = models.Transcript.__table__.columns
     values = {column.name: getattr(row, column.name) for column in columns}
@@ -87,7 +87,7 @@ def has_speech(session: Session, video_id: int) -> bool | None:
 
 
 def from_row(row: models.Transcript) -> TimedTranscript:
-    """The transcript a row holds."""
+    """The transcript in a row."""
     return from_json(
         {
             "language": row.language or "und",
@@ -98,14 +98,14 @@ def from_row(row: models.Transcript) -> TimedTranscript:
 
 
 def silence_around(session: Session, video_id: int, span: TimeSpan) -> tuple[float, float]:
-    """Where the last word before the span ends, and where the first after it begins.
+    """The end of the last word before the span and the start of the first word after it.
 
-    In seconds; 0 and infinity where there is none.
+    In seconds; 0 and infinity if there is no such word.
     """
     word = func.jsonb_array_elements(models.Transcript.word_timestamps).column_valued(
         "word", joins_implicitly=True
     )
-    # What is read off an element of an array of objects is text.
+    # The operator ->> yields text.
     starts = cast(word.op("->>")("start"), Float)
     ends = cast(word.op("->>")("end"), Float)
     before, after = session.execute(
@@ -124,7 +124,7 @@ def silence_around(session: Session, video_id: int, span: TimeSpan) -> tuple[flo
 
 def _word_json(word: Word) -> Json:
     stored: Json = {
-        "word": storable(word.text),
+        "word": without_unstorable(word.text),
         "start": round(word.start_seconds, 3),
         "end": round(word.end_seconds, 3),
     }
@@ -135,7 +135,7 @@ def _word_json(word: Word) -> Json:
 
 def _segment_json(segment: Segment) -> Json:
     stored: Json = {
-        "text": storable(segment.text),
+        "text": without_unstorable(segment.text),
         "start": round(segment.start_seconds, 3),
         "end": round(segment.end_seconds, 3),
     }

@@ -56,7 +56,7 @@ def limits(job: Job) -> Limits:
     )
 
 
-def existing(job: Job, url: str, plan: str) -> ObjectStat | None:
+def reusable_object(job: Job, url: str, plan: str) -> ObjectStat | None:
     """The object an earlier run made by the same plan, if it is still there."""
     if not url.rpartition("/")[2].startswith(f"{plan}-"):
         return None

@@ -13,7 +13,7 @@ from shared.videos.registration import identifier_of, not_a_source
 SUFFIXES = (".srt", ".vtt")
 
 
-def beside(url: str, suffix: str) -> str:
+def sibling_url(url: str, suffix: str) -> str:
     """The URL of the object that has that suffix in place of the video's own."""
     scheme, bucket, name = split_url(url)
     return join_url(scheme, bucket, str(PurePosixPath(name).with_suffix(suffix)))
@@ -24,13 +24,13 @@ def own_subtitles(storage: Storage, url: str) -> list[ObjectStat]:
 
     `talk.srt` belongs to `talk.mp4` and to `talk.mov` alike.
     """
-    bare = beside(url, "")
-    there = [stat for stat in storage.list(f"{bare}.") if beside(stat.url, "") == bare]
+    bare = sibling_url(url, "")
+    there = [stat for stat in storage.list(f"{bare}.") if sibling_url(stat.url, "") == bare]
     if bare != url:
         with suppress(ObjectMissing):
             there.append(storage.stat(bare))
     others = [found for found in there if found.url != url and not_a_source(found.url) is None]
-    names = {beside(url, suffix) for suffix in SUFFIXES}
+    names = {sibling_url(url, suffix) for suffix in SUFFIXES}
     return [] if others else [found for found in there if found.url in names]
 
 

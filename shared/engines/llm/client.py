@@ -1,8 +1,7 @@
-"""Any OpenAI-compatible endpoint, and Gemini on Vertex AI, through pydantic-ai.
+"""Client for any OpenAI-compatible endpoint, and for Gemini on Vertex AI, through pydantic-ai.
 
-pydantic-ai is imported at the first question, and its clients belong to one event loop: it runs
-in a thread of its own, so that stages stay plain functions and ask from as many threads as they
-like.
+pydantic-ai is imported at the first question. Its clients belong to one event loop, which runs in
+its own thread, so stages stay plain functions and may ask from any number of threads.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _GRACE_SECONDS = 5.0
 
 
 class ModelClient:
-    """A language model at an endpoint. `model` replaces what the endpoint would make."""
+    """A language model at an endpoint. `model` replaces the one made from the endpoint."""
 
     def __init__(self, endpoint: Endpoint, model: Model | None = None) -> None:
         self._endpoint = endpoint
@@ -35,23 +34,23 @@ class ModelClient:
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where it is, and how it is asked."""
+        """The endpoint that this client asks."""
         return self._endpoint
 
     def prepare(self) -> None:
-        """Import and make what the first question would, which takes seconds. Connects nowhere.
+        """Do the imports and the set-up of the first question (seconds) without connecting.
 
-        Raises `SettingsError`, and `Reject` without credentials.
+        Raises SettingsError, and Reject without credentials.
         """
         self._ready_model()
 
     def ask(self, question: Question, *, timeout_seconds: float) -> Answer:
-        """One call, never retried here: that is the runtime's. Raises as the protocol says."""
-        # The first import takes seconds: they are no part of the wait for an answer.
+        """Make one call; only the runtime retries. Raises as the protocol says."""
+        # The first import takes seconds, which must not count as waiting for the answer.
         model = self._ready_model()
         from pydantic_ai.exceptions import AgentRunError, ContentFilterError
 
-        from shared.engines.llm.errors import GoogleAuthError, translated, without_credentials
+        from shared.engines.llm.errors import GoogleAuthError, credentials_error, translate_error
 
         limit = min(timeout_seconds, self._endpoint.timeout_seconds)
         try:
@@ -59,9 +58,9 @@ class ModelClient:
         except ContentFilterError as error:
             return Answer("", question.input_tokens, 0, refusal=str(error) or "content filter")
         except AgentRunError as error:
-            raise translated(error, self._endpoint) from error
+            raise translate_error(error, self._endpoint) from error
         except GoogleAuthError as error:
-            raise without_credentials(error, self._endpoint) from error
+            raise credentials_error(error, self._endpoint) from error
         except TimeoutError as error:
             raise LanguageModelUnavailable(
                 f"The model {self._endpoint.name} did not answer within {limit:.3g} s.",
@@ -98,8 +97,8 @@ class ModelClient:
             from shared.engines.llm.wire import make_model
         except ImportError as error:
             raise SettingsError(
-                f"The model {self._endpoint.name} needs what speaks to models. Install it with: "
-                "pip install 'videomoments[llm]'"
+                f"The model {self._endpoint.name} needs the client library for language models. "
+                "Install it with: pip install 'videomoments[llm]'"
             ) from error
         with self._lock:
             if self._model is None:
@@ -117,7 +116,7 @@ class ModelClient:
             if (value := getattr(endpoint, name)) is not None:
                 settings[name] = value
         if endpoint.top_k is not None:
-            # No field of OpenAI's own; vLLM, Ollama and others read it from the body.
+            # OpenAI has no such field; vLLM, Ollama and others read it from the body.
             openai = endpoint.provider == "openai"
             settings |= (
                 {"extra_body": {"top_k": endpoint.top_k}} if openai else {"top_k": endpoint.top_k}

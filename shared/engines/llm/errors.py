@@ -1,4 +1,4 @@
-"""Translate a failed model call into an error that passes, or a `Reject`."""
+"""Translate a failed call into a transient error or a permanent one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from google.auth.exceptions import GoogleAuthError, TransportError
 from pydantic_ai import exceptions
 
 from shared.engines.llm.protocol import Endpoint
-from shared.engines.llm.reasons import place_of, said_by_server, why_not_connected
+from shared.engines.llm.reasons import connection_failure, host_of, server_message
 from shared.error_codes.models import (
     MODEL_CONTEXT_EXCEEDED,
     MODEL_NOT_FOUND,
@@ -18,17 +18,17 @@ from shared.error_codes.models import (
 )
 from shared.errors import LanguageModelUnavailable, Reject
 
-__all__ = ["GoogleAuthError", "translated", "without_credentials"]
+__all__ = ["GoogleAuthError", "credentials_error", "translate_error"]
 
-_PASSING_STATUSES = frozenset({408, 409, 425, 429})
+_TRANSIENT_STATUSES = frozenset({408, 409, 425, 429})
 
 
-def translated(error: Exception, endpoint: Endpoint) -> Exception:
-    """`Reject` if a retry would not help, else `LanguageModelUnavailable`.
+def translate_error(error: Exception, endpoint: Endpoint) -> Exception:
+    """Reject for an error that a retry cannot cure, else LanguageModelUnavailable.
 
-    Rate limits, server errors, time-outs and answers in an unknown form pass.
+    Rate limits, server errors, time-outs and answers outside the API's protocol are transient.
     """
-    name, said = endpoint.name, said_by_server(error)
+    name, said = endpoint.name, server_message(error)
     if isinstance(error, exceptions.ModelQuotaExceededError):
         return Reject(
             MODEL_QUOTA_EXCEEDED,
@@ -43,7 +43,7 @@ def translated(error: Exception, endpoint: Endpoint) -> Exception:
     if isinstance(error, exceptions.ModelNotFoundError):
         return Reject(
             MODEL_NOT_FOUND,
-            f"The endpoint at {place_of(endpoint)} has no model {endpoint.model!r}, or its API "
+            f"The endpoint at {host_of(endpoint)} has no model {endpoint.model!r}, or its API "
             f"starts at another address{said}",
         )
     if isinstance(error, exceptions.ModelContextWindowExceededError):
@@ -65,39 +65,42 @@ def translated(error: Exception, endpoint: Endpoint) -> Exception:
 
 
 def _unanswered(error: Exception, endpoint: Endpoint) -> str:
-    """Say whether the server was away, spoke another protocol, or answered with an error."""
-    name, place = endpoint.name, place_of(endpoint)
+    """The message for a time-out, a failed connection, a foreign protocol or a server's error."""
+    name, place = endpoint.name, host_of(endpoint)
     if isinstance(error, exceptions.ModelTimeoutError | exceptions.ModelRequestTimeout):
         return f"The model {name} at {place} did not answer in time."
     if isinstance(error, exceptions.ModelConnectionError):
-        return f"The model {name} cannot be reached at {place}: {why_not_connected(error)}."
+        return f"The model {name} cannot be reached at {place}: {connection_failure(error)}."
     if _is_other_protocol(error):
         protocol = "the OpenAI protocol" if endpoint.provider == "openai" else "a known form"
         return (
             f"The model {name} cannot be asked: {place} answered, but not in {protocol}. Check "
             "VIDEOMOMENTS_LLM_URL, or the model's own address."
         )
-    said = said_by_server(error) or f": {' '.join(str(error).split())[:200]}"
+    said = server_message(error) or f": {' '.join(str(error).split())[:200]}"
     return f"The model {name} at {place} gave no answer{said}"
 
 
 def _is_other_protocol(error: Exception) -> bool:
-    """True for a web page, broken JSON, or JSON of another form."""
+    """True for an HTML page, broken JSON or JSON of another form.
+
+    The libraries' own messages for these are too technical for users.
+    """
     if isinstance(error, exceptions.UnexpectedModelBehavior):
         return True
     return isinstance(error, exceptions.ModelAPIError) and isinstance(error.__cause__, ValueError)
 
 
 def _wait(error: Exception) -> float | None:
-    """Seconds the server asked to wait, by its Retry-After header or Google's RetryInfo."""
+    """The seconds that the server's Retry-After header or Google's RetryInfo asks to wait."""
     wait = getattr(error, "retry_after", None)
     return float(wait) if isinstance(wait, int | float) and wait > 0 else None
 
 
-def without_credentials(error: Exception, endpoint: Endpoint) -> Exception:
-    """Google's application-default credentials are missing, invalid, or unavailable for now.
+def credentials_error(error: Exception, endpoint: Endpoint) -> Exception:
+    """The error for missing or invalid application-default credentials of Google.
 
-    `Reject`, or `LanguageModelUnavailable` when the server that issues them is away.
+    Reject, or LanguageModelUnavailable if the server that issues them is away.
     """
     said = " ".join(str(error).split())[:300]
     if getattr(error, "retryable", False) or isinstance(error, TransportError):
@@ -111,5 +114,5 @@ def without_credentials(error: Exception, endpoint: Endpoint) -> Exception:
 
 def _is_rejected(error: Exception) -> bool:
     if isinstance(error, exceptions.ModelHTTPError):
-        return 400 <= error.status_code < 500 and error.status_code not in _PASSING_STATUSES
+        return 400 <= error.status_code < 500 and error.status_code not in _TRANSIENT_STATUSES
     return isinstance(error, exceptions.ModelRequestRejectedError)

@@ -1,4 +1,4 @@
-"""Forms: JSON answers that a model is asked for, and how they are read."""
+"""Forms: the JSON objects that a model must answer with, and the parser of its answers."""
 
 from __future__ import annotations
 
@@ -11,31 +11,27 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 MAX_CHARACTERS = 500_000
-
-
-_PLAIN = {
+_PROBLEMS = {
     "missing": "is missing",
     "extra_forbidden": "was not asked for",
-    "string_type": "is no text",
-    "list_type": "is no list",
-    "int_type": "is no whole number",
-    "int_parsing": "is no whole number",
-    "int_from_float": "is no whole number",
-    "model_type": "is no JSON object",
+    "string_type": "is not a text",
+    "list_type": "is not a list",
+    "int_type": "is not a whole number",
+    "int_parsing": "is not a whole number",
+    "int_from_float": "is not a whole number",
+    "model_type": "is not a JSON object",
 }
-
-
 _THOUGHT = re.compile(r"<think>.*?</think>", re.DOTALL)
 
 
 class Form(BaseModel):
-    """Nothing but the fields that are asked for."""
+    """An answer's fields. Other fields are an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Unreadable(ValueError):
-    """An answer that is none of the form asked for; says what is wrong with it."""
+    """An answer that does not follow its form; the message says what is wrong with it."""
 
 
 T = TypeVar("T", bound=Form)
@@ -43,15 +39,12 @@ T = TypeVar("T", bound=Form)
 
 @cache
 def schema_of(form: type[Form]) -> Mapping[str, Any]:
-    """The JSON schema a model is given."""
+    """The JSON schema that a model receives."""
     return form.model_json_schema()
 
 
 def read_object(text: str) -> dict[str, Any]:
-    """The JSON object in a text, which may have a fence or thoughts around it.
-
-    Raises `Unreadable`.
-    """
+    """The JSON object in a text; a fence or thoughts around it are dropped. Raises Unreadable."""
     if len(text) > MAX_CHARACTERS:
         raise Unreadable(f"It is longer than {MAX_CHARACTERS} characters.")
     bare = _THOUGHT.sub("", text)
@@ -59,34 +52,35 @@ def read_object(text: str) -> dict[str, Any]:
     if begin < 0 or end < begin:
         raise Unreadable("It has no JSON object.")
     try:
-        found = json.loads(bare[begin : end + 1], parse_constant=_no_number)
+        found = json.loads(bare[begin : end + 1], parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise Unreadable(f"It is no JSON: {str(error)[:200]}.") from None
+        raise Unreadable(f"It is not valid JSON: {str(error)[:200]}.") from None
     if not isinstance(found, dict):
-        raise Unreadable("It is no JSON object.")
+        raise Unreadable("It is not a JSON object.")
     return found
 
 
 def read(text: str, form: type[T]) -> T:
-    """The answer in its form. Raises `Unreadable`."""
+    """Parse an answer into its form. Raises Unreadable."""
     try:
         return form.model_validate(read_object(text))
     except (ValidationError, RecursionError) as error:
-        raise Unreadable(_first_problem(error)) from None
+        raise Unreadable(first_problem(error)) from None
 
 
-def _first_problem(error: ValidationError | RecursionError) -> str:
+def first_problem(error: ValidationError | RecursionError) -> str:
+    """A sentence on the first problem, for the model that must repair it."""
     if not isinstance(error, ValidationError):
         return "It is nested too deeply."
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])
-    return f"{where} {_PLAIN.get(first['type'], 'is wrong: ' + first['msg'])}."[:300]
+    return f"{where} {_PROBLEMS.get(first['type'], 'is wrong: ' + first['msg'])}."[:300]
 
 
-def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is no number")
+def _refuse_constant(text: str) -> Any:
+    raise ValueError(f"{text} is not a number")
 
 
-def whole_repair(fault: str) -> str:
-    """The answer as a whole was of no use."""
+def repair_request(fault: str) -> str:
+    """The text that asks a model to repeat an unusable answer."""
     return f"That answer cannot be used: {fault} Answer again, in the form asked for and no other."

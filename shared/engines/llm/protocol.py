@@ -1,4 +1,4 @@
-"""What the functions know of a language model: a question goes in, text and its price come out."""
+"""The protocol of a language model: a question goes in, text and token counts come out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from shared.domain.tokens import estimated_tokens
+from shared.domain.tokens import estimate_tokens
 
 Json = dict[str, Any]
 Provider = Literal["openai", "vertex"]
@@ -16,10 +16,10 @@ Role = Literal["user", "assistant"]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a model is, and how it is asked. `name` is what rows call it.
+    """The address of a model and the settings for its questions. Rows store `name`.
 
-    `output`: the answer's form is asked for by a JSON schema, as any JSON, or in words alone.
-    Prices are for a million tokens, in whatever money; None: unknown.
+    `output` says how the form of the answer is enforced: by a JSON schema, as any JSON, or by the
+    prompt alone. Prices are for a million tokens, in any currency; None if unknown.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Endpoint:
     output_price: float | None = None
 
     def cost(self, input_tokens: int, output_tokens: int) -> float | None:
-        """What so many tokens cost; None where the prices are unknown."""
+        """The cost of that many tokens; None if the prices are unknown."""
         if self.input_price is None or self.output_price is None:
             return None
         return (input_tokens * self.input_price + output_tokens * self.output_price) / 1e6
@@ -56,7 +56,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked. `schema` is the JSON schema of the answer, called `form`."""
+    """A conversation that asks for an answer. `schema` is the JSON schema of the form `form`."""
 
     operation: str
     system: str
@@ -64,22 +64,22 @@ class Question:
     form: str
     schema: Mapping[str, Any]
 
-    def again(self, answer: str, complaint: str) -> Question:
-        """The same question with the answer that was of no use, and why."""
-        turns = (*self.turns, Turn("assistant", answer), Turn("user", complaint))
+    def with_repair(self, answer: str, request: str) -> Question:
+        """The same question, followed by its unusable answer and the request to repair it."""
+        turns = (*self.turns, Turn("assistant", answer), Turn("user", request))
         return Question(self.operation, self.system, turns, self.form, self.schema)
 
     @property
     def input_tokens(self) -> int:
-        """Estimated: rather too many than too few."""
-        return estimated_tokens(self.system) + sum(estimated_tokens(t.text) for t in self.turns)
+        """An estimate that errs on the high side."""
+        return estimate_tokens(self.system) + sum(estimate_tokens(t.text) for t in self.turns)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. `refusal` is the reason where the model or its filter would not answer.
+    """A model's answer. `refusal` is the reason if the model or its filter refused.
 
-    `truncated`: it ran into the limit on its length. Tokens are the server's own count.
+    `truncated`: the answer reached the limit on its length. Tokens are the server's own count.
     """
 
     text: str
@@ -94,16 +94,16 @@ class LanguageModel(Protocol):
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where it is, and how it is asked."""
+        """The endpoint of the model."""
         ...
 
     def ask(self, question: Question, *, timeout_seconds: float) -> Answer:
-        """One call. Raises `LanguageModelUnavailable` (transient) or `Reject`."""
+        """Make one call. Raises LanguageModelUnavailable (transient) or Reject."""
         ...
 
 
 def request_json(endpoint: Endpoint, question: Question) -> Json:
-    """All that decides an answer, without the key: what is recorded, and known again by."""
+    """Everything that decides an answer, without the API key. Records are found again by it."""
     return {
         "model": endpoint.model,
         "provider": endpoint.provider,

@@ -1,4 +1,4 @@
-"""What a server or a failed connection said, in a few plain words and without secrets."""
+"""Describe a server's error or a failed connection in a few plain words, without secrets."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _LONGEST = 300
 _NESTED = ("error", "message", "detail", "msg")
 
 
-def said_by_server(error: Exception) -> str:
-    """`: ` and the server's own message, and its status where it gave none."""
+def server_message(error: Exception) -> str:
+    """ ": " and the server's own message, or its status in brackets if it sent no message."""
     text = _message(getattr(error, "body", None))
     status = getattr(error, "status_code", None)
     if text and not text.lstrip().startswith("<"):
@@ -23,8 +23,8 @@ def said_by_server(error: Exception) -> str:
     return f" (HTTP status {status})" if status is not None else ""
 
 
-def place_of(endpoint: Endpoint) -> str:
-    """Host and port alone: an address may have a key or a password in it."""
+def host_of(endpoint: Endpoint) -> str:
+    """Host and port only, because an address may contain a key or a password."""
     if endpoint.url is None:
         return endpoint.provider
     try:
@@ -38,8 +38,8 @@ def place_of(endpoint: Endpoint) -> str:
     return f"{named}:{port}" if port is not None else named
 
 
-def why_not_connected(error: BaseException) -> str:
-    """The innermost cause that says something, in a few words."""
+def connection_failure(error: BaseException) -> str:
+    """The innermost cause that is known, in a few words."""
     for cause in reversed(list(_causes(error))):
         if isinstance(cause, socket.gaierror):
             return "the name does not resolve"
@@ -66,7 +66,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _message(body: Any) -> str:
-    """The message in whatever wrapper a server gives it; empty where there is none."""
+    """The message inside any of the usual wrappers; empty if there is none."""
     for _ in range(4):
         if isinstance(body, list) and body:
             body = body[0]

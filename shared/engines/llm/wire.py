@@ -1,4 +1,4 @@
-"""Our questions and answers in pydantic-ai's words, and its models for our endpoints."""
+"""Convert questions, answers and endpoints to and from pydantic-ai's types."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from pydantic_ai.messages import (
 from pydantic_ai.models import Model
 from pydantic_ai.profiles import ModelProfile, merge_profile
 
-from shared.domain.tokens import estimated_tokens
-from shared.engines.llm.errors import GoogleAuthError, without_credentials
+from shared.domain.tokens import estimate_tokens
+from shared.engines.llm.errors import GoogleAuthError, credentials_error
 from shared.engines.llm.protocol import Answer, Endpoint, Question
 from shared.errors import SettingsError
 
 
 def make_model(endpoint: Endpoint) -> Model:
-    """pydantic-ai's model for an endpoint. Raises `SettingsError` where something is missing.
+    """pydantic-ai's model for an endpoint.
 
-    `Reject` or `LanguageModelUnavailable` where Google's credentials are what is missing.
+    Raises SettingsError if a setting is missing; if Google's credentials are, Reject or
+    LanguageModelUnavailable.
     """
     profile = ModelProfile(supports_json_schema_output=True, supports_json_object_output=True)
     if endpoint.provider == "vertex":
@@ -39,7 +40,7 @@ def make_model(endpoint: Endpoint) -> Model:
     provider = OpenAICompatibleProvider(
         "openai-compatible", base_url=endpoint.url, api_key=endpoint.api_key
     )
-    # Only OpenAI's own API wants the newer name; what else speaks its protocol knows the older one.
+    # Only OpenAI's own API needs the newer name; other servers know the older one.
     newer = "openai.com" in endpoint.url
     chat = merge_profile(
         profile, OpenAIModelProfile(openai_chat_supports_max_completion_tokens=newer)
@@ -48,7 +49,7 @@ def make_model(endpoint: Endpoint) -> Model:
 
 
 def _vertex(endpoint: Endpoint, profile: ModelProfile) -> Model:
-    """Application-default credentials: none of ours to keep. Without a project it is theirs."""
+    """Uses application-default credentials, and their project if the endpoint names none."""
     from pydantic_ai.models.google import GoogleModel
     from pydantic_ai.providers.google_cloud import GoogleCloudProvider
 
@@ -57,7 +58,7 @@ def _vertex(endpoint: Endpoint, profile: ModelProfile) -> Model:
             project=endpoint.project, location=endpoint.location, base_url=endpoint.url
         )
     except GoogleAuthError as error:
-        raise without_credentials(error, endpoint) from error
+        raise credentials_error(error, endpoint) from error
     except ValueError as error:
         raise SettingsError(
             f"The model {endpoint.name} on Vertex AI has no project: set VIDEOMOMENTS_PROJECT. "
@@ -67,7 +68,7 @@ def _vertex(endpoint: Endpoint, profile: ModelProfile) -> Model:
 
 
 def to_messages(question: Question) -> list[ModelMessage]:
-    """The conversation in pydantic-ai's words."""
+    """The conversation as pydantic-ai's messages."""
     first, *others = question.turns
     messages: list[ModelMessage] = [
         ModelRequest(parts=[SystemPromptPart(question.system), UserPromptPart(first.text)])
@@ -82,7 +83,7 @@ def to_messages(question: Question) -> list[ModelMessage]:
 
 
 def to_answer(response: ModelResponse, question: Question) -> Answer:
-    """The text alone: there are no tools to call, so a call of one is nothing."""
+    """The text of a response. Tool calls are dropped, because no tools were offered."""
     text = "".join(part.content for part in response.parts if isinstance(part, TextPart))
     refusal = (response.provider_details or {}).get("refusal")
     if refusal is None and response.finish_reason == "content_filter":
@@ -90,9 +91,9 @@ def to_answer(response: ModelResponse, question: Question) -> Answer:
     usage = response.usage
     return Answer(
         text,
-        # Some servers count nothing; a budget needs a figure all the same.
+        # Some servers report no counts, but the budget needs them.
         usage.input_tokens or question.input_tokens,
-        usage.output_tokens or estimated_tokens(text),
+        usage.output_tokens or estimate_tokens(text),
         truncated=response.finish_reason == "length",
         refusal=None if refusal is None else str(refusal),
     )

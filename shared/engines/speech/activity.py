@@ -1,9 +1,8 @@
-"""Where in a slice somebody speaks.
+"""Detect the spans of a slice in which somebody speaks.
 
-Silero's detector, which comes with faster-whisper, is asked where that is installed: it tells
-speech from tones, noise and music. Otherwise pocketsphinx's own detector, which tells sound from
-silence, is asked, and what is steady like a tone or flat like noise is taken out after it; music
-may then pass as speech.
+Silero's detector, which comes with faster-whisper, tells speech from tones, noise and music. If it
+is not installed, pocketsphinx's detector tells sound from silence; steady tones and flat noise are
+then removed, but music may pass as speech.
 """
 
 from __future__ import annotations
@@ -30,15 +29,15 @@ _BAND_EDGES = (1, 4, 8, 13, 20, 30, 45, 70, 110, 170)
 
 
 def speech_spans(samples: NDArray[np.int16]) -> list[TimeSpan]:
-    """Stretches of speech of at most `MAX_SPEECH_SECONDS`, in order, apart, a little padded."""
+    """Spans of speech of at most `MAX_SPEECH_SECONDS`, in order, disjoint, slightly padded."""
     if len(samples) == 0:
         return []
     if importlib.util.find_spec("faster_whisper") is not None:
-        return _by_silero(samples)
-    return by_endpointer(samples)
+        return _silero_spans(samples)
+    return endpointer_spans(samples)
 
 
-def _by_silero(samples: NDArray[np.int16]) -> list[TimeSpan]:
+def _silero_spans(samples: NDArray[np.int16]) -> list[TimeSpan]:
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
     options = VadOptions(
@@ -49,14 +48,14 @@ def _by_silero(samples: NDArray[np.int16]) -> list[TimeSpan]:
     )
     found = get_speech_timestamps(as_floats(samples), options)
     return [
-        TimeSpan(piece["start"] / SAMPLE_RATE_HZ, piece["end"] / SAMPLE_RATE_HZ)
-        for piece in found
-        if piece["end"] > piece["start"]
+        TimeSpan(span["start"] / SAMPLE_RATE_HZ, span["end"] / SAMPLE_RATE_HZ)
+        for span in found
+        if span["end"] > span["start"]
     ]
 
 
-def by_endpointer(samples: NDArray[np.int16]) -> list[TimeSpan]:
-    """What pocketsphinx's endpointer calls speech, without steady tones and plain noise."""
+def endpointer_spans(samples: NDArray[np.int16]) -> list[TimeSpan]:
+    """The spans that pocketsphinx's endpointer finds, without steady tones and plain noise."""
     from pocketsphinx import Endpointer
 
     endpointer = Endpointer(window=PAUSE_SECONDS, sample_rate=SAMPLE_RATE_HZ)
@@ -71,13 +70,13 @@ def by_endpointer(samples: NDArray[np.int16]) -> list[TimeSpan]:
             continue
         begin = round(endpointer.speech_start * SAMPLE_RATE_HZ)
         end = min(round(endpointer.speech_end * SAMPLE_RATE_HZ), len(samples))
-        if end - begin >= MIN_SPEECH_SECONDS * SAMPLE_RATE_HZ and _varied(samples[begin:end]):
+        if end - begin >= MIN_SPEECH_SECONDS * SAMPLE_RATE_HZ and _is_varied(samples[begin:end]):
             spans += _cut(samples, begin, end)
     return spans
 
 
 def _cut(samples: NDArray[np.int16], begin: int, end: int) -> list[TimeSpan]:
-    """Parts of at most `MAX_SPEECH_SECONDS`, cut where the middle half is quietest."""
+    """Spans of at most `MAX_SPEECH_SECONDS`, cut where the middle half is quietest."""
     import numpy as np
 
     if end - begin <= MAX_SPEECH_SECONDS * SAMPLE_RATE_HZ:
@@ -89,8 +88,8 @@ def _cut(samples: NDArray[np.int16], begin: int, end: int) -> list[TimeSpan]:
     return _cut(samples, begin, middle) + _cut(samples, middle, end)
 
 
-def _varied(samples: NDArray[np.int16]) -> bool:
-    """Whether the spectrum is neither flat (noise) nor the same all through (a tone)."""
+def _is_varied(samples: NDArray[np.int16]) -> bool:
+    """True if the spectrum is neither flat (noise) nor constant (a tone)."""
     import numpy as np
 
     frames = _frames(samples)

@@ -1,4 +1,4 @@
-"""Which engine does the job on this machine."""
+"""Choose the speech engine for this machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEFAULT_MODEL = "base"
 
 @dataclass(frozen=True, slots=True)
 class EngineChoice:
-    """The engine, and one plain sentence for the user where it is not the one to wish for."""
+    """The engine, and a plain sentence for the user if it is only a fallback."""
 
     engine: SpeechEngine
     notice: str | None = None
@@ -31,32 +31,32 @@ def choose_engine(
     allow_download: bool,
     download_root: Path | None = None,
 ) -> EngineChoice:
-    """Pick the engine; nothing is loaded yet, but a missing model may be fetched.
+    """Choose the engine without loading it; a missing model may be downloaded.
 
-    "auto" is Whisper with `model` (or `DEFAULT_MODEL`), and the offline engine, with a notice,
-    where that model is not at hand and cannot be fetched. "whisper" never falls back. Raises
-    SettingsError for what is wrong on any machine (a path without a model, a name that is none)
-    and, for "whisper", `SpeechModelMissing`.
+    "auto" is Whisper with `model` (or `DEFAULT_MODEL`). If that model is neither present nor
+    downloadable, "auto" is the offline engine, with a notice. "whisper" never falls back. Raises
+    SettingsError for a setting that is wrong on any machine (a path without a model, an unknown
+    name) and, for "whisper", SpeechModelMissing.
     """
     if engine == "offline":
-        return EngineChoice(_offline())
+        return EngineChoice(_offline_engine())
     wanted = model or DEFAULT_MODEL
     try:
-        if engine == "auto" and model is None and not _installed("faster_whisper"):
+        if engine == "auto" and model is None and not _is_installed("faster_whisper"):
             raise SpeechModelMissing("faster-whisper is not installed (videomoments[whisper]).")
         find_model(wanted, allow_download=allow_download, download_root=download_root)
     except SpeechModelMissing as error:
         if engine == "whisper":
             raise SpeechModelMissing(f"{error} {_remedy()}") from error
-        if not _installed("pocketsphinx"):
+        if not _is_installed("pocketsphinx"):
             raise SettingsError(f"No speech engine is usable: {error} {_remedy()}") from error
-        return EngineChoice(_offline(), _notice(str(error)))
+        return EngineChoice(_offline_engine(), _notice(str(error)))
     whisper = WhisperEngine(wanted, download_root=download_root, allow_download=allow_download)
     return EngineChoice(whisper)
 
 
-def _offline() -> OfflineEngine:
-    if not _installed("pocketsphinx"):
+def _offline_engine() -> OfflineEngine:
+    if not _is_installed("pocketsphinx"):
         raise SettingsError(
             "The offline speech engine is not installed. "
             "Install it with: pip install 'videomoments[offline]'"
@@ -64,7 +64,7 @@ def _offline() -> OfflineEngine:
     return OfflineEngine()
 
 
-def _installed(package: str) -> bool:
+def _is_installed(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 

@@ -1,4 +1,4 @@
-"""Language codes as engines want them."""
+"""Convert language tags to the codes that engines accept."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _ALIASES = {"eng": "en", "iw": "he", "in": "id", "ji": "yi", "und": "", "mul": "
 
 
 def language_code(language: str | None) -> str | None:
-    """The primary subtag of a BCP 47 tag, lower case: "en-US" is "en". None: not known."""
+    """The primary subtag of a BCP 47 tag in lower case: "en" for "en-US". None if unknown."""
     if language is None:
         return None
     primary = language.strip().lower().replace("_", "-").split("-", 1)[0]

@@ -1,4 +1,4 @@
-"""Finding a Whisper model: a folder, the local cache, or the hub, in that order."""
+"""Find a Whisper model in a folder, in the local cache or on the hub, in that order."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ _failures: dict[tuple[str, str], str] = {}
 
 
 def find_model(model: str, *, allow_download: bool, download_root: Path | None = None) -> Path:
-    """The folder of a CTranslate2 Whisper model, by path, by size ("base") or by hub id.
+    """The folder of a CTranslate2 Whisper model, given by path, by size ("base") or by hub id.
 
-    The hub is asked only where the cache has nothing, at most once per process; it gets
-    `REACH_SECONDS` to answer and `FETCH_SECONDS` to deliver. Raises `SpeechModelMissing` when this
-    machine cannot get the model, and SettingsError when no machine could: a path without a model,
-    a wrong name, no faster-whisper.
+    The hub is asked only if the cache lacks the model, and at most once per process. The attempt
+    ends after `REACH_SECONDS` without an answer and after `FETCH_SECONDS` of a slow download.
+    Raises SpeechModelMissing if the model cannot be obtained here. Raises SettingsError if no
+    machine could obtain it: for a path without a model, an unknown name, or without faster-whisper.
     """
     if _is_path(model):
-        return _checked_folder(Path(model).expanduser())
+        return _require_model_folder(Path(model).expanduser())
     if importlib.util.find_spec("faster_whisper") is None:
         raise SettingsError(
             "faster-whisper is not installed. Install it with: pip install 'videomoments[whisper]'"
         )
     _check_name(model)
-    cached = _cached(model, download_root)
+    cached = _find_cached(model, download_root)
     if cached is not None:
         return cached
     if not allow_download:
@@ -54,21 +54,21 @@ def find_model(model: str, *, allow_download: bool, download_root: Path | None =
         key = (model, str(download_root))
         if key not in _failures:
             try:
-                return _fetched(model, download_root)
+                return _download(model, download_root)
             except SpeechModelMissing as error:
                 _failures[key] = str(error)
         raise SpeechModelMissing(_failures[key])
 
 
 def _is_path(model: str) -> bool:
-    """Whether a folder is meant. A folder that happens to be called "base" is not, if no model."""
+    """True if `model` names a folder. A folder called "base" counts only if it holds a model."""
     if model.startswith(("/", "./", "../", "~", ".\\")):
         return True
     folder = Path(model)
     return (folder / "model.bin").is_file() or (len(folder.parts) > 1 and folder.is_dir())
 
 
-def _checked_folder(folder: Path) -> Path:
+def _require_model_folder(folder: Path) -> Path:
     if not folder.is_dir():
         raise SettingsError(
             f"There is no folder {folder}. Set {SETTING} to the folder of a Whisper model in "
@@ -77,7 +77,7 @@ def _checked_folder(folder: Path) -> Path:
     missing = [name for name in _REQUIRED_FILES if not (folder / name).is_file()]
     if missing:
         raise SettingsError(
-            f"{folder} is no Whisper model in CTranslate2 form: {', '.join(missing)} missing. "
+            f"{folder} is not a Whisper model in CTranslate2 form: it lacks {', '.join(missing)}. "
             "Convert one with: ct2-transformers-converter --model openai/whisper-base "
             "--copy_files tokenizer.json preprocessor_config.json --quantization int8"
         )
@@ -89,12 +89,12 @@ def _check_name(model: str) -> None:
 
     if model not in available_models() and not _HUB_ID.fullmatch(model):
         raise SettingsError(
-            f"{model!r} is no Whisper model: neither a folder, nor a hub id (owner/name), nor one "
-            f"of {', '.join(available_models())}. Correct {SETTING}."
+            f"{model!r} is not a Whisper model: it is neither a folder, nor a hub id (owner/name), "
+            f"nor one of {', '.join(available_models())}. Correct {SETTING}."
         )
 
 
-def _cached(model: str, download_root: Path | None) -> Path | None:
+def _find_cached(model: str, download_root: Path | None) -> Path | None:
     from faster_whisper import download_model
 
     try:
@@ -104,18 +104,18 @@ def _cached(model: str, download_root: Path | None) -> Path | None:
     except (OSError, ValueError):
         return None
     folder = Path(found)
-    whole = all((folder / name).is_file() for name in _REQUIRED_FILES)
-    return folder if whole else None
+    is_complete = all((folder / name).is_file() for name in _REQUIRED_FILES)
+    return folder if is_complete else None
 
 
-def _fetched(model: str, download_root: Path | None) -> Path:
-    """Download in a child, which can be ended when it takes too long."""
-    why = _unreachable()
-    if why is not None:
-        raise SpeechModelMissing(f"The Whisper model {model!r} could not be fetched: {why}.")
+def _download(model: str, download_root: Path | None) -> Path:
+    """Download in a child process, because only a process can be stopped after a time-out."""
+    reason = _unreachable_reason()
+    if reason is not None:
+        raise SpeechModelMissing(f"The Whisper model {model!r} could not be fetched: {reason}.")
     arguments = [sys.executable, "-c", _FETCH, model, str(download_root or "")]
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             arguments,
             capture_output=True,
             text=True,
@@ -127,20 +127,20 @@ def _fetched(model: str, download_root: Path | None) -> Path:
     except subprocess.TimeoutExpired as error:
         raise SpeechModelMissing(
             f"The Whisper model {model!r} was not fetched within {FETCH_SECONDS:.0f} s. "
-            "Try again: the download goes on where it stopped."
+            "Try again: the download continues where it stopped."
         ) from error
-    found = _cached(model, download_root)
-    if done.returncode == 0 and found is not None:
+    found = _find_cached(model, download_root)
+    if completed.returncode == 0 and found is not None:
         return found
-    lines = done.stderr.strip().splitlines()
+    lines = completed.stderr.strip().splitlines()
     raise SpeechModelMissing(
         f"The Whisper model {model!r} could not be fetched: "
-        f"{lines[-1][:300] if lines else 'the download gave no whole model'}"
+        f"{lines[-1][:300] if lines else 'the download was incomplete'}"
     )
 
 
-def _unreachable() -> str | None:
-    """Why the hub cannot be reached, or None. Any answer at all counts as reached."""
+def _unreachable_reason() -> str | None:
+    """Why the hub cannot be reached; None if it gives any answer at all."""
     from huggingface_hub import constants, get_session
 
     if constants.is_offline_mode():
@@ -152,11 +152,11 @@ def _unreachable() -> str | None:
         try:
             get_session().head(hub, timeout=REACH_SECONDS, follow_redirects=False)
             outcome.append("")
-        except Exception as error:  # whatever it is, the hub is out of reach
+        except Exception as error:  # any error means that the hub is out of reach
             outcome.append(f"{hub} cannot be reached ({type(error).__name__})")
 
-    # In a thread of its own, because no timeout bounds the look-up of a host's name.
-    asking = threading.Thread(target=ask, name="reach-model-hub", daemon=True)
-    asking.start()
-    asking.join(REACH_SECONDS)
+    # A separate thread, because no timeout bounds the look-up of a host's name.
+    thread = threading.Thread(target=ask, name="reach-model-hub", daemon=True)
+    thread.start()
+    thread.join(REACH_SECONDS)
     return outcome[-1] or None

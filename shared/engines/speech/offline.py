@@ -1,7 +1,7 @@
-"""The offline engine: pocketsphinx with the US English model that comes inside its wheel.
+"""The offline engine: pocketsphinx with the US English model inside its wheel.
 
-English only, no punctuation, about one word in four wrong on clear reading. The fallback that is
-named as such, never the silent one.
+It knows English only, writes no punctuation, and gets about one word in four wrong on clear
+reading. Users are always told when it serves as the fallback.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from shared.engines.speech.activity import speech_spans
 from shared.engines.speech.language import language_code
 from shared.engines.speech.suspicion import suspicion
 from shared.engines.speech.wav import SAMPLE_RATE_HZ, read_samples
-from shared.engines.speech.word_times import repaired_words, segment_of, split_at_pauses
+from shared.engines.speech.word_times import repair_words, segment_of, split_at_pauses
 from shared.error_codes.videos import LANGUAGE_UNSUPPORTED
 from shared.errors import Reject, SettingsError
 
@@ -35,12 +35,12 @@ _VARIANT = re.compile(r"\(\d+\)$")
 
 
 class OfflineEngine:
-    """Recognises English speech without a network and without a model of the user's.
+    """Recognises English speech without a network and without a model from the user.
 
-    One decoder per process, one stretch of speech at a time. Fillers (silence, noise, breath) are
-    left out, and where nobody speaks there are no words at all. Unlikely words stay, with their
-    probability: leaving them out made more errors than it took away. Segments end at pauses; one
-    that is unlikely as a whole is flagged. No punctuation, no capitals, "I" apart.
+    Each process has one decoder, which takes one span of speech at a time. Fillers (silence, noise,
+    breath) are dropped. Unlikely words stay, with their probability, because dropping them caused
+    more errors than it cured. Segments end at pauses; a segment that is unlikely as a whole is
+    flagged. The text has no punctuation and no capitals except "I".
     """
 
     name = "pocketsphinx:en-us"
@@ -50,9 +50,9 @@ class OfflineEngine:
     ) -> TimedTranscript:
         """Words and segments of one slice; see `SpeechEngine.transcribe`.
 
-        Raises Reject(LANGUAGE_UNSUPPORTED) for anything but English, Reject(SLICE_UNREADABLE),
-        TimeoutError, and SettingsError when pocketsphinx is not installed. The deadline is looked
-        at before each stretch of speech (12 s at most).
+        Raises Reject(LANGUAGE_UNSUPPORTED) for any language but English,
+        Reject(SLICE_UNREADABLE), TimeoutError, and SettingsError if pocketsphinx is not
+        installed. Checks the deadline before each span of speech (12 s at most).
         """
         deadline = time.monotonic() + deadline_seconds
         if language_code(language) not in (None, LANGUAGE):
@@ -65,7 +65,7 @@ class OfflineEngine:
         words: list[Word] = []
         for span in speech_spans(samples):
             words += _recognise(samples, span, deadline)
-        kept = repaired_words(words, 0.0, len(samples) / SAMPLE_RATE_HZ) if words else ()
+        kept = repair_words(words, 0.0, len(samples) / SAMPLE_RATE_HZ) if words else ()
         runs = split_at_pauses(kept, pause_seconds=PAUSE_SECONDS, max_seconds=MAX_SEGMENT_SECONDS)
         return TimedTranscript(LANGUAGE, kept, tuple(_segment(run) for run in runs))
 
@@ -82,7 +82,7 @@ _loaded: list[Any] = []
 
 
 def _decoder() -> Any:
-    """This process's decoder, made at the first call."""
+    """The decoder of this process; the first call makes it."""
     with _lock:
         if not _loaded:
             try:
@@ -97,7 +97,7 @@ def _decoder() -> Any:
 
 
 def _recognise(samples: NDArray[np.int16], span: TimeSpan, deadline: float) -> list[Word]:
-    """The words in one stretch of speech, on the slice's clock."""
+    """The words in one span of speech, with times of the slice."""
     decoder = _decoder()
     begin = int(span.start_seconds * SAMPLE_RATE_HZ)
     end = int(span.end_seconds * SAMPLE_RATE_HZ)
@@ -107,11 +107,11 @@ def _recognise(samples: NDArray[np.int16], span: TimeSpan, deadline: float) -> l
     try:
         if time.monotonic() >= deadline:
             raise TimeoutError(f"the deadline passed {span.start_seconds:.1f} s into the slice")
-        # The noise estimate outlives an utterance; without this, what came before changes words.
+        # The noise estimate outlives an utterance; without this, earlier speech changes the words.
         decoder.reinit_feat()
         decoder.start_utt()
-        # A whole utterance at once: its mean is then taken from itself (fewer errors: a quarter
-        # of the words instead of a third).
+        # With the whole utterance at once the mean is its own, and a quarter of the words are wrong
+        # instead of a third.
         decoder.process_raw(samples[begin:end].tobytes(), full_utt=True)
         decoder.end_utt()
         found = [(s.word, s.start_frame, s.end_frame, s.prob) for s in decoder.seg()]
@@ -119,7 +119,7 @@ def _recognise(samples: NDArray[np.int16], span: TimeSpan, deadline: float) -> l
         _lock.release()
     return [
         Word(
-            _written(word),
+            _spelling(word),
             span.start_seconds + first / _FRAMES_PER_SECOND,
             span.start_seconds + (last + 1) / _FRAMES_PER_SECOND,
             round(min(1.0, probability), 3),
@@ -129,7 +129,7 @@ def _recognise(samples: NDArray[np.int16], span: TimeSpan, deadline: float) -> l
     ]
 
 
-def _written(word: str) -> str:
-    """The dictionary's word without its variant's number; the pronoun I with its capital."""
+def _spelling(word: str) -> str:
+    """The dictionary's word without the number of its variant; the pronoun I in upper case."""
     text = _VARIANT.sub("", word)
     return "I" + text[1:] if text == "i" or text.startswith("i'") else text

@@ -1,4 +1,4 @@
-"""The one protocol every recogniser is spoken to through."""
+"""The protocol of speech engines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.errors import SettingsError
 
 
 class SpeechModelMissing(SettingsError):
-    """A recogniser's model is not at hand and could not be fetched; the message says why."""
+    """An engine's model is not present and could not be downloaded; the message says why."""
 
     code = SPEECH_MODEL_UNAVAILABLE
 
@@ -19,8 +19,8 @@ class SpeechModelMissing(SettingsError):
 class SpeechEngine(Protocol):
     """Turns one slice of audio into words with times.
 
-    `name` goes into transcripts.transcription_service (at most 50 characters). Loading happens
-    once per process, at the first call, never at import.
+    `name` is stored as transcripts.transcription_service (at most 50 characters). An engine loads
+    its model once per process, at the first call, never at import.
     """
 
     name: str
@@ -28,9 +28,9 @@ class SpeechEngine(Protocol):
     def transcribe(
         self, wav_path: Path, *, language: str | None, deadline_seconds: float
     ) -> TimedTranscript:
-        """`wav_path`: 16 kHz mono PCM. Times are relative to the start of that file.
+        """Transcribe a 16 kHz mono PCM file. Times are relative to the start of that file.
 
-        `language` None means: detect. Raises TimeoutError past `deadline_seconds`, and
-        `SettingsError` naming the remedy when the model cannot be had.
+        `language` None detects the language. Raises TimeoutError past `deadline_seconds`, and
+        SettingsError with the remedy if the model cannot be obtained.
         """
         ...

@@ -1,7 +1,7 @@
-"""Whether a recogniser's text may be trusted: pure rules over what it says of itself.
+"""Pure rules that decide whether to trust a recogniser's text, from its own scores.
 
-The thresholds for log probability, compression ratio and no-speech probability are those of
-the Whisper paper's decoding strategy (Radford et al., 2022, section 4.5).
+The thresholds for log probability, compression ratio and no-speech probability are those of the
+Whisper paper's decoding strategy (Radford et al., 2022, section 4.5).
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def suspicion(
     no_speech_probability: float | None = None,
     mean_word_probability: float | None = None,
 ) -> str | None:
-    """Why a segment, `text` as written and `words` as spoken, may not be trusted, or None.
+    """The reason not to trust a segment (`text` as written, `words` as spoken), or None.
 
-    Repetition is named first.
+    Repetition takes precedence over low confidence.
     """
     if compression_ratio(text) > MAX_COMPRESSION_RATIO or repeats(words):
         return REPETITION
@@ -49,13 +49,13 @@ def suspicion(
     return LOW_CONFIDENCE if unsure or unheard or unlikely else None
 
 
-def hallucinated(
+def is_hallucination(
     suspect: str | None, *, average_log_probability: float, no_speech_probability: float
 ) -> bool:
-    """Whether a flagged segment was made up where nobody speaks.
+    """True if the recogniser made up a flagged segment where nobody speaks.
 
-    The probability of no speech is often wrong by itself, so the text must give it away as well:
-    by repetition, or by a log probability below the limit.
+    The no-speech probability alone is often wrong, so the text must also repeat itself or have a
+    log probability below the limit.
     """
     if suspect is None or no_speech_probability <= MAX_NO_SPEECH_PROBABILITY:
         return False
@@ -63,10 +63,10 @@ def hallucinated(
 
 
 def repeats(words: Sequence[str]) -> bool:
-    """Whether the words loop: a phrase said over and over.
+    """True if the words repeat one phrase over and over.
 
-    A phrase of up to eight words counts when it comes four times in a row and makes eight words
-    at least: "no, no, no, no" is speech, the same line ten times is a decoder in a loop.
+    A phrase of up to eight words counts if it comes four times in a row and makes at least eight
+    words in total: "no, no, no, no" is speech; the same line ten times is a decoder in a loop.
     """
     spoken = [_letters(word) for word in words]
     spoken = [word for word in spoken if word]
@@ -75,13 +75,13 @@ def repeats(words: Sequence[str]) -> bool:
 
 
 def compression_ratio(text: str) -> float:
-    """Bytes of the text over its bytes when compressed; high means it says one thing again."""
+    """The size of the text over its compressed size; a high ratio means repetition."""
     raw = text.encode("utf-8", "replace")
     return len(raw) / len(zlib.compress(raw)) if raw else 0.0
 
 
 def repeated_lines(texts: Sequence[str], *, times: int = _MIN_REPEATS) -> list[bool]:
-    """For each text whether it belongs to a run of `times` or more equal ones in a row."""
+    """For each text, True if it belongs to a run of at least `times` equal texts."""
     spoken = [_letters(text) for text in texts]
     flags = [False] * len(spoken)
     begin = 0
@@ -95,7 +95,7 @@ def repeated_lines(texts: Sequence[str], *, times: int = _MIN_REPEATS) -> list[b
 
 
 def _loops(spoken: Sequence[str], length: int) -> bool:
-    """Whether some phrase of `length` words comes often enough in a row."""
+    """True if some phrase of `length` words comes often enough in a row."""
     needed = max(_MIN_REPEATS * length, _MIN_REPEATED_WORDS)
     run = length
     for i in range(length, len(spoken)):

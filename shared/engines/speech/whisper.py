@@ -1,4 +1,4 @@
-"""Whisper through faster-whisper (CTranslate2)."""
+"""The Whisper engine, on faster-whisper (CTranslate2)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ from typing import Any
 import structlog
 
 from shared.domain.transcript import Segment, TimedTranscript, Word
-from shared.engines.speech.joining import UNDETERMINED
+from shared.engines.speech.join import UNDETERMINED
 from shared.engines.speech.language import language_code
 from shared.engines.speech.models import find_model
-from shared.engines.speech.suspicion import REPETITION, hallucinated, repeated_lines, suspicion
+from shared.engines.speech.suspicion import (
+    REPETITION,
+    is_hallucination,
+    repeated_lines,
+    suspicion,
+)
 from shared.engines.speech.wav import SAMPLE_RATE_HZ, as_floats, read_samples
-from shared.engines.speech.word_times import apportioned, repaired_words, segment_of
+from shared.engines.speech.word_times import repair_words, segment_of, spread_words
 from shared.error_codes.videos import LANGUAGE_UNSUPPORTED
 from shared.errors import Reject, SettingsError
 
@@ -29,8 +34,8 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
-    """One segment as decoded: its words, and what the decoder says of itself."""
+class _DecodedSegment:
+    """One segment with its words and the decoder's scores."""
 
     text: str
     words: tuple[Word, ...]
@@ -42,17 +47,16 @@ class _Heard:
 class WhisperEngine:
     """Transcribes with a Whisper model given by folder, size or hub id.
 
-    `device` "auto" is the CPU: the functions run there, and so does a laptop; "cuda" is asked for
-    by name. The model is found and loaded at the first call, once per process, and
-    shared by all engines of the same model.
+    `device` "auto" is the CPU, as on the functions and on most laptops; "cuda" must be named. The
+    model is found and loaded at the first call, once per process, and shared by all engines of the
+    same model.
 
-    What cannot be trusted is flagged, not silently kept: `Segment.suspect` is "repetition" (text
-    that compresses too well, a phrase or a line over and over) or "low_confidence" (mean log
-    probability, probability of no speech). Flagged words stay, because somebody did speak there.
-    The one exception is a hallucination. The voice detector has already cut away what is no
-    speech; where the decoder says, too, that nobody speaks, and its text loops or is unlikely,
-    the segment is left out, and a log line gives its times and the reason. So a loop over
-    silence yields no words, a loop over speech yields flagged ones.
+    Untrusted segments are flagged: `Segment.suspect` is "repetition" (text that compresses too
+    well, a repeated phrase or line) or "low_confidence" (mean log probability, no-speech
+    probability). Their words stay, because somebody did speak. The one exception is a
+    hallucination. The voice detector has already removed the silence; if the decoder also reports
+    no speech, and its text loops or is unlikely, the segment is dropped, and a log line gives its
+    times and the reason. A loop over silence thus yields no words, a loop over speech flagged ones.
     """
 
     def __init__(
@@ -80,17 +84,17 @@ class WhisperEngine:
     ) -> TimedTranscript:
         """Words and segments of one slice; see `SpeechEngine.transcribe`.
 
-        The deadline is looked at after each window of 30 s. Raises also
-        Reject(LANGUAGE_UNSUPPORTED), Reject(SLICE_UNREADABLE) and SettingsError
-        (`SpeechModelMissing` when the model could not be fetched).
+        Checks the deadline after each window of 30 s. Also raises Reject(LANGUAGE_UNSUPPORTED),
+        Reject(SLICE_UNREADABLE) and SettingsError (SpeechModelMissing if the model cannot be
+        downloaded).
         """
         deadline = time.monotonic() + deadline_seconds
-        model = self._ready()
-        code = _supported(model, language, self.name)
+        model = self.loaded_model()
+        code = _supported_code(model, language, self.name)
         samples = read_samples(wav_path)
         if len(samples) == 0:
             return TimedTranscript(code or UNDETERMINED, (), ())
-        _check(deadline)
+        _check_deadline(deadline)
         found, info = model.transcribe(
             as_floats(samples),
             language=code,
@@ -101,11 +105,12 @@ class WhisperEngine:
         )
         if info.duration_after_vad <= 0:
             return TimedTranscript(code or UNDETERMINED, (), ())
-        heard = list(_before(deadline, found))
-        spoken = str(info.language) if heard else code or UNDETERMINED
-        return _transcript(heard, spoken, len(samples) / SAMPLE_RATE_HZ)
+        decoded = list(_decode(found, deadline))
+        spoken = str(info.language) if decoded else code or UNDETERMINED
+        return _transcript(decoded, spoken, len(samples) / SAMPLE_RATE_HZ)
 
-    def _ready(self) -> Any:
+    def loaded_model(self) -> Any:
+        """The CTranslate2 model, loaded once per process. Raises SettingsError."""
         folder = find_model(
             self._model, allow_download=self._allow_download, download_root=self._download_root
         )
@@ -138,7 +143,7 @@ def _load(folder: Path, device: str, compute_type: str, cpu_threads: int) -> Any
         ) from error
 
 
-def _supported(model: Any, language: str | None, name: str) -> str | None:
+def _supported_code(model: Any, language: str | None, name: str) -> str | None:
     """The code to decode with, None to detect. Raises Reject(LANGUAGE_UNSUPPORTED)."""
     code = language_code(language)
     if code is not None and code not in model.supported_languages:
@@ -150,19 +155,19 @@ def _supported(model: Any, language: str | None, name: str) -> str | None:
     return code
 
 
-def _check(deadline: float) -> None:
+def _check_deadline(deadline: float) -> None:
     if time.monotonic() >= deadline:
         raise TimeoutError("the transcription did not end before its deadline")
 
 
-def _before(deadline: float, found: Iterator[Any]) -> Iterator[_Heard]:
-    """The segments as they are decoded, each only while there is time."""
+def _decode(found: Iterator[Any], deadline: float) -> Iterator[_DecodedSegment]:
+    """Decode one segment after another. Raises TimeoutError past the deadline."""
     for segment in found:
-        _check(deadline)
+        _check_deadline(deadline)
         text = segment.text.strip()
         words = _words(segment)
         if text and words:
-            yield _Heard(
+            yield _DecodedSegment(
                 text,
                 words,
                 suspicion(
@@ -177,22 +182,24 @@ def _before(deadline: float, found: Iterator[Any]) -> Iterator[_Heard]:
 
 
 def _words(segment: Any) -> tuple[Word, ...]:
-    """The words with the decoder's times, or spread over the segment where it gave none."""
+    """The words with the decoder's times, or spread over the segment if it gives no times."""
     words = tuple(
         Word(w.word.strip(), float(w.start), float(w.end), round(float(w.probability), 3))
         for w in segment.words or ()
         if w.word.strip()
     )
     start = float(segment.start)
-    return words or apportioned(segment.text, start, max(float(segment.end), start + 0.001))
+    return words or spread_words(segment.text, start, max(float(segment.end), start + 0.001))
 
 
-def _transcript(heard: list[_Heard], language: str, length_seconds: float) -> TimedTranscript:
-    looping = repeated_lines([h.text for h in heard])
-    kept: list[tuple[_Heard, str | None]] = []
-    for one, loops in zip(heard, looping, strict=True):
+def _transcript(
+    decoded: list[_DecodedSegment], language: str, length_seconds: float
+) -> TimedTranscript:
+    looping = repeated_lines([segment.text for segment in decoded])
+    kept: list[tuple[_DecodedSegment, str | None]] = []
+    for one, loops in zip(decoded, looping, strict=True):
         suspect = one.suspect or (REPETITION if loops else None)
-        if hallucinated(
+        if is_hallucination(
             suspect,
             average_log_probability=one.average_log_probability,
             no_speech_probability=one.no_speech_probability,
@@ -205,11 +212,11 @@ def _transcript(heard: list[_Heard], language: str, length_seconds: float) -> Ti
             )
             continue
         kept.append((one, suspect))
-    words = repaired_words([w for one, _ in kept for w in one.words], 0.0, length_seconds)
+    words = repair_words([w for one, _ in kept for w in one.words], 0.0, length_seconds)
     segments: list[Segment] = []
-    at = 0
+    begin = 0
     for one, suspect in kept:
-        mine = words[at : at + len(one.words)]
-        at += len(one.words)
-        segments.append(segment_of(mine, text=one.text, suspect=suspect))
+        end = begin + len(one.words)
+        segments.append(segment_of(words[begin:end], text=one.text, suspect=suspect))
+        begin = end
     return TimedTranscript(language, words, tuple(segments))

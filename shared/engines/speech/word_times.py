@@ -1,4 +1,4 @@
-"""Times of words made fit to use: in order, apart, inside their span, none of zero length."""
+"""Repair the times of words: in order, disjoint, inside their span, none of zero length."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ MIN_WORD_SECONDS = 0.05
 _ROUNDABLE_SECONDS = 0.002
 
 
-def repaired_times(
+def repair_times(
     times: Sequence[tuple[float, float]],
     start_seconds: float,
     end_seconds: float,
     min_seconds: float = MIN_WORD_SECONDS,
 ) -> list[tuple[float, float]]:
-    """The same number of (start, end), in the given order, none overlapping, all inside the span.
+    """The same number of (start, end) in the same order, disjoint and inside the span.
 
-    Each lasts `min_seconds`, or an equal share of the span where that is too short for all. What
-    was right already stays as it was, to the millisecond. A time that is no number counts as the
+    Each lasts at least `min_seconds`, or an equal share of the span if it is too short for all.
+    Valid times stay unchanged, to the millisecond. A time that is not a finite number counts as the
     one before it. Raises ValueError for an empty span.
     """
     if not start_seconds < end_seconds:
@@ -47,11 +47,11 @@ def repaired_times(
     return [(max(round(s, 3), start_seconds), min(round(e, 3), end_seconds)) for s, e in repaired]
 
 
-def repaired_words(
+def repair_words(
     words: Sequence[Word], start_seconds: float, end_seconds: float
 ) -> tuple[Word, ...]:
-    """The same words in the same order, with the times `repaired_times` gives them."""
-    times = repaired_times(
+    """The same words in the same order, with times from `repair_times`."""
+    times = repair_times(
         [(w.start_seconds, w.end_seconds) for w in words], start_seconds, end_seconds
     )
     return tuple(
@@ -60,10 +60,10 @@ def repaired_words(
     )
 
 
-def apportioned(text: str, start_seconds: float, end_seconds: float) -> tuple[Word, ...]:
-    """The words of `text` laid over the span, each as long as its share of the characters.
+def spread_words(text: str, start_seconds: float, end_seconds: float) -> tuple[Word, ...]:
+    """Spread the words of `text` over the span, each as long as its share of the characters.
 
-    A character stands for a sound here, and each word gets one more for the step to the next.
+    Each word counts one character more than it has, for the gap to the next word.
     """
     parts = text.split()
     total = sum(len(part) + 1 for part in parts)
@@ -73,15 +73,15 @@ def apportioned(text: str, start_seconds: float, end_seconds: float) -> tuple[Wo
         begin = start_seconds + seconds * done / total
         done += len(part) + 1
         words.append(Word(part, begin, start_seconds + seconds * done / total))
-    return repaired_words(words, start_seconds, end_seconds) if words else ()
+    return repair_words(words, start_seconds, end_seconds) if words else ()
 
 
 def split_at_pauses(
     words: Sequence[Word], *, pause_seconds: float, max_seconds: float
 ) -> tuple[tuple[Word, ...], ...]:
-    """Runs of words: a new one begins after a pause, or where the run would get too long.
+    """Split words in time order into runs at pauses longer than `pause_seconds`.
 
-    `words` are in time order. A run past `max_seconds` is cut at its longest inner gap.
+    A run longer than `max_seconds` is cut at its longest inner gap.
     """
     if not words:
         return ()
@@ -94,7 +94,10 @@ def split_at_pauses(
 
 
 def _cut_long(run: tuple[Word, ...], max_seconds: float) -> list[tuple[Word, ...]]:
-    """Cuts at the longest gap of the middle half, nearest the middle among equals, until short."""
+    """Cut at the longest gap in the middle half until every run is short enough.
+
+    Of equally long gaps, the one nearest the middle wins.
+    """
     pending, short = [run], []
     while pending:
         words = pending.pop()
@@ -117,7 +120,7 @@ def _cut_long(run: tuple[Word, ...], max_seconds: float) -> list[tuple[Word, ...
 def segment_of(
     words: Sequence[Word], *, text: str | None = None, suspect: str | None = None
 ) -> Segment:
-    """One segment around `words` (at least one), its text theirs unless given."""
+    """One segment around at least one word; its text is that of the words unless given."""
     return Segment(
         text if text is not None else " ".join(w.text for w in words),
         words[0].start_seconds,

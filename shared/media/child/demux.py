@@ -1,8 +1,8 @@
-"""Inside the child: open a file with closed lists, choose its streams, and read its timeline.
+"""Inside the child: open a file, choose its streams, and read its timeline.
 
-The recording's timeline begins (0 s) where the first picture or sound of the chosen streams is
+The video's timeline begins (0 s) where the first picture or sound of the chosen streams is
 presented; `Media.origin` is that moment in the file's own timestamps. MPEG transport streams begin
-anywhere, MP3 and AAC begin after their encoder's priming, phones begin the sound late.
+at any timestamp, MP3 and AAC after their encoder's priming; phones begin the sound late.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import av.error
 from shared.error_codes.videos import DAMAGED_MEDIA, EMPTY_FILE, ENCRYPTED_MEDIA, NOT_MEDIA
 from shared.errors import Reject
 from shared.media.child.memory import check_memory
-from shared.media.child.remote_file import RangedFile
+from shared.media.child.remote_file import RemoteFile
 from shared.media.sandbox.formats import FORMAT_WHITELIST, is_remote, protocol_whitelist
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _NO_CODEC = {"none", ""}
 _ENCRYPTED_TAGS = {"encv", "enca", "drms", "drmi"}
 _BROADCAST = {"mpegts", "mpeg"}
-"""Formats for lossy ways: there a damaged picture is one with a blemish, not half of one."""
+"""Formats for lossy transport, where a corrupt packet only blemishes the picture."""
 
 
 @dataclass
@@ -47,20 +47,20 @@ class Media:
         return [stream for stream in (self.video, self.audio) if stream is not None]
 
     def time(self, timestamp: int, stream: Any) -> float:
-        """A timestamp of `stream` as seconds on the recording's timeline."""
+        """A timestamp of `stream` as seconds on the video's timeline."""
         return float(timestamp * stream.time_base) - self.origin
 
     def presented(self, packet: Any) -> float:
-        """When the packet's picture or sound is presented; its decoding time where it says not."""
+        """When the packet's picture or sound is presented; its decoding time if that is unknown."""
         return self.time(packet.dts if packet.pts is None else packet.pts, packet.stream)
 
     def timestamp(self, seconds: float, stream: Any) -> int:
-        """Seconds on the recording's timeline as a timestamp of `stream`."""
+        """Seconds on the video's timeline as a timestamp of `stream`."""
         base: Fraction = stream.time_base
         return round((seconds + self.origin) / base)
 
     def seek(self, seconds: float, stream: Any) -> bool:
-        """Go to the last seek point at or before `seconds`. False when the file cannot."""
+        """Go to the last seek point at or before `seconds`. False if the file cannot be seeked."""
         try:
             self.container.seek(self.timestamp(seconds, stream), stream=stream, backward=True)
         except (av.error.FFmpegError, OverflowError):
@@ -69,9 +69,9 @@ class Media:
         return True
 
     def packets(self, *streams: Any) -> Iterator[Any]:
-        """The streams' packets in file order; damage ends them as the end of the file does.
+        """The streams' packets in file order. Damage ends them as the end of the file does.
 
-        Of a file that was cut short, the packet that is not all there is left out.
+        The incomplete last packet of a truncated file is skipped.
         """
         drops_corrupt = self.container.format.name not in _BROADCAST
         try:
@@ -91,13 +91,13 @@ class Media:
 
 @contextmanager
 def open_media(location: str) -> Iterator[Media]:
-    """Open `location`. Raises Reject when it is no media file or is encrypted."""
+    """Open `location`. Raises Reject if it is not a media file or is encrypted."""
     options = {
         "format_whitelist": FORMAT_WHITELIST,
         "protocol_whitelist": protocol_whitelist(location),
         "fflags": "+genpts",
     }
-    file: Any = RangedFile(location) if is_remote(location) else f"file:{location}"
+    file: Any = RemoteFile(location) if is_remote(location) else f"file:{location}"
     try:
         container = av.open(file, "r", container_options=options, metadata_errors="replace")
     except (av.error.InvalidDataError, av.error.EOFError, ValueError) as error:
@@ -127,7 +127,7 @@ def _unreadable(location: str, file: Any) -> Reject:
 
 
 def _head(location: str, file: Any) -> bytes:
-    if isinstance(file, RangedFile):
+    if isinstance(file, RemoteFile):
         file.seek(0)
         return file.read(64)
     with open(location, "rb") as source:  # noqa: PTH123 - the one line that needs no Path
@@ -135,7 +135,7 @@ def _head(location: str, file: Any) -> bytes:
 
 
 def is_usable(stream: Any) -> bool:
-    """True when there is a decoder for it."""
+    """True if a decoder exists for the stream."""
     context = stream.codec_context
     return context is not None and (context.name or "") not in _NO_CODEC
 

@@ -1,10 +1,11 @@
-"""Inside the child: where a video stream may be entered."""
+"""Inside the child: find the keyframe at which to enter a video stream."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from shared.media.child.demux import Media, open_media
@@ -17,14 +18,14 @@ _STEPS_BACK_SECONDS = (0.0, 2.0, 10.0, 60.0)
 
 @dataclass(frozen=True)
 class Entry:
-    """A keyframe and the packets from it on (every chosen stream's, in file order)."""
+    """The time of a keyframe and all chosen streams' packets from there on, in file order."""
 
     seconds: float
     packets: Iterator[Any]
 
 
 def frame_before(request: dict[str, Any]) -> dict[str, Any]:
-    """When the picture shown at `start` was first shown: the last at or before it."""
+    """Reply {"seconds": time of the last picture at or before `start`}, None if there is none."""
     start = request["start"]
     shown = None
     with open_media(request["location"]) as media:
@@ -42,12 +43,12 @@ def frame_before(request: dict[str, Any]) -> dict[str, Any]:
 def find_entry(
     media: Media, start: float, streams: list[Any], farthest_seconds: float
 ) -> Entry | None:
-    """The last keyframe of `streams[0]` presented at or before `start`, with what follows it.
+    """The last keyframe of `streams[0]` presented at or before `start`, and the packets after it.
 
-    A picture that begins a little after the sound counts as there from the beginning. None when
-    there is none, or when it is more than `farthest_seconds` before `start`. The search begins
-    where the container's index leads and steps back from there: an index may be of decoding times,
-    or lead to the wrong place.
+    None if there is no keyframe, or if it is more than `farthest_seconds` before `start`. A first
+    picture that begins shortly after the sound counts as present from the beginning. The search
+    starts where the container's index leads and steps back from there, because an index may hold
+    decoding times or be wrong.
     """
     for step in _STEPS_BACK_SECONDS:
         at_beginning = start - step <= 0
@@ -79,7 +80,7 @@ def _scan(
         allowed = late if found is None else 0.0
         if packet.is_keyframe and now <= start + allowed + EDGE_TOLERANCE_SECONDS:
             found = now
-            held = [*_not_over(media, held[:-1], now, streams[0]), packet]
+            held = [*_later_sound(media, held[:-1], now, streams[0]), packet]
         elif found is None and packet.is_keyframe:
             return None
         if packet.dts is None:
@@ -92,11 +93,11 @@ def _scan(
     if found is None:
         return None
     _fill_decoding_times([p for p in held if p.stream_index == streams[0].index])
-    return Entry(found, _chained(held, packets))
+    return Entry(found, chain(held, packets))
 
 
 def _fill_decoding_times(pictures: list[Any]) -> None:
-    """Give the first pictures after a seek the decoding times that Matroska leaves out."""
+    """Set the decoding times that Matroska omits for the first pictures after a seek."""
     following: int | None = None
     for packet in reversed(pictures):
         if packet.dts is None and following is not None:
@@ -105,8 +106,8 @@ def _fill_decoding_times(pictures: list[Any]) -> None:
         following = packet.dts
 
 
-def _not_over(media: Media, packets: list[Any], now: float, video: Any) -> list[Any]:
-    """Of packets that precede a keyframe in the file, the sound that is heard from it on."""
+def _later_sound(media: Media, packets: list[Any], now: float, video: Any) -> list[Any]:
+    """Of packets stored before a keyframe, the sound that is heard at `now` or later."""
     return [
         packet
         for packet in packets
@@ -114,8 +115,3 @@ def _not_over(media: Media, packets: list[Any], now: float, video: Any) -> list[
         and packet.pts is not None
         and media.time(packet.pts, packet.stream) >= now
     ]
-
-
-def _chained(held: list[Any], rest: Iterator[Any]) -> Iterator[Any]:
-    yield from held
-    yield from rest

@@ -1,12 +1,12 @@
-"""Run by path as a process of its own: put limits on itself, then become the child.
+"""The program that every child starts as: it limits itself, then becomes ffmpeg or the PyAV child.
 
     python -I launch.py LIMITS exec PROGRAM ARGUMENT…
     python -I launch.py LIMITS child ROOT OPERATION REQUEST
 
 LIMITS is JSON: address_space_bytes, cpu_seconds, file_size_bytes, parent (a process id).
-A wrapper rather than `preexec_fn`, which may deadlock in a process with threads, and rather than
-`prlimit` from outside, which cannot set the parent-death signal and leaves a moment without limits.
-It imports little: about 30 ms before the program runs.
+A wrapper replaces `preexec_fn`, which may deadlock in a process with threads, and `prlimit` from
+outside, which cannot set the parent-death signal and leaves a moment without limits. The wrapper
+imports little, so it costs about 30 ms.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CPU_GRACE_SECONDS = 5
 
 
 def limit_self(limits: dict[str, int]) -> None:
-    """Apply the limits to this process; they are inherited through exec."""
+    """Apply the limits to this process. They survive exec."""
     cpu = limits["cpu_seconds"]
     for kind, soft, hard in (
         (resource.RLIMIT_AS, limits["address_space_bytes"], limits["address_space_bytes"]),
@@ -32,13 +32,13 @@ def limit_self(limits: dict[str, int]) -> None:
         (resource.RLIMIT_FSIZE, limits["file_size_bytes"], limits["file_size_bytes"]),
         (resource.RLIMIT_CORE, 0, 0),
     ):
-        # Some systems know a limit but refuse to set it (RLIMIT_AS on macOS).
+        # Some systems define a limit but refuse to set it (RLIMIT_AS on macOS).
         with suppress(ValueError, OSError):
             resource.setrlimit(kind, (soft, hard))
 
 
 def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent dies, however it dies (Linux only)."""
+    """Have the kernel kill this process when its parent dies for any reason (Linux only)."""
     if sys.platform != "linux":
         return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -47,12 +47,12 @@ def die_with_parent(parent: int) -> None:
 
 
 def main() -> None:
-    """Become what the command line says."""
+    """Run the program or the operation that the command line names."""
     limits, kind, *rest = sys.argv[1:]
     parsed = json.loads(limits)
     die_with_parent(parsed["parent"])
     limit_self(parsed)
-    # Python ignores these two and the program would inherit that.
+    # Python ignores these two signals, and the program would inherit that.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     if kind == "exec":

@@ -1,4 +1,4 @@
-"""Inside the child: decoders without memory call the file damaged, and must not be believed."""
+"""Inside the child: detect a decoder that ran out of memory, because it reports a damaged file."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ import resource
 from pathlib import Path
 
 _SHARE = 0.75
-"""Of what may be taken: the largest single request of a decoder is far less than the rest."""
+"""The share of the limit from which an allocation may have failed.
+
+The largest single allocation of a decoder is far smaller than the rest.
+"""
 
 
 def check_memory() -> None:
-    """To be called before anything is held to be damaged, or passed over because of it.
+    """Raise MemoryError if the peak memory is so high that an allocation may have failed.
 
-    Raises MemoryError when so much memory was taken that a request for more may have been refused.
+    Call this before you report damage or skip damaged data.
     """
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if limit != resource.RLIM_INFINITY and _most_taken_bytes() > _SHARE * limit:
-        raise MemoryError("what looks like damage may be want of memory")
+    if limit != resource.RLIM_INFINITY and peak_bytes() > _SHARE * limit:
+        raise MemoryError("the apparent damage may be a lack of memory")
 
 
-def _most_taken_bytes() -> int:
-    """The largest the address space has been; 0 where the system does not say."""
+def peak_bytes() -> int:
+    """The largest size of the address space so far; 0 on systems that do not report it."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:

@@ -12,11 +12,11 @@ _READ_AHEAD_SHARE = 8
 _KEPT_BLOCKS = 8
 
 
-class RangedFile(io.RawIOBase):
+class RemoteFile(io.RawIOBase):
     """Seekable reads of an HTTP resource.
 
-    A fetch is 64 KiB, growing with an unbroken run of reads to an eighth of that run (1 MiB at
-    most): few requests on long reads, little fetched in vain on short ones.
+    A fetch is at least 64 KiB and grows with an unbroken run of reads to an eighth of that run, at
+    most 1 MiB. Long reads therefore need few requests, and short reads waste little.
     """
 
     def __init__(self, url: str) -> None:
@@ -37,11 +37,11 @@ class RangedFile(io.RawIOBase):
         return int(response.headers["Content-Length"])
 
     def readable(self) -> bool:
-        """Always."""
+        """Always True."""
         return True
 
     def seekable(self) -> bool:
-        """Always."""
+        """Always True."""
         return True
 
     def tell(self) -> int:
@@ -49,20 +49,20 @@ class RangedFile(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move; nothing is fetched."""
+        """Move the position without fetching."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
         self._position = max(0, base + offset)
         return self._position
 
     def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes, fewer at the end of a fetched block; b"" at the end."""
+        """At most `size` bytes; fewer at the end of a fetched block, b"" at the end of the file."""
         if self._position >= self.size or size == 0:
             return b""
         start, block = self._block_at(self._position)
         offset = self._position - start
-        piece = block[offset:] if size < 0 else block[offset : offset + size]
-        self._position += len(piece)
-        return piece
+        chunk = block[offset:] if size < 0 else block[offset : offset + size]
+        self._position += len(chunk)
+        return chunk
 
     def _block_at(self, position: int) -> tuple[int, bytes]:
         for start, block in self._blocks:

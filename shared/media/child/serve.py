@@ -1,7 +1,7 @@
-"""Inside the child: one operation, one JSON reply on standard output.
+"""Inside the child: run one operation and print its JSON reply on standard output.
 
-Replies: the operation's facts; {"reject": code, "message": …} when the input is to blame;
-{"failure": …, "code": …} when something else is.
+A reply is the operation's facts, {"reject": code, "message": …} if the input is to blame, or
+{"failure": …, "code": …} for any other error.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from shared.error_codes.videos import DAMAGED_MEDIA
 from shared.errors import Reject, code_of
 from shared.media.child.memory import check_memory
 
-_OPERATIONS = {
+OPERATIONS = {
     "probe": ("shared.media.child.probe", "probe"),
     "frame_before": ("shared.media.child.keyframes", "frame_before"),
     "copy": ("shared.media.child.remux", "copy"),
     "merge": ("shared.media.child.remux", "merge"),
     "verify": ("shared.media.child.verify", "verify"),
     "thumbnail": ("shared.media.child.thumbnail", "thumbnail"),
-    "glances": ("shared.media.child.survey", "glances"),
+    "survey": ("shared.media.child.survey", "survey"),
 }
 
 
 def serve(operation: str, request: dict[str, Any]) -> None:
-    """Do it and print the reply."""
-    module, function = _OPERATIONS[operation]
-    work: Callable[[dict[str, Any]], dict[str, Any]] = getattr(import_module(module), function)
-    json.dump(_reply(work, request), sys.stdout)
+    """Run the operation and print its reply."""
+    module, function = OPERATIONS[operation]
+    json.dump(reply_to(request, getattr(import_module(module), function)), sys.stdout)
 
 
-def _reply(
-    work: Callable[[dict[str, Any]], dict[str, Any]], request: dict[str, Any]
+def reply_to(
+    request: dict[str, Any], work: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> dict[str, Any]:
+    """Run `work` on the request; errors become replies."""
     try:
-        return _checked(work, request)
+        return _run(work, request)
     except Reject as error:
         return {"reject": error.code, "message": error.message}
     except av.error.InvalidDataError as error:
@@ -53,7 +53,7 @@ def _reply(
         return {"failure": f"{type(error).__name__}: {error}", "code": code_of(error)}
 
 
-def _checked(
+def _run(
     work: Callable[[dict[str, Any]], dict[str, Any]], request: dict[str, Any]
 ) -> dict[str, Any]:
     try:

@@ -1,7 +1,7 @@
-"""Inside the child: a glance at each keyframe, and how much it differs from the one before.
+"""Inside the child: measure how much each keyframe differs from the one before.
 
-Keyframes alone are read, as far as the container's index allows, and decoded: of two hours at 25
-pictures a second that is some thousand pictures instead of 180,000.
+Only keyframes are decoded, and only keyframes are read if the container's index allows it. Two
+hours at 25 pictures a second hold a few thousand keyframes among 180,000 pictures.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _FULL_HD_PIXELS = 1920 * 1080
 _INDEXED_SHARE = 0.9
 _LONGEST_GOP = 600
 
-Glance = npt.NDArray[np.float32]
+SmallPicture = npt.NDArray[np.float32]
 
 
-def glances(request: dict[str, Any]) -> dict[str, Any]:
-    """`pictures`: [seconds, change] of keyframes at least `step` seconds apart.
+def survey(request: dict[str, Any]) -> dict[str, Any]:
+    """Reply with `pictures`: [seconds, change] of keyframes at least `step` seconds apart.
 
-    `change` is the mean difference of the colours from the picture before, 0..1, and 0 for the
-    first. Ends after `seconds` of work; `until` is how far it came.
+    `change` is the mean colour difference from the previous picture, 0..1, and 0 for the first.
+    Stops after `seconds` of work; `until` is the time it reached, None if it reached the end.
     """
     deadline = time.monotonic() + request["seconds"]
     with open_media(request["location"]) as media:
@@ -47,11 +47,11 @@ def glances(request: dict[str, Any]) -> dict[str, Any]:
         stream.codec_context.thread_count = request["threads"]
         step = request["step"] * max(1.0, pixels / _FULL_HD_PIXELS)
         pictures: list[list[float]] = []
-        before: Glance | None = None
-        for seconds, seen in _seen(media, stream, step):
-            change = 0.0 if before is None else float(np.abs(seen - before).mean())
+        before: SmallPicture | None = None
+        for seconds, picture in _small_keyframes(media, stream, step):
+            change = 0.0 if before is None else float(np.abs(picture - before).mean())
             pictures.append([round(seconds, 3), round(change, 4)])
-            before = seen
+            before = picture
             if time.monotonic() > deadline:
                 return {"pictures": pictures, "until": seconds}
     if not pictures:
@@ -59,28 +59,30 @@ def glances(request: dict[str, Any]) -> dict[str, Any]:
     return {"pictures": pictures, "until": None}
 
 
-def _seen(media: Media, stream: Any, step: float) -> Iterator[tuple[float, Glance]]:
-    """Keyframes as small pictures of 0..1, with when they are presented."""
+def _small_keyframes(
+    media: Media, stream: Any, step: float
+) -> Iterator[tuple[float, SmallPicture]]:
+    """Presentation time and reduced picture (values 0..1) of each keyframe."""
     stream.codec_context.skip_frame = "NONKEY"
     for other in media.container.streams:
         if other.index != stream.index:
             other.discard = Discard.all
     if "matroska" in media.container.format.name:
-        # Of mp4 this would leave the rest with wrong presentation times (libavformat 62).
+        # In mp4 this would give the remaining packets wrong presentation times (libavformat 62).
         stream.discard = Discard.nonkey
     last = -step
-    for packet in _by_index(media, stream, step) or media.packets(stream):
+    for packet in _indexed_keyframes(media, stream, step) or media.packets(stream):
         now = max(0.0, media.presented(packet))
         if not packet.is_keyframe or now < last + step:
             continue
-        frame = _decoded(stream, packet)
+        frame = _decode(stream, packet)
         if frame is not None:
-            yield now, _small(frame)
+            yield now, _shrink(frame)
             last = now
 
 
-def _by_index(media: Media, stream: Any, step: float) -> Iterator[Any] | None:
-    """The keyframes an index of the whole file names; None where it has none."""
+def _indexed_keyframes(media: Media, stream: Any, step: float) -> Iterator[Any] | None:
+    """The keyframe packets that the file's index lists; None if no index covers the whole file."""
     if "mp4" not in media.container.format.name or not stream.duration:
         return None
     wanted: list[int] = []
@@ -91,13 +93,13 @@ def _by_index(media: Media, stream: Any, step: float) -> Iterator[Any] | None:
         if entry.is_keyframe and (not wanted or entry.timestamp >= wanted[-1] + ticks):
             wanted.append(entry.timestamp)
     if last is None or last < _INDEXED_SHARE * stream.duration:
-        # The index of a fragmented file grows while it is read.
+        # The index of a fragmented file grows while the file is read.
         return None
-    return _sought(media, stream, wanted, round(ticks))
+    return _packets_at(media, stream, wanted, round(ticks))
 
 
-def _sought(media: Media, stream: Any, wanted: list[int], margin: int) -> Iterator[Any]:
-    """The packets at these decoding times. A seek is by presentation, which is a little later."""
+def _packets_at(media: Media, stream: Any, wanted: list[int], margin: int) -> Iterator[Any]:
+    """The packets at these decoding times. Seeks go by presentation times, which are later."""
     for timestamp in wanted:
         media.container.seek(timestamp + margin, stream=stream, backward=True)
         for packet in islice(media.packets(stream), _LONGEST_GOP):
@@ -106,8 +108,8 @@ def _sought(media: Media, stream: Any, wanted: list[int], margin: int) -> Iterat
                 break
 
 
-def _decoded(stream: Any, packet: Any) -> av.VideoFrame | None:
-    """The one picture of a keyframe; None where it is damaged."""
+def _decode(stream: Any, packet: Any) -> av.VideoFrame | None:
+    """The picture of a keyframe; None if it is damaged."""
     stream.codec_context.flush_buffers()
     try:
         frames = [*stream.decode(packet), *stream.decode(None)]
@@ -118,9 +120,9 @@ def _decoded(stream: Any, packet: Any) -> av.VideoFrame | None:
     return frames[0] if frames else None
 
 
-def _small(frame: av.VideoFrame) -> Glance:
+def _shrink(frame: av.VideoFrame) -> SmallPicture:
     width, height = _SIDE_PIXELS
-    # Averages, not samples: noise and grain must not look like change.
+    # Area averaging keeps noise and grain from counting as change.
     pixels = frame.reformat(
         width=width, height=height, format="rgb24", interpolation="AREA"
     ).to_ndarray()

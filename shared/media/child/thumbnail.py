@@ -1,4 +1,4 @@
-"""Inside the child: choose one picture that tells what a file shows, and write it as a JPEG."""
+"""Inside the child: choose the picture that shows most of a file, and write it as a JPEG."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from shared.media.child.memory import check_memory
 
 _LONG_SIDE_PIXELS = 1280
 _CANDIDATES = 12
-_JUDGED_SIDE_PIXELS = 320
+_RATED_SIDE_PIXELS = 320
 _DARK_MEAN = 28.0
 _BRIGHT_MEAN = 240.0
 _FLAT_DEVIATION = 12.0
@@ -38,15 +38,15 @@ class _Candidate:
 
     @property
     def rank(self) -> tuple[bool, float]:
-        """Higher is better: first whether there is anything to see, then how sharp it is."""
-        shows = _DARK_MEAN <= self.mean <= _BRIGHT_MEAN and self.deviation >= _FLAT_DEVIATION
-        return shows, self.sharpness if shows else self.deviation
+        """Higher is better: first whether anything is visible, then how sharp it is."""
+        is_visible = _DARK_MEAN <= self.mean <= _BRIGHT_MEAN and self.deviation >= _FLAT_DEVIATION
+        return is_visible, self.sharpness if is_visible else self.deviation
 
 
 def thumbnail(request: dict[str, Any]) -> dict[str, Any]:
-    """Write `output`: the sharpest of some keyframes spread over the file, or its cover art.
+    """Write the sharpest of some keyframes spread over the file, or its cover art, to `output`.
 
-    The reply is {"width", "height"}, both None when there is no picture.
+    The reply is {"width", "height"}, both None if there is no picture.
     """
     with open_media(request["location"]) as media:
         stream = media.video or media.cover
@@ -56,7 +56,7 @@ def thumbnail(request: dict[str, Any]) -> dict[str, Any]:
             raise Reject(TOO_MANY_PIXELS, "The picture is too large. Scale it down.")
         stream.codec_context.thread_count = request["threads"]
         found = _candidates(media, request["duration"]) if media.video else _cover(media)
-        best = max((_judged(frame) for frame in found), key=lambda c: c.rank, default=None)
+        best = max((_rate(frame) for frame in found), key=lambda c: c.rank, default=None)
         if best is None:
             check_memory()
             return {"width": None, "height": None}
@@ -66,9 +66,9 @@ def thumbnail(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _candidates(media: Media, duration: float) -> Iterator[av.VideoFrame]:
-    """Keyframes spread over the recording, a different one each; the very first when none other."""
+    """Distinct keyframes spread over the video; the first picture if none of them decodes."""
     stream = media.video
-    assert stream is not None  # noqa: S101 - the caller asked
+    assert stream is not None  # noqa: S101 - the caller checks
     stream.codec_context.skip_frame = "NONKEY"
     seen: set[int] = set()
     for number in range(_CANDIDATES):
@@ -103,15 +103,15 @@ def _next_keyframe(media: Media, stream: Any, seen: set[int]) -> av.VideoFrame |
 
 
 def _cover(media: Media) -> Iterator[av.VideoFrame]:
-    assert media.cover is not None  # noqa: S101 - the caller asked
-    # An attached picture comes as the first packet, without a time.
+    assert media.cover is not None  # noqa: S101 - the caller checks
+    # An attached picture is the first packet and has no time.
     packet = next(iter(media.container.demux(media.cover)), None)
     if packet is not None:
         yield from [*media.cover.decode(packet), *media.cover.decode(None)][:1]
 
 
-def _judged(frame: av.VideoFrame) -> _Candidate:
-    scale = min(1.0, _JUDGED_SIDE_PIXELS / max(frame.width, frame.height))
+def _rate(frame: av.VideoFrame) -> _Candidate:
+    scale = min(1.0, _RATED_SIDE_PIXELS / max(frame.width, frame.height))
     small = frame.reformat(
         width=max(2, round(frame.width * scale)),
         height=max(2, round(frame.height * scale)),
@@ -122,7 +122,7 @@ def _judged(frame: av.VideoFrame) -> _Candidate:
 
 
 def sharpness_of(luma: Luma) -> float:
-    """The variance of the Laplacian: high where edges are crisp."""
+    """The variance of the Laplacian; crisp edges give high values."""
     if min(luma.shape) < 3:
         return 0.0
     centre = luma[1:-1, 1:-1]
@@ -131,7 +131,7 @@ def sharpness_of(luma: Luma) -> float:
 
 
 def fitted_size(width: int, height: int, aspect: float) -> tuple[int, int]:
-    """The size as shown, long side at most 1280 and never enlarged, both sides even."""
+    """The displayed size: the long side at most 1280 and never enlarged, both sides even."""
     shown_width = width * aspect
     scale = min(1.0, _LONG_SIDE_PIXELS / max(shown_width, height))
     return _even(shown_width * scale), _even(height * scale)
@@ -141,14 +141,14 @@ def _even(value: float) -> int:
     return max(2, round(value / 2) * 2)
 
 
-def _as_shown(pixels: Pixels, frame: av.VideoFrame) -> Pixels:
-    """Turned and mirrored as the display matrix says (ISO/IEC 14496-12, 8.5.2.3)."""
+def _orient(pixels: Pixels, frame: av.VideoFrame) -> Pixels:
+    """Rotate and mirror the pixels by the display matrix (ISO/IEC 14496-12, 8.5.2.3)."""
     side_data: Any = frame.side_data
     try:
         matrix = bytes(side_data["DISPLAYMATRIX"])
     except KeyError:
         return pixels
-    # Shown are x' = ax + cy, y' = bx + dy, up to a shift.
+    # The matrix maps (x, y) to x' = ax + cy, y' = bx + dy, up to a shift.
     a, b, _, c, d = struct.unpack_from("=5i", matrix)
     if abs(b) + abs(c) > abs(a) + abs(d):
         pixels = pixels.transpose(1, 0, 2)
@@ -163,7 +163,7 @@ def _write_jpeg(frame: av.VideoFrame, aspect: float, path: str) -> tuple[int, in
     pixels = np.asarray(
         frame.reformat(width=width, height=height, format="rgb24").to_ndarray(), dtype=np.uint8
     )
-    upright = np.ascontiguousarray(_as_shown(pixels, frame))
+    upright = np.ascontiguousarray(_orient(pixels, frame))
     picture = av.VideoFrame.from_ndarray(upright, format="rgb24").reformat(format="yuvj420p")
     with av.open(f"file:{path}", "w", format="image2", options={"update": "1"}) as output:
         stream = output.add_stream("mjpeg", rate=1)

@@ -1,4 +1,4 @@
-"""Inside the child: is an output what it should be? An exit code of 0 does not say so."""
+"""Inside the child: check that an output decodes. An exit code of 0 does not prove it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import av.error
 
 from shared.errors import Reject
 from shared.media.child.demux import Media, open_media
+from shared.media.child.duration import packet_end
 from shared.media.child.memory import check_memory
-from shared.media.child.probe import facts_of, first_frame, packet_end
+from shared.media.child.probe import facts_of, first_frame
 
 _AUDIO_PACKETS_TRIED = 20
 
 
 def verify(request: dict[str, Any]) -> dict[str, Any]:
-    """The facts of a file of ours, with when each kind of stream begins and ends.
+    """The facts of an output file, and where each kind of stream begins and ends (`spans`).
 
-    `video_decodes`: the first packet is a keyframe and gives the first picture. `audio_decodes`:
-    one of the first gives sound.
+    `video_decodes`: the first packet is a keyframe and yields the first picture. `audio_decodes`:
+    one of the first packets yields sound.
     """
     path = request["location"]
     with open_media(path) as media:
@@ -63,7 +64,10 @@ def _sound_decodes(media: Media) -> bool:
 
 
 def _begins_with(frame: Any, path: str) -> bool:
-    """Where pictures are refreshed bit by bit, a keyframe may give its picture only much later."""
+    """True if the file's first packet is the keyframe that yields `frame`.
+
+    With gradual intra refresh a keyframe may yield its picture only much later.
+    """
     with open_media(path) as media:
         first = next(media.packets(media.video), None)
         if first is None or not first.is_keyframe:
@@ -72,7 +76,7 @@ def _begins_with(frame: Any, path: str) -> bool:
 
 
 def _spans(media: Media) -> dict[str, list[float]]:
-    """Per kind ("video", "audio"), the first presentation and the last end, in file time."""
+    """For each kind ("video", "audio"), the first presentation and the last end, in file time."""
     spans: dict[str, list[float]] = {}
     for packet in media.packets():
         begin = media.presented(packet) + media.origin

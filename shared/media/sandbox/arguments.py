@@ -1,4 +1,4 @@
-"""ffmpeg's command lines as pure data: ffmpeg-python builds them, `sandbox.runner` runs them."""
+"""Build ffmpeg command lines as plain data; `sandbox.runner` runs them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ SPEECH_SAMPLE_RATE_HZ = 16_000
 _QUIET = ("-nostdin", "-hide_banner", "-loglevel", "error", "-y")
 _SEEK_MARGIN_SECONDS = 1.0
 _SLOWEST_RATE = 10
-# Fills what is missing, and drops what overlaps, from 40 ms on: a frame of video.
-_IN_TIME: dict[str, Any] = {"async": 1, "first_pts": 0, "min_hard_comp": 0.04}
+# Fills gaps and drops overlaps of 40 ms (one frame of video) or more.
+_RESAMPLE: dict[str, Any] = {"async": 1, "first_pts": 0, "min_hard_comp": 0.04}
 _ENCODERS: dict[str, dict[str, Any]] = {
     "aac": {"acodec": "aac", "b:a": "160k"},
     "opus": {"acodec": "libopus", "b:a": "128k", "ar": 48_000},
@@ -27,14 +27,14 @@ _ENCODERS: dict[str, dict[str, Any]] = {
 def speech_arguments(location: str, info: MediaInfo, limits: Limits) -> list[str]:
     """The chosen audio as raw 16 kHz mono s16le on standard output.
 
-    The first sample is the recording's 0 s: what begins late and every gap is filled with silence,
-    what is before 0 s is cut off. No more is written than the recording lasts.
+    The first sample is at 0 s of the video: a late beginning and every gap are filled with silence,
+    and sound before 0 s is cut off. The output is never longer than the video.
     """
     source = _input(location, limits)
     sound = (
         source[str(_index(info.audio))]
         .filter("asetpts", f"PTS-({_seconds(info.origin_seconds)})/TB")
-        .filter("aresample", SPEECH_SAMPLE_RATE_HZ, **_IN_TIME)
+        .filter("aresample", SPEECH_SAMPLE_RATE_HZ, **_RESAMPLE)
     )
     output = ffmpeg.output(
         sound,
@@ -45,7 +45,7 @@ def speech_arguments(location: str, info: MediaInfo, limits: Limits) -> list[str
         ar=SPEECH_SAMPLE_RATE_HZ,
         t=_seconds(info.duration_seconds),
     )
-    return _compiled(output)
+    return _compile(output)
 
 
 def encode_arguments(
@@ -61,10 +61,10 @@ def encode_arguments(
 ) -> list[str]:
     """Re-encode exactly `window`: the picture to H.264 4:2:0, the sound by `audio_encoder`.
 
-    `shown_from_seconds`: when the picture shown at the window's start was first shown; None leaves
-    the picture out. It is presented from the clip's first moment. `audio_encoder` ("aac", "opus")
-    None leaves the sound out. Rotation is applied. Frames keep their times, whatever their rate;
-    slide shows are given more of them.
+    `shown_from_seconds` is the time of the picture that is on screen when the window begins; the
+    clip begins with that picture. None omits the picture. `audio_encoder` is "aac" or "opus"; None
+    omits the sound. Rotation is applied. Frames keep their times at any rate; frames are added to
+    slide shows.
     """
     first = window.start_seconds if shown_from_seconds is None else shown_from_seconds
     seek = min(first, window.start_seconds) - _SEEK_MARGIN_SECONDS
@@ -82,7 +82,7 @@ def encode_arguments(
     if muxer in {"mp4", "ipod"}:
         options["movflags"] = "+faststart"
     target = f"file:{output}"
-    return _compiled(ffmpeg.output(*streams, target, format=muxer, map_metadata=-1, **options))
+    return _compile(ffmpeg.output(*streams, target, format=muxer, map_metadata=-1, **options))
 
 
 _H264: dict[str, Any] = {
@@ -99,7 +99,7 @@ _H264: dict[str, Any] = {
 def text_arguments(
     location: str, info: MediaInfo, stream: SubtitleStream, limits: Limits
 ) -> list[str]:
-    """A text track as SRT on standard output, its times on the recording's timeline."""
+    """A text track as SRT on standard output, with times on the video's timeline."""
     source = _input(location, limits)
     output = ffmpeg.output(
         source[str(stream.index)],
@@ -108,12 +108,12 @@ def text_arguments(
         scodec="srt",
         output_ts_offset=_seconds(-info.origin_seconds),
     )
-    return _compiled(output)
+    return _compile(output)
 
 
 def _picture(source: Any, info: MediaInfo, window: TimeSpan, shown_from: float) -> Any:
     start = _seconds(info.origin_seconds + window.start_seconds)
-    # Half a millisecond: containers round times to the millisecond.
+    # Half a millisecond of slack, because containers round times to the millisecond.
     entry = _seconds(info.origin_seconds + shown_from - 0.0005)
     end = _seconds(info.origin_seconds + window.end_seconds - 0.0005)
     picture = (
@@ -124,7 +124,7 @@ def _picture(source: Any, info: MediaInfo, window: TimeSpan, shown_from: float) 
     )
     video = info.video
     if video is not None and (video.frame_rate or _SLOWEST_RATE) < _SLOWEST_RATE:
-        # The last picture lasts its whole length, however soon after it the clip ends.
+        # Without more frames the last picture would outlast the end of the clip.
         length = _seconds(window.end_seconds - window.start_seconds)
         picture = picture.filter("fps", _SLOWEST_RATE).filter("trim", end=length)
     if video is not None and min(video.width, video.height) < 2:
@@ -139,13 +139,16 @@ def _sound(source: Any, info: MediaInfo, window: TimeSpan) -> Any:
         source[str(_index(info.audio))]
         .filter("atrim", start=start, end=end)
         .filter("asetpts", f"PTS-({start})/TB")
-        .filter("aresample", **_IN_TIME)
+        .filter("aresample", **_RESAMPLE)
     )
 
 
 def _input(location: str, limits: Limits, *, seek_to: float | None = None) -> Any:
-    """Timestamps stay the file's own (-copyts): filters place them on the recording's timeline,
-    so nothing rests on where this or that ffmpeg believes a file to begin."""
+    """The input, with the file's own timestamps (-copyts).
+
+    Filters place them on the video's timeline, because ffmpeg versions disagree on where a file
+    begins.
+    """
     options: dict[str, Any] = {
         "protocol_whitelist": protocol_whitelist(location),
         "format_whitelist": FORMAT_WHITELIST,
@@ -160,7 +163,7 @@ def _input(location: str, limits: Limits, *, seek_to: float | None = None) -> An
 
 def _index(stream: Any) -> int:
     if stream is None:
-        raise ValueError("the recording has no such stream")
+        raise ValueError("the video has no such stream")
     return int(stream.index)
 
 
@@ -168,6 +171,6 @@ def _seconds(value: float) -> str:
     return f"{value:.6f}"
 
 
-def _compiled(output: Any) -> list[str]:
+def _compile(output: Any) -> list[str]:
     arguments: list[str] = ffmpeg.get_args(output)
     return [*_QUIET, *arguments]

@@ -1,7 +1,7 @@
-"""Which containers and protocols a child may open.
+"""The containers and protocols that a child may open, for ffmpeg and for PyAV.
 
-A protocol whitelist alone does not stop a playlist renamed .mp4 from opening another local file, so
-both libavformat's formats and its protocols are closed lists, the same for ffmpeg and for PyAV.
+A protocol whitelist alone does not stop a playlist renamed to .mp4 from opening another local file,
+so both libavformat's formats and its protocols are closed lists.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _REMOTE_PROTOCOLS = "http,tcp,pipe"
 
 
 def is_remote(location: str) -> bool:
-    """True when `location` is the loopback URL of an object rather than a path."""
+    """True if `location` is the loopback URL of an object rather than a path."""
     return location.startswith("http://")
 
 
 def protocol_whitelist(location: str) -> str:
-    """The protocols needed to read `location` and write a pipe, and no more."""
+    """Only the protocols that reading `location` and writing to a pipe need."""
     return _REMOTE_PROTOCOLS if is_remote(location) else _LOCAL_PROTOCOLS

@@ -1,4 +1,4 @@
-"""A loopback HTTP server that hands one stored object to media children, range by range."""
+"""A loopback HTTP server that serves one stored object to media children, range by range."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _SOCKET_BUFFER = 64 * 1024
 
 
 class RemoteInput:
-    """An object behind a loopback server; remembers what the store complained of."""
+    """A stored object behind a loopback server; keeps the store's first error."""
 
     def __init__(self, open_object: Callable[[], RawIOBase], size_bytes: int) -> None:
         self.location = ""
         self.size_bytes = size_bytes
         self.token = secrets.token_urlsafe(24)
-        self.complaint: StorageError | None = None
+        self.storage_error: StorageError | None = None
         self._open_object = open_object
         self._lock = threading.Lock()
         self._bytes_read = 0
@@ -37,43 +37,43 @@ class RemoteInput:
 
     def open(self) -> RawIOBase:
         """A new reader of the object."""
-        with self._heeding_complaints():
+        with self._keep_storage_error():
             return self._open_object()
 
-    def pieces(
+    def chunks(
         self, reader: RawIOBase, start: int, end: int, *, all_wanted: bool
     ) -> Iterator[bytes]:
-        """The bytes [start, end): in large reads when `all_wanted`, else in reads that grow.
+        """The bytes [start, end): in large reads if `all_wanted`, else in reads that grow.
 
-        ffmpeg asks for everything from a place on and hangs up when it has enough.
+        ffmpeg requests everything from a position on and hangs up when it has enough.
         """
         smallest = _LARGEST_READ if all_wanted else _SMALLEST_READ
         position = start
-        with self._heeding_complaints():
+        with self._keep_storage_error():
             reader.seek(start)
             while position < end:
                 ahead = (position - start) // _READ_AHEAD_SHARE
                 size = min(_LARGEST_READ, max(smallest, ahead), end - position)
-                piece = reader.read(size)
-                if not piece:
+                chunk = reader.read(size)
+                if not chunk:
                     raise OSError(f"the object ended at {position}, {end} was promised")
                 with self._lock:
-                    self._bytes_read += len(piece)
-                position += len(piece)
-                yield piece
+                    self._bytes_read += len(chunk)
+                position += len(chunk)
+                yield chunk
 
     @contextmanager
-    def _heeding_complaints(self) -> Iterator[None]:
+    def _keep_storage_error(self) -> Iterator[None]:
         try:
             yield
         except StorageError as error:
-            self.complaint = self.complaint or error
+            self.storage_error = self.storage_error or error
             raise
 
 
 @contextmanager
-def serving(source: RemoteInput) -> Iterator[RemoteInput]:
-    """Serve `source` until the block ends. Raises what the store complained of meanwhile."""
+def serve_input(source: RemoteInput) -> Iterator[RemoteInput]:
+    """Serve `source` until the block ends, then raise the store's first error, if any."""
     server = _Server(source)
     host, port = str(server.server_address[0]), server.server_address[1]
     source.location = f"http://{host}:{port}/{source.token}"
@@ -85,12 +85,12 @@ def serving(source: RemoteInput) -> Iterator[RemoteInput]:
         server.shutdown()
         server.server_close()
         thread.join()
-        if source.complaint is not None:
-            raise source.complaint
+        if source.storage_error is not None:
+            raise source.storage_error
 
 
 class _Server(ThreadingHTTPServer):
-    """Serves one object under a path nobody else can guess, on the loopback address only."""
+    """Serves one object under an unguessable path, on the loopback address only."""
 
     daemon_threads = True
     block_on_close = False
@@ -100,7 +100,7 @@ class _Server(ThreadingHTTPServer):
         self.source = source
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A child that closes early is no error; what the store said is kept by the source."""
+        """Ignore it: a child may close early, and the source keeps the store's errors."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -108,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def setup(self) -> None:
-        # A small buffer: what is written past what the child reads was fetched in vain.
+        # The buffer is small because bytes that the child never reads cost a fetch all the same.
         self.request.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BUFFER)
         self._reader: RawIOBase | None = None
         super().setup()
@@ -152,19 +152,19 @@ class _Handler(BaseHTTPRequestHandler):
             # One reader per connection: opening may cost the store a request.
             self._reader = self._reader or source.open()
             all_wanted = not self.headers.get("Range", "").endswith("-")
-            for piece in source.pieces(self._reader, start, end, all_wanted=all_wanted):
-                self.wfile.write(piece)
+            for chunk in source.chunks(self._reader, start, end, all_wanted=all_wanted):
+                self.wfile.write(chunk)
         except (OSError, StorageError):
             self.close_connection = True
 
     def log_message(self, *_: object) -> None:
-        """Silent."""
+        """Log nothing."""
 
 
 def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """[start, end) of a Range header with one range; the whole without one; None if unsatisfiable.
+    """[start, end) of a Range header with one range; None if it is unsatisfiable.
 
-    An unreadable header counts as none, as RFC 9110 §14.2 asks.
+    Without a header, or with one that cannot be parsed (RFC 9110 §14.2), the whole object.
     """
     if header is None or not header.startswith("bytes=") or "," in header:
         return 0, size

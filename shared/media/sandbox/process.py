@@ -1,4 +1,4 @@
-"""One child process: limits, a group of its own, a clean environment, and a certain end."""
+"""Run one child process with limits, in its own process group, until a deadline."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _BUSY_SHARE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one media child may use, and which ffmpeg it is (None: find one).
+    """The resources that one media child may use, and the ffmpeg it runs (None: find one).
 
-    The address space is generous because codecs reserve far more than they touch: a re-encode of
-    3840x2160 with two threads needs 1.5 GiB of it, a probe less than 0.6.
+    The address space is generous because codecs reserve far more than they touch: re-encoding
+    3840x2160 with two threads takes 1.5 GiB, a probe less than 0.6.
     """
 
     address_space_bytes: int = 4 * 1024**3
@@ -39,7 +39,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a child ended. `overran`: killed at its deadline; `busy`: it was computing till then."""
+    """How a child ended. `overran`: it was killed at its deadline; `busy`: it was computing."""
 
     return_code: int
     stderr: str
@@ -48,7 +48,7 @@ class Ending:
 
 
 class Child:
-    """A running child, killed with its whole group at the deadline or on leaving the block.
+    """A running child. Its whole process group is killed at the deadline or on leaving the block.
 
     The thread that starts it must outlive it: the kernel ties the parent-death signal to a thread.
     """
@@ -73,8 +73,8 @@ class Child:
         self._stderr = cast("BinaryIO", self._process.stderr)
         self._started = time.monotonic()
         self._overran = self._busy = False
-        self._last_words = b""
-        self._drain = threading.Thread(target=self._keep_last_words, daemon=True)
+        self._stderr_tail = b""
+        self._drain = threading.Thread(target=self._keep_stderr_tail, daemon=True)
         self._drain.start()
         self._timer = threading.Timer(max(0.0, deadline_seconds), self._overrun)
         self._timer.daemon = True
@@ -82,7 +82,7 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Its process id, which is also its group's."""
+        """The process id, which is also the group's."""
         return self._process.pid
 
     def __enter__(self) -> Self:
@@ -95,16 +95,16 @@ class Child:
         self._stderr.close()
 
     def finish(self) -> Ending:
-        """Wait for its end. Its standard output must have been read to the end."""
+        """Wait until the child ends. The caller must have read its standard output to the end."""
         code = self._process.wait()
         self._timer.cancel()
         self._drain.join()
-        words = self._last_words.decode("utf-8", errors="replace").strip()
-        return Ending(code, words, self._overran, self._busy)
+        stderr = self._stderr_tail.decode("utf-8", errors="replace").strip()
+        return Ending(code, stderr, self._overran, self._busy)
 
-    def _keep_last_words(self) -> None:
-        while piece := os.read(self._stderr.fileno(), 65536):
-            self._last_words = (self._last_words + piece)[-_STDERR_KEPT_BYTES:]
+    def _keep_stderr_tail(self) -> None:
+        while chunk := os.read(self._stderr.fileno(), 65536):
+            self._stderr_tail = (self._stderr_tail + chunk)[-_STDERR_KEPT_BYTES:]
 
     def _overrun(self) -> None:
         if self._process.poll() is None:
@@ -120,7 +120,7 @@ class Child:
 
 
 def _command(kind: Literal["exec", "child"], arguments: Sequence[str], limits: Limits) -> list[str]:
-    stated = json.dumps(
+    encoded_limits = json.dumps(
         {
             "address_space_bytes": limits.address_space_bytes,
             "cpu_seconds": limits.cpu_seconds,
@@ -128,10 +128,10 @@ def _command(kind: Literal["exec", "child"], arguments: Sequence[str], limits: L
             "parent": os.getpid(),
         }
     )
-    # -S spares the site packages, which only the child that stays Python needs.
+    # -S skips the site packages: only the Python child needs them.
     isolated = ["-I", "-S"] if kind == "exec" else ["-I"]
     root = [str(_PROJECT_ROOT)] if kind == "child" else []
-    return [sys.executable, *isolated, str(LAUNCHER), stated, kind, *root, *arguments]
+    return [sys.executable, *isolated, str(LAUNCHER), encoded_limits, kind, *root, *arguments]
 
 
 def _environment() -> dict[str, str]:
@@ -140,7 +140,7 @@ def _environment() -> dict[str, str]:
 
 
 def _cpu_seconds(pid: int) -> float:
-    """What the process has computed so far; 0 where the system does not say."""
+    """The CPU time the process has used so far; 0 on systems that do not report it."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -1,4 +1,4 @@
-"""Runs ffmpeg and the PyAV child, and turns the way they end into the project's errors."""
+"""Run ffmpeg and the PyAV child, and raise the project's errors for the way they end."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from shared.telemetry import spans
 __all__ = ["Limits", "find_ffmpeg", "run_ffmpeg", "run_operation", "stream_ffmpeg"]
 
 _MAX_REPLY_BYTES = 16 * 1024**2
-_OURS_TO_RETRY = {
+_TRANSIENT_SIGNS = {
     "No space left": DISK_FULL,
     "Cannot allocate memory": OUT_OF_MEMORY,
     "malloc of size": OUT_OF_MEMORY,
     "Resource temporarily unavailable": TRANSIENT,
 }
 _CONSEQUENCES = ("Terminating thread", "Task finished", "Nothing was written", "Conversion failed")
-_INPUT_TO_BLAME = (
+_DAMAGE_SIGNS = (
     "Invalid data found",
     "moov atom not found",
     "not on whitelist",
@@ -44,9 +44,9 @@ _INPUT_TO_BLAME = (
 
 @functools.cache
 def find_ffmpeg(setting: str | None) -> str:
-    """The ffmpeg to run: the setting, else the one on PATH, else the imageio-ffmpeg wheel's.
+    """The ffmpeg to run: the setting's, else the one on PATH, else the imageio-ffmpeg wheel's.
 
-    Raises SettingsError when the setting names none, or when there is none at all.
+    Raises SettingsError if the setting's cannot be run, or if there is none at all.
     """
     if setting:
         found = shutil.which(setting)
@@ -69,7 +69,7 @@ def find_ffmpeg(setting: str | None) -> str:
 def run_ffmpeg(arguments: Sequence[str], *, limits: Limits, deadline_seconds: float) -> None:
     """Run ffmpeg to its end.
 
-    Raises Reject when the input is to blame, MediaError when something else is.
+    Raises Reject if the input is to blame, MediaError for any other failure.
     """
     with stream_ffmpeg(arguments, limits=limits, deadline_seconds=deadline_seconds) as stdout:
         while stdout.read(65536):
@@ -80,13 +80,14 @@ def run_ffmpeg(arguments: Sequence[str], *, limits: Limits, deadline_seconds: fl
 def stream_ffmpeg(
     arguments: Sequence[str], *, limits: Limits, deadline_seconds: float
 ) -> Iterator[BinaryIO]:
-    """ffmpeg's standard output, to be read to its end. Raises as `run_ffmpeg` after the block.
+    """ffmpeg's standard output; the caller must read it to the end.
 
-    Leaving the block early (an exception, a closed generator) kills ffmpeg.
+    Raises as `run_ffmpeg` after the block. Leaving the block early (an exception, a closed
+    generator) kills ffmpeg.
     """
     command = [find_ffmpeg(limits.ffmpeg), *arguments]
     with (
-        # Not the current one: what is read of it may be used, and given up, at any time.
+        # Not the current span: a generator may hold the block open for any time.
         spans.span("ffmpeg", current=False),
         Child("exec", command, limits, deadline_seconds=deadline_seconds) as child,
     ):
@@ -97,9 +98,9 @@ def stream_ffmpeg(
 def run_operation(
     operation: str, request: Mapping[str, Any], *, limits: Limits, deadline_seconds: float
 ) -> dict[str, Any]:
-    """Have `shared.media.child.serve` do one operation in a process of its own; its reply.
+    """Run one operation of `shared.media.child.serve` in its own process and return the reply.
 
-    Raises the Reject the child answered with, or as `run_ffmpeg`.
+    Raises the Reject that the child replied with, or as `run_ffmpeg`.
     """
     arguments = [operation, json.dumps({**request, "max_pixels": limits.max_pixels})]
     with (
@@ -138,28 +139,28 @@ def _raise_for(ending: Ending, who: str) -> None:
         _raise_for_failure(ending, who)
 
 
-def _told_reason(stderr: str) -> str:
-    """The last line that says why, rather than what ended because of it."""
+def _failure_reason(stderr: str) -> str:
+    """The last line that gives the reason; later lines only report consequences."""
     lines = [line for line in stderr.splitlines() if not any(s in line for s in _CONSEQUENCES)]
     return lines[-1] if lines else "it said nothing"
 
 
-def _ours_to_retry(ending: Ending) -> ErrorCode | None:
-    """The code, if the machine and not the input is to blame."""
+def _transient_code(ending: Ending) -> ErrorCode | None:
+    """The code of a failure that the machine and not the input caused, else None."""
     if ending.return_code == -signal.SIGKILL:
         return OUT_OF_MEMORY
-    found = (code for sign, code in _OURS_TO_RETRY.items() if sign in ending.stderr)
+    found = (code for sign, code in _TRANSIENT_SIGNS.items() if sign in ending.stderr)
     return next(found, TRANSIENT if ending.return_code < 0 else None)
 
 
 def _raise_for_failure(ending: Ending, who: str) -> None:
-    last = _told_reason(ending.stderr)
-    what = f"{who} ended with {ending.return_code}: {last}"
-    if (code := _ours_to_retry(ending)) is not None:
-        raise MediaError(what, code)
-    if any(sign in ending.stderr for sign in _INPUT_TO_BLAME):
+    last = _failure_reason(ending.stderr)
+    failure = f"{who} ended with {ending.return_code}: {last}"
+    if (code := _transient_code(ending)) is not None:
+        raise MediaError(failure, code)
+    if any(sign in ending.stderr for sign in _DAMAGE_SIGNS):
         raise Reject(
             DAMAGED_MEDIA,
             f"The file cannot be decoded ({last}). Export it again and upload it again.",
         )
-    raise MediaError(what)
+    raise MediaError(failure)

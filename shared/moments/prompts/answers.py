@@ -1,4 +1,4 @@
-"""The forms of answers, and reading them out of whatever a model wrote."""
+"""The forms of a model's answers about moments, and their parsers."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from shared.engines.llm.forms import Form, Unreadable, _first_problem, read_object
+from shared.engines.llm.forms import Form, Unreadable, first_problem, read_object
 from shared.moments.rules.proposals import Proposal, Rejected
 
 MAX_MOMENTS = 40
-Mark = Annotated[int, Field(ge=0, le=10)]
+Score = Annotated[int, Field(ge=0, le=10)]
 Number = Annotated[int, Field(ge=0, le=10_000_000)]
 
 
 class SubScores(Form):
-    """See `shared.moments.rules.ranking.CRITERIA`."""
+    """A score for each of `shared.moments.rules.ranking.CRITERIA`."""
 
-    hook: Mark
-    substance: Mark
-    clarity: Mark
-    emotion: Mark
-    completeness: Mark
+    hook: Score
+    substance: Score
+    clarity: Score
+    emotion: Score
+    completeness: Score
 
 
 class RefinedMoment(Form):
-    """A moment's new bounds."""
+    """A moment with its new first and last sentence."""
 
     start_id: Number
     end_id: Number
@@ -36,56 +36,56 @@ class RefinedMoment(Form):
 
 
 class ProposedMoment(RefinedMoment):
-    """A moment as a model proposes it."""
+    """A moment that a model proposes."""
 
     scores: SubScores
 
 
 class Moments(Form):
-    """The answer of a generation."""
+    """The answer to a generation."""
 
     moments: list[ProposedMoment]
 
 
 class Ranking(Form):
-    """The answer of a comparison."""
+    """The answer to a ranking."""
 
     order: list[Number]
 
 
 class ScoredMoment(Form):
-    """One moment's sub-scores."""
+    """The sub-scores of one moment."""
 
     id: Number
     scores: SubScores
 
 
 class Scoring(Form):
-    """The answer of a scoring."""
+    """The answer to a scoring."""
 
     moments: list[ScoredMoment]
     order: list[Number]
 
 
 def read_moments(text: str) -> list[Proposal | Rejected]:
-    """Each proposed moment by itself: one that is out of form does not spoil the others.
+    """Parse each proposed moment on its own, so that a malformed one does not spoil the others.
 
-    Raises `Unreadable` where there is no list of moments at all.
+    Raises `Unreadable` if the answer has no list of moments.
     """
     answer = read_object(text)
     listed = answer.get("moments")
     if not isinstance(listed, list) or set(answer) != {"moments"}:
-        raise Unreadable('It has not the form {"moments": […]}.')
-    found = [_proposal(one) for one in listed[:MAX_MOMENTS]]
+        raise Unreadable('It does not have the form {"moments": […]}.')
+    found = [_parse_proposal(one) for one in listed[:MAX_MOMENTS]]
     if len(listed) > MAX_MOMENTS:
         found.append(
-            Rejected("too_many", f"{len(listed)} moments in one answer; the first were read.")
+            Rejected("too_many", f"One answer has {len(listed)} moments; only the first were read.")
         )
     return found
 
 
 def as_proposal(moment: RefinedMoment, sub_scores: Mapping[str, int] | None = None) -> Proposal:
-    """The domain's words for it."""
+    """Convert a parsed moment to a proposal."""
     return Proposal(
         moment.start_id,
         moment.end_id,
@@ -96,9 +96,9 @@ def as_proposal(moment: RefinedMoment, sub_scores: Mapping[str, int] | None = No
     )
 
 
-def _proposal(found: Any) -> Proposal | Rejected:
+def _parse_proposal(found: Any) -> Proposal | Rejected:
     try:
         moment = ProposedMoment.model_validate(found)
     except (ValidationError, RecursionError) as error:
-        return Rejected("invalid_form", _first_problem(error))
+        return Rejected("invalid_form", first_problem(error))
     return as_proposal(moment, moment.scores.model_dump())

@@ -1,4 +1,4 @@
-"""Prompt sets: files of text and weights, one for each kind of content, that a user can replace."""
+"""Prompt sets: files of texts and weights for each kind of content, which users can replace."""
 
 from __future__ import annotations
 
@@ -46,21 +46,21 @@ class _Kind(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class PromptSet:
-    """The texts for one kind of content. `weights` say what counts most in a moment of it."""
+    """The texts for one kind of content, and the weights of its sub-scores."""
 
     kind: str
     texts: Mapping[str, str]
     weights: Mapping[str, float]
 
     def system(self, operation: Operation) -> str:
-        """The whole system prompt of one operation."""
+        """The complete system prompt of one operation."""
         return self.texts[operation]
 
 
 def load_prompt_set(kind: str, folder: Path | None = None) -> PromptSet:
-    """The set for that kind: from the user's folder where it has the file, else the built-in one.
+    """The set for that kind, from the user's folder if it has the file, else the built-in one.
 
-    Raises `Reject` for an unknown kind and for a file that is none of this form.
+    Raises Reject for an unknown kind and for a malformed file.
     """
     common = _read(COMMON, folder, _Common)
     own = _read(kind, folder, _Kind)
@@ -75,7 +75,7 @@ def load_prompt_set(kind: str, folder: Path | None = None) -> PromptSet:
 
 
 def kinds(folder: Path | None = None) -> list[str]:
-    """Every kind there is a set for."""
+    """The kinds of content that have a prompt set."""
     names = {
         entry.name for entry in files("shared.moments.prompts").joinpath("prompt_sets").iterdir()
     }

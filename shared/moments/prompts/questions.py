@@ -1,6 +1,6 @@
-"""What a model is shown, made of sentences, bounds and the user's wish.
+"""Build the messages to a model from sentences, bounds and the user's instruction.
 
-Pure: what was shown can be rebuilt.
+Pure, so that a message can be rebuilt later.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from shared.moments.rules.sentences import Sentence
 from shared.moments.rules.windows import Window
 
 _MAX_ITEM_WORDS = 70
-_WISH = 2000
+_MAX_INSTRUCTION = 2000
 _HARMLESS = str.maketrans("<>|", "()/")
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A moment as it is shown for comparison."""
+    """A moment to compare with others."""
 
     key: int
     title: str
@@ -28,49 +28,49 @@ class Item:
 
 
 def generation_message(
-    wish: str, sentences: Sequence[Sentence], window: Window, bounds: Bounds, count: int
+    instruction: str, sentences: Sequence[Sentence], window: Window, bounds: Bounds, count: int
 ) -> str:
-    """One window of the transcript, and up to `count` moments asked for."""
-    return _joined(
-        _wished(wish),
+    """Ask for up to `count` moments of one window of the transcript."""
+    return _join(
+        _instruction_line(instruction),
         f"Choose up to {count} moments. {_length_rule(sentences, window, bounds)}",
         _transcript(sentences, window),
     )
 
 
 def refinement_message(
-    wish: str, sentences: Sequence[Sentence], window: Window, focus: Window, bounds: Bounds
+    instruction: str, sentences: Sequence[Sentence], window: Window, focus: Window, bounds: Bounds
 ) -> str:
-    """The sentences around a moment, and which of them it is."""
-    return _joined(
-        _wished(wish),
+    """Ask to move the ends of the moment `focus`; `window` holds the sentences around it."""
+    return _join(
+        _instruction_line(instruction),
         f"The moment is sentences {focus.first} to {focus.last}. "
         f"{_length_rule(sentences, window, bounds)}",
         _transcript(sentences, window),
     )
 
 
-def comparison_message(wish: str, items: Sequence[Item]) -> str:
-    """Moments to be compared."""
+def comparison_message(instruction: str, items: Sequence[Item]) -> str:
+    """Ask to compare moments."""
     lines = "\n".join(
-        f"{item.key} | {_plain(item.title)} | {_shortened(_plain(item.text))}" for item in items
+        f"{item.key} | {_plain(item.title)} | {_shorten(_plain(item.text))}" for item in items
     )
-    return _joined(_wished(wish), f"<transcript>\n{lines}\n</transcript>")
+    return _join(_instruction_line(instruction), f"<transcript>\n{lines}\n</transcript>")
 
 
 def generation_repair(faults: Sequence[str]) -> str:
-    """What was wrong with which of its moments."""
+    """Ask to repair moments; each fault names the sentences and the reason."""
     listed = "\n".join(f"- {fault}" for fault in faults)
     return (
         f"These of your moments cannot be used:\n{listed}\n"
-        "Answer again in the same form, with these moments alone, mended. Leave out what cannot be "
-        "mended."
+        "Answer again in the same form, with these moments only, repaired. Leave out any that you "
+        "cannot repair."
     )
 
 
-def _wished(wish: str) -> str:
+def _instruction_line(instruction: str) -> str:
     """The user's own words. They rank above the transcript and below the rules."""
-    text = wish.strip()[:_WISH]
+    text = instruction.strip()[:_MAX_INSTRUCTION]
     return f"What the viewer asks for: {text}" if text else ""
 
 
@@ -95,13 +95,13 @@ def _transcript(sentences: Sequence[Sentence], window: Window) -> str:
 
 
 def _plain(text: str) -> str:
-    """One line that cannot end the transcript's block nor begin another line."""
+    """The text on one line, without the marks that could end the transcript's block or a field."""
     shown = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in text)
     line = " ".join(shown.split())
     return line.translate(_HARMLESS)
 
 
-def _shortened(text: str) -> str:
+def _shorten(text: str) -> str:
     words = text.split(" ")
     if len(words) <= _MAX_ITEM_WORDS:
         return text[: 8 * _MAX_ITEM_WORDS]
@@ -109,5 +109,5 @@ def _shortened(text: str) -> str:
     return " ".join([*words[:half], "…", *words[-half:]])[: 16 * _MAX_ITEM_WORDS]
 
 
-def _joined(*parts: str) -> str:
+def _join(*parts: str) -> str:
     return "\n\n".join(part for part in parts if part)

@@ -1,4 +1,4 @@
-"""A moment: a stretch of a recording worth watching, and the bounds it must keep."""
+"""A moment, i.e. a span of a video that is worth watching, and the bounds on moments."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from shared.domain.spans import TimeSpan
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Hard bounds on moments, lengths to within a nanosecond (floats round).
+    """Hard bounds on the lengths (to within a nanosecond, as floats round) and number of moments.
 
-    Raises ValueError where a minimum is above its maximum.
+    Raises ValueError if a minimum exceeds its maximum.
     """
 
     min_length_seconds: float
@@ -30,7 +30,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class MomentDraft:
-    """`title` is 1..500 characters, `score` 0..10, sentences are numbered from 0, both included."""
+    """`title` has 1..500 characters, `score` is 0..10; sentences count from 0, both included."""
 
     span: TimeSpan
     title: str

@@ -1,4 +1,4 @@
-"""The gaps between words: the only places where a recording may be cut."""
+"""The gaps between words, which are the only places to cut a video."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ Integers = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
 
 ROUNDING_SECONDS = 1e-9
-"""Lengths are differences of floats: none may equal a bound to the last bit."""
+"""Lengths are differences of floats, so they may miss a bound by this much."""
 
 LEAD_SECONDS = 0.1
 TAIL_SECONDS = 0.25
-"""Room left before the first and after the last word, where the gap has it."""
+"""The room to leave before the first and after the last word, if the gap is wide enough."""
 
 
 @dataclass(frozen=True, slots=True)
 class WordGaps:
-    """Gap g of n + 1 lies before word g: from `left[g]` (the latest end so far) to `right[g]`.
+    """Gap g of n + 1 lies before word g, from `left[g]` (the latest end so far) to `right[g]`.
 
-    Words that overlap leave no gap: there `left` > `right` and nothing may be cut. Both arrays
-    are in seconds and never decrease; the first gap begins at 0, the last ends at the duration.
+    Overlapping words leave no gap: there `left` > `right`, and no cut is allowed. Both arrays are
+    in seconds and never decrease; the first gap begins at 0, the last ends at the duration.
     """
 
     left: Floats
@@ -35,13 +35,13 @@ class WordGaps:
 
     @property
     def is_open(self) -> Booleans:
-        """Where a cut harms no word, shape (n + 1,)."""
+        """True for each gap that allows a cut, shape (n + 1,)."""
         return self.left <= self.right
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where spans begin and end, in seconds; `fits` is False where the bounds cannot be met."""
+    """Start and end of spans in seconds; `fits` is False for spans that cannot meet the bounds."""
 
     start_seconds: Floats
     end_seconds: Floats
@@ -49,7 +49,7 @@ class Placement:
 
 
 def word_gaps(words: Sequence[Word], duration_seconds: float) -> WordGaps:
-    """The gaps around `words`; times outside 0..`duration_seconds` count as its ends."""
+    """The gaps around `words`; times are clamped to 0..`duration_seconds`."""
     starts = np.clip([w.start_seconds for w in words], 0.0, duration_seconds).astype(np.float64)
     ends = np.clip([w.end_seconds for w in words], 0.0, duration_seconds).astype(np.float64)
     ends = np.maximum(starts, ends)
@@ -67,11 +67,11 @@ def place(
     longest_seconds: float,
     share: float = 0.5,
 ) -> Placement:
-    """Where a span from gap `first` to gap `last` (arrays that broadcast) begins and ends.
+    """Place the spans from gap `first` to gap `last` (arrays that broadcast).
 
-    It leaves a little room around the words, less where that would be too long, more silence
-    where it would be too short; never more than `share` of an inner gap, so that with 0.5 two
-    spans that meet in one gap do not overlap.
+    A span includes a little silence around its words, less if it would be too long and more if it
+    would be too short. It takes at most `share` of an inner gap, so that with 0.5 two spans that
+    meet in one gap do not overlap.
     """
     final = len(gaps.left) - 1
     reach_left = np.where(first == 0, 1.0, share) * (gaps.right[first] - gaps.left[first])
@@ -92,7 +92,7 @@ def place(
     move_left = np.minimum(room_left, np.maximum(need / 2, need - room_right))
     start = start - move_left
     end = np.where(need > 0, np.maximum(end, np.minimum(latest, start + shortest_seconds)), end)
-    # One rounding error must not break a hard bound.
+    # A rounding error must not break a hard bound.
     end = np.where(end - start > longest_seconds, np.maximum(tail, np.nextafter(end, 0.0)), end)
     grown = np.minimum(latest, np.nextafter(end, np.inf))
     end = np.where(end - start < shortest_seconds, grown, end)

@@ -1,4 +1,4 @@
-"""As many spans as a recording has room for, when no better choice reaches the number asked for."""
+"""Fallback: fit as many spans as possible if the best selection has too few."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from shared.moments.rules.gaps import ROUNDING_SECONDS, WordGaps
 
 
 def pack_spans(gaps: WordGaps, bounds: Bounds) -> list[tuple[TimeSpan, int, int]]:
-    """Up to `min_moments` spans with the gaps they begin and end in, each with a word inside.
+    """Up to `min_moments` spans, each with the gaps it begins and ends in and a word inside.
 
-    The span that ends earliest is taken first, which leaves most room for the rest: no other
-    choice holds more spans under the length bounds.
+    Taking the span that ends earliest leaves the most room for the rest, so no other choice holds
+    more spans within the length bounds.
     """
     found: list[tuple[TimeSpan, int, int]] = []
     after, gap = 0.0, 0
     while len(found) < bounds.min_moments:
-        earliest = _earliest(gaps, bounds, after, gap)
+        earliest = _earliest_span(gaps, bounds, after, gap)
         if earliest is None:
             break
         found.append(earliest)
@@ -26,10 +26,10 @@ def pack_spans(gaps: WordGaps, bounds: Bounds) -> list[tuple[TimeSpan, int, int]
     return found
 
 
-def _earliest(
+def _earliest_span(
     gaps: WordGaps, bounds: Bounds, after_seconds: float, from_gap: int
 ) -> tuple[TimeSpan, int, int] | None:
-    """The span that ends earliest of those that begin at `after_seconds` or later."""
+    """Of the spans that begin at `after_seconds` or later, the one that ends earliest."""
     usable = np.flatnonzero(gaps.is_open)
     usable = usable[usable >= from_gap]
     left = np.maximum(gaps.left[usable], after_seconds)
@@ -37,9 +37,9 @@ def _earliest(
     shortest, longest = bounds.min_length_seconds, bounds.max_length_seconds
     for j in range(1, len(usable)):
         low = int(np.searchsorted(right[:j], left[j] - longest - ROUNDING_SECONDS))
-        # Earlier starts only end earlier: the first gap from which the span fits is the best.
+        # An earlier start allows an earlier end, so the first gap that fits is the best.
         for i in range(low, j):
-            span = _fitted(left[i], right[i], left[j], right[j], shortest, longest)
+            span = _fit(left[i], right[i], left[j], right[j], shortest, longest)
             if span is not None:
                 return span, int(usable[i]), int(usable[j])
             if left[i] + shortest > right[j] + ROUNDING_SECONDS:
@@ -47,7 +47,7 @@ def _earliest(
     return None
 
 
-def _fitted(
+def _fit(
     start_low: float,
     start_high: float,
     end_low: float,
@@ -55,7 +55,7 @@ def _fitted(
     shortest: float,
     longest: float,
 ) -> TimeSpan | None:
-    """The earliest end in its range for a start in its own, then the latest start; else None."""
+    """The span with the earliest end, then the latest start, within both ranges; else None."""
     if start_low > start_high or start_low + shortest > end_high + ROUNDING_SECONDS:
         return None
     end = max(end_low, start_low + shortest)

@@ -1,6 +1,6 @@
-"""From what a model proposes to a span of the recording: its ids and its quote are checked here.
+"""Check a model's proposal (its ids, its quote) and turn it into a span of the video.
 
-A model names sentences and quotes them. Every time is computed from the words, never by it.
+A model only names and quotes sentences. Every time is computed here, from the words.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _WORDS = re.compile(r"\w+")
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A stretch from sentence `start_id` to `end_id`, both included, as a model proposed it."""
+    """A model's proposal of sentences `start_id` to `end_id`, both included."""
 
     start_id: int
     end_id: int
@@ -37,7 +37,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Why a proposal cannot be used: a stable word, and a sentence that helps to mend it."""
+    """Why a proposal was rejected: a stable code, and a sentence that helps to repair it."""
 
     code: str
     reason: str
@@ -45,7 +45,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A proposal with the span it was given; the sentences are those the span touches."""
+    """An accepted proposal with its span and the sentences that the span touches."""
 
     proposal: Proposal
     span: TimeSpan
@@ -53,14 +53,14 @@ class Accepted:
     last_sentence: int
 
 
-def place(
+def check_proposal(
     proposal: Proposal, script: Script, window: Window, bounds: Bounds
 ) -> Accepted | Rejected:
-    """The span of a sound proposal, snapped to where it cuts no word; else what is wrong with it.
+    """Accept a proposal with a span that cuts no word, or reject it with the reason.
 
-    `window` is what the model was shown: it cannot know of other sentences.
+    `window` holds the sentences that the model saw; it cannot name others.
     """
-    fault = _named_wrongly(proposal, window) or _misquoted(proposal, script)
+    fault = _id_fault(proposal, window) or _quote_fault(proposal, script)
     if fault is None and not clean_title(proposal.title):
         fault = Rejected("no_title", "The title is empty.")
     if fault is not None:
@@ -69,25 +69,27 @@ def place(
     raw = TimeSpan(
         first.start_seconds, max(last.end_seconds, first.start_seconds + 1e-3, first.end_seconds)
     )
-    span = _snapped(raw, proposal, script, bounds)
-    if span is None or not _fits(raw, span, script, bounds):
+    span = _snap_nearby(raw, proposal, script, bounds)
+    if span is None or not _keeps_words(raw, span, script, bounds):
         return Rejected(
             "bad_length",
             f"Sentences {proposal.start_id} to {proposal.end_id} last {raw.length_seconds:.1f} s; "
             f"a moment lasts {bounds.min_length_seconds:g} to {bounds.max_length_seconds:g} s.",
         )
-    return Accepted(proposal, span, *script.touched(span))
+    return Accepted(proposal, span, *script.sentences_of(span))
 
 
-def _snapped(raw: TimeSpan, proposal: Proposal, script: Script, bounds: Bounds) -> TimeSpan | None:
-    """The snapped span, sought first among the sentences nearby: there may be thousands."""
+def _snap_nearby(
+    raw: TimeSpan, proposal: Proposal, script: Script, bounds: Bounds
+) -> TimeSpan | None:
+    """Snap within the sentences nearby first, because there may be thousands in total."""
     near = Window(
         max(0, proposal.start_id - _NEARBY),
         min(len(script.sentences) - 1, proposal.end_id + _NEARBY),
     )
-    words, sentences = script.part(near)
+    words, sentences = script.excerpt(near)
     found = snap(raw, words, sentences, bounds=bounds, duration_seconds=script.duration_seconds)
-    # Only between words that have both their neighbours is what is nearby all there is to know.
+    # The first and the last word of the excerpt lack a neighbour, so gaps beyond them are unknown.
     low = 0.0 if near.first == 0 else words[0].end_seconds
     high = (
         script.duration_seconds
@@ -105,7 +107,7 @@ def _snapped(raw: TimeSpan, proposal: Proposal, script: Script, bounds: Bounds) 
     )
 
 
-def _named_wrongly(proposal: Proposal, window: Window) -> Rejected | None:
+def _id_fault(proposal: Proposal, window: Window) -> Rejected | None:
     for number in (proposal.start_id, proposal.end_id):
         if number not in window:
             return Rejected(
@@ -120,7 +122,7 @@ def _named_wrongly(proposal: Proposal, window: Window) -> Rejected | None:
     return None
 
 
-def _misquoted(proposal: Proposal, script: Script) -> Rejected | None:
+def _quote_fault(proposal: Proposal, script: Script) -> Rejected | None:
     if occurs(proposal.quote, script.text(proposal.start_id, proposal.end_id)):
         return None
     return Rejected(
@@ -130,20 +132,20 @@ def _misquoted(proposal: Proposal, script: Script) -> Rejected | None:
     )
 
 
-def _fits(raw: TimeSpan, span: TimeSpan, script: Script, bounds: Bounds) -> bool:
-    """Whether the length was right, or is by silence alone: with the very same words."""
+def _keeps_words(raw: TimeSpan, span: TimeSpan, script: Script, bounds: Bounds) -> bool:
+    """True if the proposed length was valid, or if snapping made it so without moving a word."""
     if bounds.min_length_seconds <= raw.length_seconds <= bounds.max_length_seconds:
         return True
-    words = _around(script, raw, span)
-    return _inside(raw, words) == _inside(span, words)
+    words = _words_around(script, raw, span)
+    return _words_inside(raw, words) == _words_inside(span, words)
 
 
-def _around(script: Script, *spans: TimeSpan) -> Sequence[Word]:
-    touched = [number for span in spans for number in script.touched(span)]
-    return script.part(Window(min(touched), max(touched)))[0]
+def _words_around(script: Script, *spans: TimeSpan) -> Sequence[Word]:
+    touched = [number for span in spans for number in script.sentences_of(span)]
+    return script.excerpt(Window(min(touched), max(touched)))[0]
 
 
-def _inside(span: TimeSpan, words: Sequence[Word]) -> list[int]:
+def _words_inside(span: TimeSpan, words: Sequence[Word]) -> list[int]:
     return [
         n
         for n, w in enumerate(words)
@@ -152,27 +154,27 @@ def _inside(span: TimeSpan, words: Sequence[Word]) -> list[int]:
 
 
 def occurs(quote: str, text: str) -> bool:
-    """Whether the words of `quote` follow one another in `text`.
+    """True if the words of `quote` follow one another in `text`.
 
-    Case, accents' encoding, punctuation and spacing do not count; parts of words are no words,
-    except in scripts that write none apart. An empty quote occurs nowhere.
+    Case, the encoding of accents, punctuation and spacing do not count. Only whole words match,
+    except in scripts without spaces between words. An empty quote never occurs.
     """
-    wanted, said = normalised(quote), normalised(text)
+    wanted, spoken = normalise(quote), normalise(text)
     if not wanted:
         return False
     if any(map(is_unspaced, wanted)):
-        return wanted.replace(" ", "") in said.replace(" ", "")
-    return f" {wanted} " in f" {said} "
+        return wanted.replace(" ", "") in spoken.replace(" ", "")
+    return f" {wanted} " in f" {spoken} "
 
 
-def normalised(text: str) -> str:
-    """Words alone, in small letters, with single spaces."""
+def normalise(text: str) -> str:
+    """The words alone, casefolded, separated by single spaces."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return " ".join(_WORDS.findall(folded.replace("_", " ")))
 
 
 def clean_title(title: str) -> str:
-    """One line of printable text, at most 120 characters; empty where nothing is left."""
+    """One line of printable text of at most 120 characters; may be empty."""
     shown = "".join(
         character if unicodedata.category(character)[0] not in "CZ" else " " for character in title
     )

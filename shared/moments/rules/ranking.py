@@ -1,4 +1,4 @@
-"""Scores of 0 to 10 from sub-scores and a place in the list, and the choice of moments by them."""
+"""Compute scores of 0..10 from sub-scores and rank, and select moments by them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from shared.moments.rules.deduplication import Candidate
 from shared.moments.rules.selection import select_spans
 
 CRITERIA = ("hook", "substance", "clarity", "emotion", "completeness")
-_PLACE_SHARE = 0.4
-_LEAST_WORTH = 2.0
-"""Below this mark a moment is chosen only to reach the number asked for."""
+_RANK_SHARE = 0.4
+_LEAST_SCORE = 2.0
+"""A moment below this score is selected only to reach the minimum number."""
 
 
-def weighted(sub_scores: Mapping[str, int], weights: Mapping[str, float]) -> float:
+def weighted_score(sub_scores: Mapping[str, int], weights: Mapping[str, float]) -> float:
     """The weighted mean of the sub-scores, 0..10; a missing one counts as 0."""
     total = sum(weights.get(name, 0.0) for name in CRITERIA)
     if total <= 0:
@@ -29,10 +29,10 @@ def weighted(sub_scores: Mapping[str, int], weights: Mapping[str, float]) -> flo
     )
 
 
-def mended_order(given: Sequence[int], keys: Sequence[int]) -> list[int] | None:
-    """All of `keys` in the order a model gave; those it forgot come last, in their own order.
+def complete_order(given: Sequence[int], keys: Sequence[int]) -> list[int] | None:
+    """All of `keys` in the order that a model gave; missing ones come last, in their own order.
 
-    Unknown and repeated ones are dropped. None where it named less than half: that is no order.
+    Unknown and repeated keys are dropped. None if the model named less than half of the keys.
     """
     known = set(keys)
     order = list(dict.fromkeys(key for key in given if key in known))
@@ -41,35 +41,35 @@ def mended_order(given: Sequence[int], keys: Sequence[int]) -> list[int] | None:
     return order + [key for key in keys if key not in set(order)]
 
 
-def marks(qualities: Mapping[int, float], order: Sequence[int]) -> dict[int, float]:
-    """A mark of 0..10 for each key: mostly its quality, partly its place among all.
+def combined_scores(scores: Mapping[int, float], order: Sequence[int]) -> dict[int, float]:
+    """Combine each key's score with its rank into one score of 0..10.
 
-    Small models give nearly everything the same sub-scores; they are better at comparing, and the
-    place keeps the marks apart.
+    Small models give nearly everything the same sub-scores. They compare better than they score,
+    so the rank keeps the scores apart.
     """
     last = max(1, len(order) - 1)
     return {
-        key: qualities[key]
+        key: scores[key]
         if len(order) == 1
-        else (1 - _PLACE_SHARE) * qualities[key] + _PLACE_SHARE * 10 * (1 - place / last)
-        for place, key in enumerate(order)
+        else (1 - _RANK_SHARE) * scores[key] + _RANK_SHARE * 10 * (1 - rank / last)
+        for rank, key in enumerate(order)
     }
 
 
-def score_of(mark: float) -> int:
-    """The mark as a whole number of 0..10."""
-    return int(min(10, max(0, round(mark))))
+def rounded_score(score: float) -> int:
+    """The score as a whole number of 0..10."""
+    return int(min(10, max(0, round(score))))
 
 
-def choose(
+def select_candidates(
     candidates: Sequence[Candidate],
-    values: Mapping[int, float],
+    scores: Mapping[int, float],
     words: Sequence[Word],
     bounds: Bounds,
 ) -> list[int]:
-    """Keys of the best candidates of which no two share a word, in order of time.
+    """The keys of the best candidates that share no word, in time order.
 
-    At most `max_moments`; at least `min_moments` where there are so many that fit together.
+    At most `max_moments`, and at least `min_moments` if that many fit together.
     """
     if not candidates or not words or bounds.max_moments == 0:
         return []
@@ -81,16 +81,16 @@ def choose(
     chosen = select_spans(
         first.astype(np.int64),
         last.astype(np.int64),
-        np.array([values[c.key] - _LEAST_WORTH for c in candidates]),
+        np.array([scores[c.key] - _LEAST_SCORE for c in candidates]),
         unit_count=len(words),
         min_count=bounds.min_moments,
         max_count=bounds.max_moments,
     )
-    return [candidates[c].key for c in _apart([candidates[c].span for c in chosen], chosen)]
+    return [candidates[c].key for c in _disjoint([candidates[c].span for c in chosen], chosen)]
 
 
-def _apart(spans: Sequence[TimeSpan], keys: Sequence[int]) -> list[int]:
-    """In order of time, without those that still overlap the one before: words have no width."""
+def _disjoint(spans: Sequence[TimeSpan], keys: Sequence[int]) -> list[int]:
+    """Drop spans that overlap the previous one, although they share no middle of a word."""
     kept: list[int] = []
     end = 0.0
     for span, key in zip(spans, keys, strict=True):
@@ -103,7 +103,7 @@ def _apart(spans: Sequence[TimeSpan], keys: Sequence[int]) -> list[int]:
 def fill_up(
     chosen: Sequence[TimeSpan], others: Sequence[MomentDraft], count: int
 ) -> list[MomentDraft]:
-    """Up to `count` of `others`, the best first, that overlap neither `chosen` nor one another."""
+    """The best of `others`, at most `count`, that overlap neither `chosen` nor one another."""
     taken = list(chosen)
     added: list[MomentDraft] = []
     for moment in sorted(others, key=lambda m: (-m.score, m.span)):

@@ -1,4 +1,4 @@
-"""Moments of a recording in which nobody speaks, from scene changes and loudness."""
+"""Find moments of a video without speech, from scene changes and loudness."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import numpy as np
 
 from shared.domain.footage import STEP_SECONDS, Footage
 from shared.domain.spans import TimeSpan
-from shared.moments.rules.activity import Signals, signals_of
 from shared.moments.rules.bounds import Bounds
 from shared.moments.rules.gaps import ROUNDING_SECONDS, Floats, Integers
 from shared.moments.rules.selection import select_spans
+from shared.moments.rules.signals import Signals, signals_of
 
 METHOD = "scenes-1"
-_SCENE_WORTH = 2.0
-"""Beginning or ending with a scene is worth so many seconds of the greatest interest."""
-_QUIET_WORTH = 0.5
-_AMID_WORTH = -1.0
-_LEAST_PIECE_SECONDS = 1.0
-_PIECES_A_MOMENT = 60
-_MOST_PIECES = 20_000
+_SCENE_BONUS = 2.0
+"""The bonus for an edge at a scene change, in seconds of the greatest interest."""
+_QUIET_BONUS = 0.5
+_AMID_BONUS = -1.0
+_LEAST_STEP_SECONDS = 1.0
+_STEPS_PER_MOMENT = 60
+_MOST_EDGES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class SceneMoment:
-    """`title` says what was measured and nothing else; `score` is 0..10."""
+    """`title` states only measurements; `score` is 0..10."""
 
     span: TimeSpan
     title: str
@@ -36,36 +36,38 @@ class SceneMoment:
 
 @dataclass(frozen=True, slots=True)
 class _Edges:
-    """Where a moment may begin or end, ascending seconds, and what each is worth."""
+    """The ascending seconds at which a moment may begin or end, and the bonus of each."""
 
     seconds: Floats
-    worth: Floats
+    bonus: Floats
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidates:
-    """Stretches from edge `first` to edge `last`, shape (candidates,) each."""
+class _EdgePairs:
+    """Spans from edge `first` to edge `last`, shape (pairs,) each.
+
+    `value` is the objective of the selection, `interest` the mean interest of the span.
+    """
 
     first: Integers
     last: Integers
     value: Floats
-    quality: Floats
+    interest: Floats
 
 
 def find_scene_moments(footage: Footage, bounds: Bounds) -> list[SceneMoment]:
-    """Moments in order of time, none overlapping, all within the bounds.
+    """Disjoint moments within the bounds, in time order.
 
-    None where the picture does not change and no sound stands out, or nothing fits. The interest
-    of a stretch is how far loudness, cuts and motion lie above their mean over the recording;
-    chosen are the stretches of the greatest sum that do not overlap. The same footage always gives
-    the same moments.
+    [] if the picture does not change and no sound stands out, or if no span fits the bounds. Of
+    all disjoint spans, selects those whose loudness, cuts and motion exceed the video's mean the
+    most in total. The same footage always yields the same moments.
     """
     signals = signals_of(footage)
     interest = signals.interest
     if interest is None or float(interest.max()) <= 0 or footage.duration_seconds <= 0:
         return []
     edges = _edges(footage, signals, interest, bounds)
-    found = _candidates(edges, interest, bounds)
+    found = _edge_pairs(edges, interest, bounds)
     chosen = select_spans(
         found.first,
         found.last - 1,
@@ -74,7 +76,7 @@ def find_scene_moments(footage: Footage, bounds: Bounds) -> list[SceneMoment]:
         min_count=bounds.min_moments,
         max_count=bounds.max_moments,
     )
-    scores = _scores(found.quality[chosen])
+    scores = _scores(found.interest[chosen])
     moments: list[SceneMoment] = []
     for choice, score in zip(chosen, scores, strict=True):
         start, end = edges.seconds[[found.first[choice], found.last[choice]]].tolist()
@@ -84,51 +86,51 @@ def find_scene_moments(footage: Footage, bounds: Bounds) -> list[SceneMoment]:
 
 
 def _edges(footage: Footage, signals: Signals, interest: Floats, bounds: Bounds) -> _Edges:
-    """The ends of the recording, scenes and quiet places, and places between where these are rare.
+    """The ends of the video, its scene changes and quiet places, and a grid between them.
 
-    They lie so close that from each some other is a permitted length away.
+    The edges lie so close together that from each one some other is a permitted length away.
     """
     duration = footage.duration_seconds
     longest = min(bounds.max_length_seconds, duration)
-    piece = max(_LEAST_PIECE_SECONDS, bounds.min_length_seconds / 2, longest / _PIECES_A_MOMENT)
-    if bounds.max_length_seconds - bounds.min_length_seconds < 2 * piece:
-        return _even_edges(duration, longest, piece)
-    known = {float(t): _QUIET_WORTH for t in signals.quiet if 0 < t < duration}
-    known |= {float(t): _SCENE_WORTH for t in signals.scenes}
-    ends = _SCENE_WORTH if len(signals.scenes) else 0.0
+    step = max(_LEAST_STEP_SECONDS, bounds.min_length_seconds / 2, longest / _STEPS_PER_MOMENT)
+    if bounds.max_length_seconds - bounds.min_length_seconds < 2 * step:
+        return _even_edges(duration, longest, step)
+    known = {float(t): _QUIET_BONUS for t in signals.quiet if 0 < t < duration}
+    known |= {float(t): _SCENE_BONUS for t in signals.scenes}
+    ends = _SCENE_BONUS if len(signals.scenes) else 0.0
     known |= {0.0: ends, duration: ends}
-    worth = _thinned(known, max(longest / _PIECES_A_MOMENT, duration / _MOST_PIECES))
-    for low, high in pairwise(sorted(worth)):
-        parts = int(np.ceil((high - low) / piece))
-        for between in np.linspace(low, high, parts + 1)[1:-1].tolist():
-            at = min(len(interest) - 1, int(between / STEP_SECONDS))
-            amid = len(signals.scenes) > 0 or interest[at] > 0
-            worth[between] = _AMID_WORTH if amid else 0.0
-    seconds = sorted(worth)
-    return _Edges(np.array(seconds), np.array([worth[t] for t in seconds]))
+    bonus = _thin_out(known, max(longest / _STEPS_PER_MOMENT, duration / _MOST_EDGES))
+    for low, high in pairwise(sorted(bonus)):
+        count = int(np.ceil((high - low) / step))
+        for between in np.linspace(low, high, count + 1)[1:-1].tolist():
+            index = min(len(interest) - 1, int(between / STEP_SECONDS))
+            is_amid = len(signals.scenes) > 0 or interest[index] > 0
+            bonus[between] = _AMID_BONUS if is_amid else 0.0
+    seconds = sorted(bonus)
+    return _Edges(np.array(seconds), np.array([bonus[t] for t in seconds]))
 
 
-def _even_edges(duration: float, length: float, piece: float) -> _Edges:
-    """Bounds that allow hardly any choice of length: an even grid that has this length."""
-    step = length / max(1, round(length / piece))
+def _even_edges(duration: float, length: float, about: float) -> _Edges:
+    """A grid of steps of `about` seconds that divide `length`, for bounds that fix the length."""
+    step = length / max(1, round(length / about))
     seconds = np.arange(int(duration / step + 1e-9) + 1) * step
     return _Edges(np.minimum(seconds, duration), np.zeros(len(seconds)))
 
 
-def _thinned(worth: dict[float, float], apart: float) -> dict[float, float]:
-    """The most worthy of those nearer than `apart` to one another; the two ends always."""
-    first, *inner, last = sorted(worth)
+def _thin_out(bonus: dict[float, float], distance: float) -> dict[float, float]:
+    """Of edges nearer than `distance` to one another keep the best; always keep the two ends."""
+    first, *inner, last = sorted(bonus)
     kept = [first]
     for t in inner:
-        if t - kept[-1] >= apart:
+        if t - kept[-1] >= distance:
             kept.append(t)
-        elif worth[t] > worth[kept[-1]] and len(kept) > 1:
+        elif bonus[t] > bonus[kept[-1]] and len(kept) > 1:
             kept[-1] = t
-    return {t: worth[t] for t in [*kept, last]}
+    return {t: bonus[t] for t in [*kept, last]}
 
 
-def _candidates(edges: _Edges, interest: Floats, bounds: Bounds) -> _Candidates:
-    """Every stretch between two edges that keeps the bounds on its length."""
+def _edge_pairs(edges: _Edges, interest: Floats, bounds: Bounds) -> _EdgePairs:
+    """Every span between two edges whose length is within the bounds."""
     seconds = edges.seconds
     low = np.searchsorted(seconds, seconds + bounds.min_length_seconds - ROUNDING_SECONDS)
     high = np.searchsorted(
@@ -145,44 +147,44 @@ def _candidates(edges: _Edges, interest: Floats, bounds: Bounds) -> _Candidates:
     sums = _integral(interest, seconds)
     inside = sums[last] - sums[first]
     mean = sums[-1] / seconds[-1]
-    value = inside - mean * lengths + edges.worth[first] + edges.worth[last]
-    return _Candidates(first, last, value, inside / np.maximum(lengths, ROUNDING_SECONDS))
+    value = inside - mean * lengths + edges.bonus[first] + edges.bonus[last]
+    return _EdgePairs(first, last, value, inside / np.maximum(lengths, ROUNDING_SECONDS))
 
 
 def _integral(interest: Floats, seconds: Floats) -> Floats:
-    """Interest times seconds from the beginning up to each of `seconds`."""
+    """The integral of the interest from the beginning to each of `seconds`."""
     sums = np.concatenate([[0.0], np.cumsum(interest) * STEP_SECONDS])
     grid = np.arange(len(sums)) * STEP_SECONDS
     found: Floats = np.interp(seconds, grid, sums)
     return found
 
 
-def _scores(qualities: Floats) -> list[int]:
-    """0..10: half the mean interest, of which 0.5 is much, half the place among all."""
-    if not len(qualities):
+def _scores(interests: Floats) -> list[int]:
+    """Scores of 0..10 from the mean interest of each moment (0.5 is much) and from its rank."""
+    if not len(interests):
         return []
-    order = np.lexsort((np.arange(len(qualities)), -qualities))
-    place = np.empty(len(qualities))
-    place[order] = np.linspace(1.0, 0.0, len(qualities)) if len(qualities) > 1 else 1.0
-    marks = 10 * (0.5 * np.clip(qualities / 0.5, 0.0, 1.0) + 0.4 * place)
-    return [int(mark) for mark in np.clip(np.rint(marks), 0, 10)]
+    order = np.lexsort((np.arange(len(interests)), -interests))
+    rank = np.empty(len(interests))
+    rank[order] = np.linspace(1.0, 0.0, len(interests)) if len(interests) > 1 else 1.0
+    scores = 10 * (0.5 * np.clip(interests / 0.5, 0.0, 1.0) + 0.4 * rank)
+    return [int(score) for score in np.clip(np.rint(scores), 0, 10)]
 
 
 def _title(span: TimeSpan, footage: Footage, signals: Signals) -> str:
-    """Where it is and what was measured there."""
+    """The time of the span and the measurements there."""
     begins = bool(np.any(np.abs(signals.scenes - span.start_seconds) < 1e-6))
-    what = "Scene" if footage.pictures and (begins or span.start_seconds == 0) else "Passage"
-    told = [
-        _told_loudness(span, footage, signals),
-        _told_scenes(span, signals),
-        _told_motion(span, signals),
+    noun = "Scene" if footage.pictures and (begins or span.start_seconds == 0) else "Passage"
+    facts = [
+        _loudness_fact(span, footage, signals),
+        _scenes_fact(span, signals),
+        _motion_fact(span, signals),
     ]
-    facts = ", ".join(fact for fact in told if fact)
-    head = f"{what} at {clock(span.start_seconds)}"
-    return f"{head}: {facts}" if facts else head
+    known = ", ".join(fact for fact in facts if fact)
+    head = f"{noun} at {clock(span.start_seconds)}"
+    return f"{head}: {known}" if known else head
 
 
-def _told_loudness(span: TimeSpan, footage: Footage, signals: Signals) -> str:
+def _loudness_fact(span: TimeSpan, footage: Footage, signals: Signals) -> str:
     if signals.loudness is None:
         return ""
     levels: Sequence[float] = footage.loudness_db
@@ -196,13 +198,13 @@ def _told_loudness(span: TimeSpan, footage: Footage, signals: Signals) -> str:
     return f"the loudest part, at {at}" if peak == np.argmax(levels) else f"loudest at {at}"
 
 
-def _told_scenes(span: TimeSpan, signals: Signals) -> str:
+def _scenes_fact(span: TimeSpan, signals: Signals) -> str:
     inside = (signals.scenes > span.start_seconds) & (signals.scenes < span.end_seconds)
     count = int(inside.sum())
     return f"{count} scene change{'s' * (count != 1)}" if count else ""
 
 
-def _told_motion(span: TimeSpan, signals: Signals) -> str:
+def _motion_fact(span: TimeSpan, signals: Signals) -> str:
     if signals.motion is None:
         return ""
     low = int(span.start_seconds / STEP_SECONDS)

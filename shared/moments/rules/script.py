@@ -1,4 +1,4 @@
-"""A transcript ready to be proposed from: its words, and its sentences by number."""
+"""A transcript as numbered sentences, from which models propose moments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.moments.rules.windows import Window
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A transcript ready to be proposed from."""
+    """The words of a transcript and its numbered sentences."""
 
     words: tuple[Word, ...]
     sentences: tuple[Sentence, ...]
@@ -22,25 +22,25 @@ class Script:
 
     @staticmethod
     def of(transcript: TimedTranscript, duration_seconds: float) -> Script:
-        """The transcript's words and sentences; it is always split alike."""
+        """Split a transcript; the same transcript always yields the same sentences."""
         return Script(timed_words(transcript), tuple(split_sentences(transcript)), duration_seconds)
 
     def text(self, first: int, last: int) -> str:
-        """What is said from sentence `first` to `last`, both included."""
+        """The text of sentences `first` to `last`, both included."""
         return join_words([s.text for s in self.sentences[first : last + 1]])
 
-    def part(self, window: Window) -> tuple[tuple[Word, ...], list[Sentence]]:
-        """Some sentences and their words; the sentences number the words from 0."""
-        chosen = self.sentences[window.first : window.last + 1]
-        begin = chosen[0].first_word
-        moved = [
+    def excerpt(self, window: Window) -> tuple[tuple[Word, ...], list[Sentence]]:
+        """The words and sentences of a window; the sentences index these words from 0."""
+        inside = self.sentences[window.first : window.last + 1]
+        begin = inside[0].first_word
+        shifted = [
             replace(s, first_word=s.first_word - begin, last_word=s.last_word - begin)
-            for s in chosen
+            for s in inside
         ]
-        return self.words[begin : chosen[-1].last_word + 1], moved
+        return self.words[begin : inside[-1].last_word + 1], shifted
 
-    def touched(self, span: TimeSpan) -> tuple[int, int]:
-        """First and last sentence of which the span has a part; the nearest where it has none."""
+    def sentences_of(self, span: TimeSpan) -> tuple[int, int]:
+        """The first and last sentence that the span touches, or the nearest if it touches none."""
         first = bisect_right(self.sentences, span.start_seconds, key=lambda s: s.end_seconds)
         last = bisect_left(self.sentences, span.end_seconds, key=lambda s: s.start_seconds) - 1
         if first <= last:

@@ -1,4 +1,4 @@
-"""The best choice of non-overlapping spans."""
+"""Select the best disjoint spans."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def select_spans(
     min_count: int,
     max_count: int,
 ) -> list[int]:
-    """Indices of the candidates of greatest total value that share no unit, in order of time.
+    """The indices of the candidates with the greatest total value that share no unit.
 
-    Candidate c covers units `first[c]`..`last[c]`, both included, of `unit_count`. Between
-    `min_count` and `max_count` are chosen; where `min_count` cannot be reached, as many as can.
-    Exact: weighted interval scheduling (Kleinberg and Tardos, "Algorithm Design", 6.1) with the
-    number of intervals as a second dimension, O(`max_count` x candidates).
+    Candidate c covers units `first[c]`..`last[c]`, both included, of `unit_count`. Returns between
+    `min_count` and `max_count` indices in time order; if `min_count` is out of reach, as many as
+    possible. Exact: weighted interval scheduling (Kleinberg and Tardos, "Algorithm Design", 6.1)
+    with the number of intervals as a second dimension, O(`max_count` x candidates).
     """
     if not len(first) or max_count < 1:
         return []
@@ -47,7 +47,7 @@ def _backtrack(layers: list[Floats], begins: Integers, ends: Integers, values: F
     chosen: list[int] = []
     end = len(layers[0]) - 1
     for k in range(len(layers) - 1, 0, -1):
-        # The leftmost end that reaches the same total, then a candidate that makes it.
+        # Find the leftmost end with the same total, then the candidate that produces it.
         end = int(np.searchsorted(layers[k][: end + 1], layers[k][end], side="left"))
         low, high = np.searchsorted(ends, [end - 1, end])
         totals = layers[k - 1][begins[low:high]] + values[low:high]

@@ -1,4 +1,4 @@
-"""Sentences of a transcript, from punctuation, pauses and the recogniser's own segments."""
+"""Split a transcript into sentences by punctuation, pauses and the recogniser's segments."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_SENTENCE_WORDS = 60
 LONG_PAUSE_SECONDS = 2.0
 SHORT_PAUSE_SECONDS = 0.35
 _UNMARKED_WORDS = 40
-"""A run of so many words without a sentence mark is taken to be unpunctuated."""
+"""A run of this many words without a sentence mark counts as unpunctuated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Sentence:
 
 
 def timed_words(transcript: TimedTranscript) -> tuple[Word, ...]:
-    """The transcript's words; where it has segments alone, each segment as one word."""
+    """The transcript's words, or each segment as one word if it has no words."""
     if transcript.words:
         return transcript.words
     return tuple(Word(s.text, s.start_seconds, s.end_seconds) for s in transcript.segments)
@@ -44,11 +44,11 @@ def split_sentences(
     max_seconds: float = MAX_SENTENCE_SECONDS,
     max_words: int = MAX_SENTENCE_WORDS,
 ) -> list[Sentence]:
-    """All words in order, each in exactly one sentence.
+    """Put each word, in order, into exactly one sentence.
 
-    Sentence marks end a sentence, and so does a long pause. Where marks are missing (some
-    recognisers write none) shorter pauses and the ends of segments do. What is still longer
-    than the limits is split at its widest gaps, so only a single word can be longer.
+    Sentence marks and long pauses end a sentence. If marks are missing (some recognisers write
+    none), shorter pauses and the ends of segments do. A sentence that is still longer than the
+    limits is split at its widest gaps, so only a single word can exceed them.
     """
     words = timed_words(transcript)
     if not words:
@@ -62,22 +62,20 @@ def split_sentences(
         soft |= _segment_ends(words, transcript.segments)
     else:
         soft |= True
-    pieces: list[tuple[int, int]] = []
+    runs: list[tuple[int, int]] = []
     for first, last in _runs(ends):
         if unpunctuated or last - first >= _UNMARKED_WORDS:
-            pieces += [(first + a, first + b) for a, b in _runs(soft[first : last + 1])]
+            runs += [(first + a, first + b) for a, b in _runs(soft[first : last + 1])]
         else:
-            pieces.append((first, last))
-    limited = [
-        part for piece in pieces for part in split_run(words, *piece, max_seconds, max_words)
-    ]
-    return [_sentence(number, words, *part) for number, part in enumerate(limited)]
+            runs.append((first, last))
+    limited = [short for run in runs for short in split_run(words, *run, max_seconds, max_words)]
+    return [_sentence(number, words, *run) for number, run in enumerate(limited)]
 
 
 def split_run(
     words: Sequence[Word], first: int, last: int, max_seconds: float, max_words: int
 ) -> list[tuple[int, int]]:
-    """Words `first`..`last` in runs within both limits, split at wide gaps near the middle."""
+    """Split words `first`..`last` at wide gaps near the middle into runs within both limits."""
     done: list[tuple[int, int]] = []
     waiting = [(first, last)]
     while waiting:
@@ -110,14 +108,14 @@ def _sentence(number: int, words: Sequence[Word], first: int, last: int) -> Sent
 
 
 def _pauses(words: Sequence[Word]) -> Floats:
-    """Seconds of silence after each word; 0 after the last."""
+    """The seconds of silence after each word; 0 after the last."""
     starts = np.array([w.start_seconds for w in words[1:]], dtype=np.float64)
     ends = np.maximum.accumulate([w.end_seconds for w in words[:-1]] or np.zeros(0))
     return np.append(np.maximum(0.0, starts - ends), 0.0)
 
 
 def _pause_threshold(pauses: Floats) -> float:
-    """A pause that stands out in this speech: the longest tenth, and never below 0.35 s."""
+    """The length from which a pause is among this speech's longest tenth, at least 0.35 s."""
     return max(SHORT_PAUSE_SECONDS, float(np.quantile(pauses, 0.9)))
 
 
@@ -125,7 +123,7 @@ def _ends_by_mark(words: Sequence[Word], pauses: Floats, language: str) -> Boole
     following = [w.text for w in words[1:]] + [""]
     after_marks = [b for w, b in zip(words, following, strict=True) if w.text[-1:] in ".!?"]
     if sum(after[:1].islower() for after in after_marks) * 2 > len(after_marks):
-        # Marks without capitals: a small letter says nothing about the mark before it.
+        # This speech has marks but no capitals, so a small letter says nothing about its mark.
         following = [after.upper() for after in following]
     return np.array(
         [
@@ -137,7 +135,7 @@ def _ends_by_mark(words: Sequence[Word], pauses: Floats, language: str) -> Boole
 
 
 def _segment_ends(words: Sequence[Word], segments: Sequence[Segment]) -> Booleans:
-    """True at each word that is its segment's last, by the words' middles."""
+    """True for the last word of each segment, by the middles of the words."""
     middles = np.array([(w.start_seconds + w.end_seconds) / 2 for w in words])
     after = np.searchsorted(np.maximum.accumulate(middles), [s.end_seconds for s in segments])
     ends = np.zeros(len(words), dtype=np.bool_)
@@ -146,7 +144,7 @@ def _segment_ends(words: Sequence[Word], segments: Sequence[Segment]) -> Boolean
 
 
 def _runs(ends: Booleans) -> list[tuple[int, int]]:
-    """First and last index of each run; a run ends where `ends` is True, and at the end."""
+    """The first and last index of each run; a run ends at each True in `ends` and at the end."""
     stops = np.flatnonzero(ends).tolist()
     if not stops or stops[-1] != len(ends) - 1:
         stops.append(len(ends) - 1)

@@ -1,4 +1,4 @@
-"""Moving a span's ends to where a cut harms no word and, where bounds allow, no sentence."""
+"""Snap the ends of a span to gaps between words and, if the bounds allow, between sentences."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from shared.moments.rules.gaps import (
 from shared.moments.rules.sentences import Sentence
 
 _BROKEN_SENTENCE_SECONDS = 30.0
-"""How far an end may move to spare a sentence: longer than the longest sentence."""
+"""The cost of an end inside a sentence. It exceeds the longest sentence."""
 _ELSEWHERE_SECONDS = 1000.0
-"""What it costs to leave the span for another: only where nothing nearer fits the bounds."""
+"""The cost of leaving most of the span. Such a span wins only if no nearer one fits the bounds."""
 
 
 def snap(
@@ -35,12 +35,12 @@ def snap(
     bounds: Bounds,
     duration_seconds: float,
 ) -> TimeSpan | None:
-    """The nearest span that cuts no word, begins and ends with a sentence, and keeps the bounds.
+    """The nearest span within the bounds that cuts no word and, if possible, no sentence.
 
-    Of all pairs of gaps between words within the length bounds and 0..`duration_seconds`, the
-    one that moves both ends least; an end inside a sentence counts as 30 s further, and half
-    of the span stays inside where it can. At least one word is inside.
-    Snapping again changes nothing. None where no such span exists.
+    Of all pairs of gaps between words within the length bounds and 0..`duration_seconds`, selects
+    the pair that moves both ends least. An end inside a sentence costs 30 s; a span that keeps less
+    than half of the original costs 1000 s. At least one word is inside. Snapping again changes
+    nothing. None if no such span exists.
     """
     if duration_seconds <= 0 or bounds.max_length_seconds <= 0:
         return None
@@ -48,16 +48,16 @@ def snap(
         return _within(span, bounds, duration_seconds)
     gaps = word_gaps(words, duration_seconds)
     breaks = _sentence_breaks(sentences, len(words))
-    # Equal distances may round differently from the new place: settle on one of such a cycle.
+    # Equal distances may round differently from the new place, which can lead into a cycle.
     seen: list[TimeSpan] = []
     current: TimeSpan | None = span
     while current is not None and current not in seen:
         seen.append(current)
-        current = _nearest(current, gaps, breaks, bounds)
+        current = _nearest_span(current, gaps, breaks, bounds)
     return None if current is None else min(seen[seen.index(current) :])
 
 
-def _nearest(
+def _nearest_span(
     span: TimeSpan, gaps: WordGaps, breaks: tuple[Floats, Floats], bounds: Bounds
 ) -> TimeSpan | None:
     for share in (0.5, 1.0):
@@ -105,7 +105,7 @@ def _nearest_pair(
 
 
 def _is_elsewhere(span: TimeSpan, placed: Placement) -> Booleans:
-    """Where a placement shares less than half of itself, or of the span, whichever is shorter."""
+    """True for each placement that shares less than half of the shorter of itself and the span."""
     shared = np.minimum(placed.end_seconds, span.end_seconds) - np.maximum(
         placed.start_seconds, span.start_seconds
     )
@@ -115,7 +115,7 @@ def _is_elsewhere(span: TimeSpan, placed: Placement) -> Booleans:
 
 
 def _sentence_breaks(sentences: Sequence[Sentence], word_count: int) -> tuple[Floats, Floats]:
-    """What beginning and ending at each gap costs, in seconds, shape (words + 1,) each."""
+    """The costs of beginning and of ending at each gap, in seconds, shape (words + 1,) each."""
     begins = np.full(word_count + 1, _BROKEN_SENTENCE_SECONDS)
     ends = begins.copy()
     for sentence in sentences:
@@ -125,7 +125,7 @@ def _sentence_breaks(sentences: Sequence[Sentence], word_count: int) -> tuple[Fl
 
 
 def _within(span: TimeSpan, bounds: Bounds, duration_seconds: float) -> TimeSpan | None:
-    """Without words anything may be cut: the span, moved and resized as little as needed."""
+    """Without words any cut is allowed: move and resize the span as little as needed."""
     if duration_seconds < bounds.min_length_seconds:
         return None
     shortest = bounds.min_length_seconds - ROUNDING_SECONDS

@@ -1,4 +1,4 @@
-"""A long transcript in windows of sentences that a model can read one at a time."""
+"""Split a long transcript into windows of sentences that a model can read one at a time."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from shared.domain.tokens import estimated_tokens
+from shared.domain.tokens import estimate_tokens
 from shared.moments.rules.sentences import Sentence
 
 _LINE_TOKENS = 8
-"""What a line's number and time cost beside its text."""
+"""The tokens of a line's number and time."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Window:
-    """Sentences `first`..`last`, both included. Raises ValueError where they are out of order."""
+    """Sentences `first`..`last`, both included. Raises ValueError if they are out of order."""
 
     first: int
     last: int
@@ -25,7 +25,7 @@ class Window:
             raise ValueError(f"not a window: {self.first}..{self.last}")
 
     def __contains__(self, number: int) -> bool:
-        """Whether the sentence of that number is in it."""
+        """True if the window holds the sentence of that number."""
         return self.first <= number <= self.last
 
 
@@ -36,15 +36,15 @@ def plan_windows(
     overlap_tokens: int,
     overlap_seconds: float = 0.0,
 ) -> list[Window]:
-    """Windows in order that leave no sentence out, each of at most `window_tokens`.
+    """Windows in order that cover all sentences, each of at most `window_tokens`.
 
-    Neighbours share at least `overlap_tokens`, and more where `overlap_seconds` of speech needs
-    more (so that a moment across the seam lies in one of them whole), yet never more than half a
-    window. A single sentence longer than a window is a window of its own.
+    Neighbours share at least `overlap_tokens` and `overlap_seconds` of speech, so that one of them
+    holds a moment across the seam whole, but at most half a window. A sentence longer than a window
+    gets its own window.
     """
     if not sentences:
         return []
-    sums = [0, *accumulate(estimated_tokens(s.text) + _LINE_TOKENS for s in sentences)]
+    sums = [0, *accumulate(estimate_tokens(s.text) + _LINE_TOKENS for s in sentences)]
     windows: list[Window] = []
     first = 0
     while True:
@@ -55,7 +55,7 @@ def plan_windows(
         if last == len(sentences) - 1:
             return windows
         begin = _overlap_begin(sentences, sums, windows[-1], overlap_tokens, overlap_seconds)
-        # A window begins later than the one before it and leaves no gap, whatever the overlap.
+        # Each window begins later than the previous one and leaves no gap.
         first = max(first + 1, min(begin, last + 1))
         while first < last + 1 and sums[last + 2] - sums[first] > window_tokens:
             first += 1
@@ -68,7 +68,7 @@ def _overlap_begin(
     tokens: int,
     seconds: float,
 ) -> int:
-    """The latest sentence from which on both overlaps are reached, within half the window."""
+    """The latest sentence that gives both overlaps, within half the window."""
     half = (sums[window.last + 1] - sums[window.first]) / 2
     end = sentences[window.last].end_seconds
     begin = window.last + 1

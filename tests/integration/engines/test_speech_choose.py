@@ -144,7 +144,11 @@ def test_whisper_by_name_never_falls_back(mute_hub: MuteHub, tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("model", "why"),
-    [("/no/such/folder", "no folder"), ("smal", "no Whisper model"), (".", "no Whisper model")],
+    [
+        ("/no/such/folder", "no folder"),
+        ("smal", "not a Whisper model"),
+        (".", "not a Whisper model"),
+    ],
 )
 def test_what_is_wrong_everywhere_is_never_papered_over(model: str, why: str) -> None:
     """A path without a model and a misspelt name raise in "auto" too."""
@@ -156,7 +160,7 @@ def test_what_is_wrong_everywhere_is_never_papered_over(model: str, why: str) ->
 def test_a_folder_without_a_model_names_what_is_missing(tmp_path: Path) -> None:
     """The message lists the missing files."""
     (tmp_path / "model.bin").write_bytes(b"x")
-    with pytest.raises(SettingsError, match=r"config\.json, tokenizer\.json missing"):
+    with pytest.raises(SettingsError, match=r"lacks config\.json, tokenizer\.json"):
         choose_engine(engine="auto", model=str(tmp_path), allow_download=True)
 
 

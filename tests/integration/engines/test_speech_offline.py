@@ -11,7 +11,7 @@ import pytest
 
 from shared.domain.transcript import TimedTranscript
 from shared.engines.speech import offline
-from shared.engines.speech.activity import by_endpointer
+from shared.engines.speech.activity import endpointer_spans
 from shared.engines.speech.offline import OfflineEngine
 from shared.errors import Reject
 from tests.support.media.speech_samples import (
@@ -49,7 +49,7 @@ def test_no_words_without_the_voice_detector_either(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pocketsphinx alone keeps silence, tones and noise out."""
-    monkeypatch.setattr(offline, "speech_spans", by_endpointer)
+    monkeypatch.setattr(offline, "speech_spans", endpointer_spans)
     assert heard(write_wav(tmp_path / "a.wav", no_speech(kind))).words == ()
 
 
@@ -65,7 +65,7 @@ def test_most_words_of_clear_reading_are_right(
 ) -> None:
     """Under four words in ten are wrong over fifteen clips, with either detector."""
     if detector == "endpointer":
-        monkeypatch.setattr(offline, "speech_spans", by_endpointer)
+        monkeypatch.setattr(offline, "speech_spans", endpointer_spans)
     errors = total = 0
     for path, text in known_texts().items():
         found = heard(path)

@@ -12,7 +12,7 @@ import pytest
 
 from shared.domain.transcript import TimedTranscript
 from shared.engines.speech import whisper
-from shared.engines.speech.joining import SliceTranscript, join
+from shared.engines.speech.join import SliceTranscript, join
 from shared.engines.speech.whisper import WhisperEngine
 from shared.errors import Reject
 from tests.support.media.speech_samples import (
@@ -187,7 +187,7 @@ def test_doubtful_segments_are_flagged_and_made_up_ones_left_out(
         decoded("so so " * 8, 10, log_probability=-0.3, no_speech=0.1),
         decoded("Mumble it is.", 15, log_probability=-1.4, no_speech=0.2),
     )
-    monkeypatch.setattr(WhisperEngine, "_ready", lambda self: decoder)
+    monkeypatch.setattr(WhisperEngine, "loaded_model", lambda self: decoder)
     path = write_wav(tmp_path / "a.wav", no_speech("tone", 20))
     found = WhisperEngine("any").transcribe(path, language=None, deadline_seconds=PATIENCE_SECONDS)
     assert [s.suspect for s in found.segments] == [None, "repetition", "low_confidence"]

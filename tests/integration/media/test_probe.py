@@ -12,7 +12,7 @@ from shared.errors import Reject
 from shared.media.audio import split_audio
 from shared.media.input import LocalInput
 from shared.media.probe import probe
-from shared.media.subtitles import extract_text_track
+from shared.media.text_track import extract_text_track
 from tests.support.media.cases import CASES, DEADLINE_SECONDS, LIMITS, Case, opened
 from tests.support.media.factory import make_video, run_ffmpeg
 from tests.support.patience import PATIENCE_SECONDS

@@ -15,9 +15,9 @@ from shared.media.loudness import loudness
 from shared.media.probe import probe
 from shared.media.sandbox.runner import Limits
 from shared.media.survey import Survey, survey
-from shared.moments.rules.activity import signals_of
 from shared.moments.rules.bounds import Bounds
 from shared.moments.rules.scene_moments import find_scene_moments
+from shared.moments.rules.signals import signals_of
 from tests.support.media.factory import make_audio, make_video, run_ffmpeg
 from tests.support.media.scenes import SIZE, make_scenes
 from tests.support.media.storage import FarStore

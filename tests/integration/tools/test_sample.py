@@ -8,7 +8,7 @@ from itertools import pairwise
 import av
 import pytest
 
-from shared.engines.speech.captions import parse_captions
+from shared.engines.speech.subtitle_cues import parse_subtitles
 from shared.media.sandbox.runner import find_ffmpeg
 from tools.sample.make_sample import KEYFRAME_SECONDS, TARGET
 from tools.sample.narration import TOPICS
@@ -23,14 +23,14 @@ def text_track() -> str:
 
 def test_it_carries_exactly_what_the_script_says(text_track: str) -> None:
     """Sample and script belong together: each sentence is a cue of its own, in order."""
-    cues = parse_captions(text_track.encode(), language="en").transcript.segments
+    cues = parse_subtitles(text_track.encode(), language="en").transcript.segments
     spoken = [sentence for topic in TOPICS for sentence in topic.sentences]
     assert [cue.text for cue in cues] == spoken
 
 
 def test_topics_are_apart(text_track: str) -> None:
     """Cues do not overlap, and the pause between two topics is longer than any within one."""
-    cues = parse_captions(text_track.encode(), language="en").transcript.segments
+    cues = parse_subtitles(text_track.encode(), language="en").transcript.segments
     pauses = [after.start_seconds - before.end_seconds for before, after in pairwise(cues)]
     first, second = len(TOPICS[0].sentences), len(TOPICS[0].sentences + TOPICS[1].sentences)
     between = [pauses.pop(second - 1), pauses.pop(first - 1)]

@@ -9,7 +9,7 @@ import pytest
 
 from functions.upkeep.sweep import sweep_all
 from shared.storage.protocol import ObjectStat, Storage
-from shared.videos import subtitle_files as beside
+from shared.videos import subtitle_files
 from shared.videos.deletion import delete_video
 from shared.videos.subtitle_files import own_subtitles
 from tests.integration.videos.test_deletion import drop, uploads
@@ -118,6 +118,6 @@ def test_what_is_uploaded_anew_at_the_last_moment_stays(
         put(world, tmp_path, name)
         return found
 
-    monkeypatch.setattr(beside, "own_subtitles", overwritten)
+    monkeypatch.setattr(subtitle_files, "own_subtitles", overwritten)
     assert delete_video(world.context, video, with_source=True).source == (name == "talk.srt")
     assert left(world) == [name]

@@ -54,7 +54,7 @@ def told(world: FaultWorld, subtitles: str) -> tuple[str, list[str]]:
         ("<html><body>404</body></html>", "they hold no text"),
         ("\x00\x17\x05 no cues", "they hold no text"),
         (GOOD.replace("-->", "to"), "they hold no text"),
-        (LATE, "they run to 3648 s, the recording ends at 50 s"),
+        (LATE, "they run to 3648 s, but the video ends at 50 s"),
     ],
     ids=["empty", "HTML", "random", "bad times", "late"],
 )

@@ -24,7 +24,7 @@ from shared.domain.transcript import Segment, TimedTranscript, Word
 from shared.media.audio import AudioSlice
 from shared.media.cut import CutResult
 from shared.media.input import MediaInput
-from shared.moments.without_speech import Speechless
+from shared.moments.without_speech import SpeechlessMoments
 from shared.transcripts import slices
 from tests.support.patience import PATIENCE_SECONDS
 
@@ -68,7 +68,7 @@ class FakeMedia:
         patch.setattr(
             generate_moments,
             "moments_without_speech",
-            lambda job: Speechless([], "There is nothing to hear or see."),
+            lambda job: SpeechlessMoments([], "There is nothing to hear or see."),
         )
 
     @property

@@ -51,7 +51,7 @@ def test_what_is_asked_reaches_the_model(client: Clients) -> None:
         seen.append((messages, info))
         return ModelResponse(parts=[TextPart('{"order": [1]}')])
 
-    found = client(answer).ask(QUESTION.again("what?", "Again."), timeout_seconds=30)
+    found = client(answer).ask(QUESTION.with_repair("what?", "Again."), timeout_seconds=30)
     assert found.text == '{"order": [1]}'
     ((messages, info),) = seen
     contents = [part.content for message in messages for part in message.parts]  # type: ignore[union-attr]

@@ -95,5 +95,5 @@ def test_what_is_wrong_with_an_answer_is_told_in_plain_words() -> None:
     """A field that is missing is called missing."""
     (fault,) = read_moments('{"moments": [{}]}')
     assert getattr(fault, "reason", "") == "start_id is missing."
-    with pytest.raises(Unreadable, match=r"^order\.0 is no whole number\.$"):
+    with pytest.raises(Unreadable, match=r"^order\.0 is not a whole number\.$"):
         read('{"order": ["first"]}', Ranking)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.engines.speech.suspicion import hallucinated, repeated_lines, suspicion
+from shared.engines.speech.suspicion import is_hallucination, repeated_lines, suspicion
 
 SPEECH = (
     "And so, my fellow Americans, ask not what your country can do for you, "
@@ -49,15 +49,17 @@ def test_what_the_decoder_doubts_is_flagged(facts: dict[str, float]) -> None:
 
 def test_only_doubt_and_no_speech_together_make_a_hallucination() -> None:
     """Flagged words stay unless the decoder also says that nobody speaks."""
-    assert hallucinated("repetition", average_log_probability=-0.2, no_speech_probability=0.9)
-    assert hallucinated("low_confidence", average_log_probability=-1.5, no_speech_probability=0.9)
+    assert is_hallucination("repetition", average_log_probability=-0.2, no_speech_probability=0.9)
+    assert is_hallucination(
+        "low_confidence", average_log_probability=-1.5, no_speech_probability=0.9
+    )
     for suspect, log_probability, no_speech in [
         ("repetition", -0.2, 0.1),
         ("low_confidence", -1.5, 0.3),
         ("low_confidence", -0.3, 0.9),
         (None, -1.5, 0.9),
     ]:
-        assert not hallucinated(
+        assert not is_hallucination(
             suspect, average_log_probability=log_probability, no_speech_probability=no_speech
         )
 

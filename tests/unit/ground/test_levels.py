@@ -10,8 +10,8 @@ import pytest
 
 from shared.domain.levels import level_db, loudness_of
 from shared.domain.transcript import Segment, TimedTranscript, Word
-from shared.engines.speech.joining import SliceTranscript, join
-from shared.engines.speech.loudness import with_loudness
+from shared.engines.speech.join import SliceTranscript, join
+from shared.engines.speech.wav import with_loudness
 from shared.transcripts.rows import from_json, to_json
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from shared.errors import ObjectChanged, ObjectMissing
-from shared.media.child.remote_file import RangedFile
+from shared.media.child.remote_file import RemoteFile
 from shared.media.input import open_input
 from shared.media.sandbox.loopback import parse_range
 from tests.support.media.storage import FarStore
@@ -54,7 +54,7 @@ def test_ranged_reads_give_the_objects_bytes(content: Path, tmp_path: Path) -> N
     store, truth, choose = FarStore(), content.read_bytes(), random.Random(5)
     url = store.put(content)
     with open_input(store, url, generation="1", workdir=tmp_path) as source:
-        file = RangedFile(source.location)
+        file = RemoteFile(source.location)
         assert file.size == SIZE
         for _ in range(200):
             start, size = choose.randrange(SIZE + 10), choose.choice([1, 100, 4096, 200_000])
@@ -69,7 +69,7 @@ def test_a_long_read_takes_few_requests_and_nothing_twice(content: Path, tmp_pat
     store = FarStore()
     url = store.put(content)
     with open_input(store, url, generation=None, workdir=tmp_path) as source:
-        file = RangedFile(source.location)
+        file = RemoteFile(source.location)
         assert b"".join(iter(lambda: file.read(32768), b"")) == content.read_bytes()
         assert source.bytes_read == SIZE
     assert store.bytes_read == SIZE
@@ -97,7 +97,7 @@ def test_an_overwritten_object_is_no_broken_medium(content: Path, tmp_path: Path
 
     def read_across_an_overwriting() -> None:
         with open_input(store, url, generation="1", workdir=tmp_path) as source:
-            file = RangedFile(source.location)
+            file = RemoteFile(source.location)
             file.read(10)
             store.put(content, url, "2")
             file.seek(500_000)

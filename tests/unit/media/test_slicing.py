@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.media.audio import _sliced, quietest_cut
+from shared.media.audio import quietest_cut, split_stream
 
 RATE = 16_000
 
@@ -43,12 +43,12 @@ def test_silence_is_cut_as_late_as_may_be() -> None:
 def test_slices_are_the_stream(length: int, target: int, seed: int) -> None:
     """Joined again, slices give every sample once; none is longer than the target or empty."""
     samples = noise(length / RATE, seed)
-    slices = list(_sliced(io.BytesIO(samples.tobytes()), target))
+    slices = list(split_stream(io.BytesIO(samples.tobytes()), target))
     assert b"".join(part.tobytes() for part in slices) == samples.tobytes()
     assert all(0 < len(part) <= target for part in slices)
 
 
 def test_an_odd_last_byte_is_no_sample() -> None:
     """A stream cut inside a sample loses that half sample only."""
-    slices = list(_sliced(io.BytesIO(b"\1\0\2\0\3"), 100))
+    slices = list(split_stream(io.BytesIO(b"\1\0\2\0\3"), 100))
     assert [list(part) for part in slices] == [[1, 2]]

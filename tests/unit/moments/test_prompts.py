@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.engines.llm.forms import Unreadable, read, schema_of
 from shared.errors import Reject
-from shared.model_calls.keys import key_named
+from shared.model_calls.endpoints import key_named
 from shared.moments.prompts.answers import Moments, Ranking, read_moments
 from shared.moments.prompts.prompt_set import kinds, load_prompt_set
 from shared.moments.prompts.questions import (

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from shared.domain.spans import TimeSpan
 from shared.moments.rules.bounds import Bounds
-from shared.moments.rules.proposals import Accepted, Proposal, Rejected, clean_title, occurs, place
+from shared.moments.rules.proposals import (
+    Accepted,
+    Proposal,
+    Rejected,
+    check_proposal,
+    clean_title,
+    occurs,
+)
 from shared.moments.rules.script import Script
 from shared.moments.rules.snapping import snap
 from shared.moments.rules.windows import Window
@@ -41,7 +48,7 @@ def test_any_words_and_any_proposal(found: tuple[object, float], data: st.DataOb
     bounds = Bounds(low, low + data.draw(st.floats(0, 60)), 0, 5)
     quote = script.text(max(first, 0), max(last, 0)) or "x"
     window = Window(0, len(script.sentences) - 1)
-    result = place(Proposal(first, last, quote, "t", "r"), script, window, bounds)
+    result = check_proposal(Proposal(first, last, quote, "t", "r"), script, window, bounds)
     if isinstance(result, Rejected):
         assert result.code
         assert result.reason.endswith(".")
@@ -56,7 +63,7 @@ def test_any_words_and_any_proposal(found: tuple[object, float], data: st.DataOb
         begin, end = max(0.0, word.start_seconds), min(duration, word.end_seconds)
         for cut in (span.start_seconds, span.end_seconds):
             assert not begin + 1e-9 < cut < end - 1e-9
-    assert place(result.proposal, script, window, bounds) == result
+    assert check_proposal(result.proposal, script, window, bounds) == result
     again = snap(span, script.words, script.sentences, bounds=bounds, duration_seconds=duration)
     assert again is not None
     assert abs(again.start_seconds - span.start_seconds) < 1e-6
@@ -66,7 +73,7 @@ def test_any_words_and_any_proposal(found: tuple[object, float], data: st.DataOb
 @pytest.mark.parametrize("first", range(0, 50, 3))
 def test_nearby_and_everywhere_snap_alike(first: int) -> None:
     """Looking among the nearby sentences finds what looking among all of them does."""
-    result = place(proposal(first, first + 3), SCRIPT, WHOLE, BOUNDS)
+    result = check_proposal(proposal(first, first + 3), SCRIPT, WHOLE, BOUNDS)
     assert isinstance(result, Accepted)
     begin, end = SCRIPT.sentences[first], SCRIPT.sentences[first + 3]
     everywhere = snap(
@@ -95,14 +102,14 @@ def test_nearby_and_everywhere_snap_alike(first: int) -> None:
 )
 def test_what_is_wrong_is_named(wrong: Proposal, code: str) -> None:
     """Each fault has its code."""
-    result = place(wrong, SCRIPT, WHOLE, BOUNDS)
+    result = check_proposal(wrong, SCRIPT, WHOLE, BOUNDS)
     assert isinstance(result, Rejected)
     assert result.code == code
 
 
 def test_what_was_not_shown_cannot_be_named() -> None:
     """A sentence of another window is as unknown as one that does not exist."""
-    result = place(proposal(3, 5), SCRIPT, Window(4, 20), BOUNDS)
+    result = check_proposal(proposal(3, 5), SCRIPT, Window(4, 20), BOUNDS)
     assert isinstance(result, Rejected)
     assert result.code == "unknown_id"
 
@@ -111,11 +118,11 @@ def test_silence_may_make_a_short_one_long_enough() -> None:
     """A moment a little short is lengthened by the silence around it, never by another's words."""
     sentence = SCRIPT.sentences[7]
     length = sentence.end_seconds - sentence.start_seconds
-    longer = place(proposal(7, 7), SCRIPT, WHOLE, Bounds(length + 0.3, 40, 0, 5))
+    longer = check_proposal(proposal(7, 7), SCRIPT, WHOLE, Bounds(length + 0.3, 40, 0, 5))
     assert isinstance(longer, Accepted)
     assert longer.span.length_seconds >= length + 0.3 - 1e-6
     assert (longer.first_sentence, longer.last_sentence) == (7, 7)
-    too_short = place(proposal(7, 7), SCRIPT, WHOLE, Bounds(length + 3.0, 40, 0, 5))
+    too_short = check_proposal(proposal(7, 7), SCRIPT, WHOLE, Bounds(length + 3.0, 40, 0, 5))
     assert isinstance(too_short, Rejected)
     assert too_short.code == "bad_length"
 

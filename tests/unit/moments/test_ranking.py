@@ -1,4 +1,4 @@
-"""Merging, marks and the choice among candidates."""
+"""Merging, scores and the choice among candidates."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from shared.domain.spans import TimeSpan
 from shared.moments.rules.bounds import Bounds, MomentDraft
-from shared.moments.rules.deduplication import Candidate, merge
+from shared.moments.rules.deduplication import Candidate, deduplicate
 from shared.moments.rules.ranking import (
     CRITERIA,
-    choose,
+    combined_scores,
+    complete_order,
     fill_up,
-    marks,
-    mended_order,
-    score_of,
-    weighted,
+    rounded_score,
+    select_candidates,
+    weighted_score,
 )
 from shared.moments.rules.script import Script
 from tests.support.llm.runs import talk
@@ -26,17 +26,19 @@ from tests.support.llm.runs import talk
 SCRIPT = Script.of(talk(80, seed=6), 500.0)
 
 
-def candidate(key: int, first: int, last: int, quality: float = 5.0, text: str = "") -> Candidate:
+def candidate(key: int, first: int, last: int, score: float = 5.0, text: str = "") -> Candidate:
     """A candidate of whole sentences."""
     span = TimeSpan(
         SCRIPT.sentences[first].start_seconds - 0.1, SCRIPT.sentences[last].end_seconds + 0.1
     )
-    return Candidate(key, span, first, last, text or SCRIPT.text(first, last), quality)
+    return Candidate(key, span, first, last, text or SCRIPT.text(first, last), score)
 
 
 def test_the_same_stretch_twice_is_one() -> None:
     """By time: the better of two that overlap by half of the shorter stays."""
-    kept, merged = merge([candidate(1, 0, 5, 4.0), candidate(2, 3, 6, 6.0), candidate(3, 20, 25)])
+    kept, merged = deduplicate(
+        [candidate(1, 0, 5, 4.0), candidate(2, 3, 6, 6.0), candidate(3, 20, 25)]
+    )
     assert [c.key for c in kept] == [2, 3]
     assert [(m.key, m.into, m.test) for m in merged] == [(1, 2, "time")]
 
@@ -44,7 +46,7 @@ def test_the_same_stretch_twice_is_one() -> None:
 def test_shared_sentences_are_one_though_times_hardly_overlap() -> None:
     """By sentences: where recognised times are off, the numbers still tell."""
     apart = Candidate(2, TimeSpan(300.0, 310.0), 0, 3, "other words altogether here", 3.0)
-    kept, merged = merge([candidate(1, 0, 3), apart])
+    kept, merged = deduplicate([candidate(1, 0, 3), apart])
     assert [c.key for c in kept] == [1]
     assert [m.test for m in merged] == ["sentences"]
 
@@ -52,7 +54,7 @@ def test_shared_sentences_are_one_though_times_hardly_overlap() -> None:
 def test_the_same_words_elsewhere_are_one() -> None:
     """By text: the teaser at the beginning of a podcast is the moment itself."""
     said = SCRIPT.text(40, 44)
-    kept, merged = merge([candidate(1, 40, 44), candidate(2, 0, 4, 3.0, said + " And more.")])
+    kept, merged = deduplicate([candidate(1, 40, 44), candidate(2, 0, 4, 3.0, said + " And more.")])
     assert [c.key for c in kept] == [1]
     assert [m.test for m in merged] == ["text"]
 
@@ -65,24 +67,24 @@ CANDIDATES = st.lists(
 @given(CANDIDATES, st.randoms())
 def test_merging_does_not_depend_on_the_order(found: list[Candidate], rng: random.Random) -> None:
     """All are kept, or merged into one kept that is no worse; merging again changes nothing."""
-    kept, merged = merge(found)
+    kept, merged = deduplicate(found)
     shuffled = list(found)
     rng.shuffle(shuffled)
-    assert merge(shuffled) == (kept, merged)
-    assert merge(kept)[0] == kept
+    assert deduplicate(shuffled) == (kept, merged)
+    assert deduplicate(kept)[0] == kept
     assert {c.key for c in kept} | {m.key for m in merged} == {c.key for c in found}
-    quality = {c.key: c.quality for c in found}
+    scores = {c.key: c.score for c in found}
     for one in merged:
         assert one.into in {c.key for c in kept}
-        assert quality[one.into] >= quality[one.key]
+        assert scores[one.into] >= scores[one.key]
 
 
 @given(CANDIDATES, st.integers(0, 4), st.integers(0, 6))
 def test_the_choice_keeps_the_bounds(found: list[Candidate], least: int, more: int) -> None:
     """In order of time, without overlap, never too many, and enough where so many fit."""
     bounds = Bounds(1.0, 400.0, least, least + more)
-    values = {c.key: c.quality for c in found}
-    chosen = choose(found, values, SCRIPT.words, bounds)
+    scores = {c.key: c.score for c in found}
+    chosen = select_candidates(found, scores, SCRIPT.words, bounds)
     spans = [next(c.span for c in found if c.key == key) for key in chosen]
     assert len(chosen) <= bounds.max_moments
     for before, after in pairwise(spans):
@@ -101,34 +103,38 @@ def _most_apart(spans: list[TimeSpan]) -> int:
 def test_the_best_are_chosen() -> None:
     """One excellent moment goes before two dull ones that it overlaps."""
     found = [candidate(1, 0, 9), candidate(2, 0, 4), candidate(3, 5, 9), candidate(4, 30, 33)]
-    chosen = choose(found, {1: 9.0, 2: 3.0, 3: 3.0, 4: 7.0}, SCRIPT.words, Bounds(1, 400, 0, 2))
+    chosen = select_candidates(
+        found, {1: 9.0, 2: 3.0, 3: 3.0, 4: 7.0}, SCRIPT.words, Bounds(1, 400, 0, 2)
+    )
     assert chosen == [1, 4]
 
 
-def test_worthless_moments_are_chosen_only_to_make_the_number() -> None:
-    """Below two of ten a moment is left out, unless so many were asked for."""
+def test_choose_takes_low_scores_only_to_reach_the_minimum() -> None:
+    """A moment below 2 is left out unless the minimum needs it."""
     found = [candidate(1, 0, 4), candidate(2, 20, 24)]
-    values = {1: 8.0, 2: 0.5}
-    assert choose(found, values, SCRIPT.words, Bounds(1, 400, 0, 5)) == [1]
-    assert choose(found, values, SCRIPT.words, Bounds(1, 400, 2, 5)) == [1, 2]
+    scores = {1: 8.0, 2: 0.5}
+    assert select_candidates(found, scores, SCRIPT.words, Bounds(1, 400, 0, 5)) == [1]
+    assert select_candidates(found, scores, SCRIPT.words, Bounds(1, 400, 2, 5)) == [1, 2]
 
 
 def test_sub_scores_are_weighed() -> None:
-    """The weighted mean, whatever the weights sum up to; out of range counts as the nearest end."""
+    """The weighted mean for weights of any sum; sub-scores out of range are clamped."""
     weights = dict.fromkeys(CRITERIA, 2.0)
-    assert weighted(dict.fromkeys(CRITERIA, 7), weights) == 7.0
-    assert weighted({"hook": 10}, {"hook": 1.0, "substance": 3.0}) == 2.5
-    assert weighted({"hook": 99, "substance": -5}, {"hook": 1.0, "substance": 1.0}) == 5.0
-    assert weighted({"hook": 9}, {}) == 0.0
+    assert weighted_score(dict.fromkeys(CRITERIA, 7), weights) == 7.0
+    assert weighted_score({"hook": 10}, {"hook": 1.0, "substance": 3.0}) == 2.5
+    assert weighted_score({"hook": 99, "substance": -5}, {"hook": 1.0, "substance": 1.0}) == 5.0
+    assert weighted_score({"hook": 9}, {}) == 0.0
 
 
 @given(
     st.lists(st.integers(0, 30), max_size=40),
     st.lists(st.integers(0, 30), min_size=1, max_size=20, unique=True),
 )
-def test_an_order_is_mended_or_none(given_order: list[int], keys: list[int]) -> None:
-    """Every key exactly once, what was named first; None where less than half was named."""
-    order = mended_order(given_order, keys)
+def test_complete_order_adds_missing_keys_or_rejects(
+    given_order: list[int], keys: list[int]
+) -> None:
+    """Every key comes exactly once, named ones first; None if less than half are named."""
+    order = complete_order(given_order, keys)
     named = [key for key in dict.fromkeys(given_order) if key in keys]
     if 2 * len(named) < len(keys):
         assert order is None
@@ -138,14 +144,14 @@ def test_an_order_is_mended_or_none(given_order: list[int], keys: list[int]) -> 
         assert order[: len(named)] == named
 
 
-def test_the_place_keeps_equal_marks_apart() -> None:
+def test_combined_scores_differ_when_the_scores_are_equal() -> None:
     """A model that gives everything a seven still makes a list of different scores."""
     keys = list(range(10))
-    found = marks(dict.fromkeys(keys, 7.0), keys)
+    found = combined_scores(dict.fromkeys(keys, 7.0), keys)
     assert list(found.values()) == sorted(found.values(), reverse=True)
-    assert len({score_of(mark) for mark in found.values()}) >= 4
-    assert all(0 <= mark <= 10 for mark in found.values())
-    assert marks({5: 3.0}, [5]) == {5: 3.0}
+    assert len({rounded_score(score) for score in found.values()}) >= 4
+    assert all(0 <= score <= 10 for score in found.values())
+    assert combined_scores({5: 3.0}, [5]) == {5: 3.0}
 
 
 def test_a_gap_is_filled_without_overlap() -> None:

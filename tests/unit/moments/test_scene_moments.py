@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from shared.domain.footage import Footage, Picture
 from shared.domain.spans import TimeSpan
-from shared.moments.rules.activity import scene_starts, signals_of
 from shared.moments.rules.bounds import Bounds
 from shared.moments.rules.scene_moments import SceneMoment, find_scene_moments
+from shared.moments.rules.signals import scene_starts, signals_of
 
 USUAL = Bounds(5, 90, 1, 10)
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.tokens import estimated_tokens
+from shared.domain.tokens import estimate_tokens
 from shared.moments.rules.script import Script
 from shared.moments.rules.sentences import Sentence
 from shared.moments.rules.windows import Window, plan_windows
@@ -30,7 +30,7 @@ def sentences_of(words: list[int]) -> list[Sentence]:
 
 def cost(sentences: list[Sentence], window: Window) -> int:
     """What a window takes by the same estimate."""
-    return sum(estimated_tokens(s.text) + 8 for s in sentences[window.first : window.last + 1])
+    return sum(estimate_tokens(s.text) + 8 for s in sentences[window.first : window.last + 1])
 
 
 @given(COSTS, st.integers(60, 500), st.integers(0, 250), st.floats(0, 60))
@@ -80,6 +80,6 @@ def test_no_transcript_no_window() -> None:
 def test_tokens_are_rather_over_than_underestimated() -> None:
     """An English word is more than one token and less than three; a Chinese character about one."""
     english = "The tide turns twice a day because the moon pulls the sea."
-    assert 12 <= estimated_tokens(english) <= 36
+    assert 12 <= estimate_tokens(english) <= 36
     chinese = "\u4eca\u5929\u5929\u6c14\u5f88\u597d"
-    assert 4 <= estimated_tokens(chinese) <= 12
+    assert 4 <= estimate_tokens(chinese) <= 12

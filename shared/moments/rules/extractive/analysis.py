@@ -1,4 +1,4 @@
-"""What the choice of moments rests on: sentences, topics, salience and the gaps between words."""
+"""Compute the features that selection uses: sentences, topics, salience and gaps between words."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from shared.moments.rules.gaps import Floats, Integers, WordGaps, word_gaps
 from shared.moments.rules.sentences import Sentence, split_sentences
 
 _PASSAGES, _CHAPTERS = LengthPrior(32.0, 0.2), LengthPrior(60.0, 0.1)
-"""Moments are passages about one thing; who marks topics marks fewer."""
+"""Moments are short passages on one subject; the topics that people mark are longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """`pauses[i]`, 0..1, is the silence after sentence i; `sentence_of_word` is per word.
+    """The features of a transcript.
 
-    `chapters` are the first sentences of runs of topics that differ in what they say.
+    `pauses[i]`, 0..1, is the silence after sentence i. `sentence_of_word` holds the sentence of
+    each word, `chapters` the first sentence of each chapter (a run of similar topics).
     """
 
     words: Sequence[Word]
@@ -42,15 +43,15 @@ def analyse(
     duration_seconds: float,
     loudness: Sequence[float] | None,
 ) -> Analysis:
-    """All that is known of a transcript with at least one word.
+    """Analyse a transcript with at least one word.
 
-    `loudness` is spread evenly over the recording, in any unit that grows with it.
+    `loudness` has evenly spaced values over the video, in any unit that grows with loudness.
     """
     sentences = split_sentences(transcript)
     gaps = word_gaps(words, duration_seconds)
     features = sentence_features([s.text for s in sentences])
     ends = np.array([s.last_word + 1 for s in sentences])
-    # A pause of 2 s is as good as a longer one: it is music, applause or a change of speaker.
+    # Longer pauses count as 2 s, because they are music, applause or a change of speaker.
     pauses = np.clip(gaps.right[ends] - gaps.left[ends], 0.0, 2.0) / 2.0
     topics, coarse = find_topics(features, *_times(sentences, gaps), (_PASSAGES, _CHAPTERS))
     loud = _loudness_of(sentences, loudness, duration_seconds)
@@ -62,7 +63,7 @@ def analyse(
 
 
 def _times(sentences: Sequence[Sentence], gaps: WordGaps) -> tuple[Floats, Floats, Floats]:
-    """Where each sentence begins and ends, and the silence before it, in seconds."""
+    """The start and end of each sentence and the silence before it, in seconds."""
     firsts = np.array([s.first_word for s in sentences])
     return (
         np.array([s.start_seconds for s in sentences]),
@@ -74,7 +75,7 @@ def _times(sentences: Sequence[Sentence], gaps: WordGaps) -> tuple[Floats, Float
 def _loudness_of(
     sentences: Sequence[Sentence], loudness: Sequence[float] | None, duration_seconds: float
 ) -> Floats | None:
-    """The mean loudness of each sentence, or None where it is not known."""
+    """The mean loudness of each sentence, or None if the loudness is unknown."""
     if loudness is None or not len(loudness):
         return None
     values = np.nan_to_num(np.asarray(loudness, dtype=np.float64), nan=0.0, neginf=-120.0)

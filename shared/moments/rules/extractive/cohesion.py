@@ -1,4 +1,4 @@
-"""Where one topic ends and the next begins, by lexical cohesion and pauses."""
+"""Find the boundaries between topics by lexical cohesion and pauses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.moments.rules.extractive.features import SentenceFeatures, clusterin
 from shared.moments.rules.gaps import Floats, Integers
 
 SHORTEST_REACH, LONGEST_REACH, _WORK = 120, 600, 480_000
-"""A topic has at most so many sentences; in long transcripts fewer, which bounds the work."""
+"""The most sentences of a topic; fewer in long transcripts, which bounds the work."""
 _PRIOR_MASS = 2.0
 _PRICE, _PRICE_SECONDS, _NEAR_SECONDS = 0.081, 600.0, 120.0
 _NEAR_SHARE, _LEAST_PRICE = 0.8, 1e-9
@@ -21,9 +21,9 @@ _LEAST_SECONDS, _UNLIKELIEST = 0.5, 9.0
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """`first[t]` is topic t's first sentence, `of[i]` sentence i's topic.
+    """`first[t]` is the first sentence of topic t, `of[i]` the topic of sentence i.
 
-    `strength[t]`, 0..1, is how much topic t differs from the one before; 1 for the first.
+    `strength[t]`, 0..1, is the difference between topic t and the previous one; 1 for the first.
     """
 
     first: Integers
@@ -33,16 +33,16 @@ class Topics:
 
 @dataclass(frozen=True, slots=True)
 class LengthPrior:
-    """How long topics are expected to be: log-normal about `typical_seconds`, flat far away.
+    """The expected length of topics: log-normal around `typical_seconds`, flat far away.
 
-    `weight` is the price, in prices of a boundary, of being e times as long or as short.
+    `weight` is the price of a topic e times as long or as short, in prices of a boundary.
     """
 
     typical_seconds: float
     weight: float
 
     def cost(self, seconds: Floats) -> Floats:
-        """What topics of such lengths cost, in prices of a boundary."""
+        """The price of topics of these lengths, in prices of a boundary."""
         factor = np.log(np.maximum(seconds, _LEAST_SECONDS) / self.typical_seconds)
         cost: Floats = np.minimum(self.weight * factor**2, _UNLIKELIEST)
         return cost
@@ -57,14 +57,15 @@ def find_topics(
 ) -> list[Topics]:
     """The most probable division into topics, for each prior on their length.
 
-    Of each sentence: its times and the pause before it, in seconds.
-    Each topic is scored by how well its own word distribution, with the transcript's as prior,
-    foretells its words; each boundary has a price, and dynamic programming finds the division
-    of least total cost: Utiyama and Isahara, "A Statistical Model for Domain-Independent Text
-    Segmentation", ACL 2001. Ours weighs features by rarity and by how they cluster, and counts a
-    repetition less than a first occurrence, as speakers who said a word once will say it again
-    (docs/decisions/0040). A boundary's price is the content of some minutes, as talk full of
-    repeated words can be parted in many places (0041); cues make it dearer or cheaper.
+    `begins`, `ends` and `pauses` give each sentence's times and the pause before it, in seconds.
+
+    The cost of a topic is how badly its own word distribution, with the transcript's as prior,
+    predicts its words. Each boundary has a price, and dynamic programming finds the division of
+    least total cost: Utiyama and Isahara, "A Statistical Model for Domain-Independent Text
+    Segmentation", ACL 2001. Unlike theirs, this model weighs features by rarity and by clustering,
+    and counts a repetition less than a first occurrence, because speakers repeat their words
+    (docs/decisions/0040). The price of a boundary is the content of some minutes, because talk full
+    of repeated words can be split in many places (0041). Cues raise or lower the price.
     """
     number = len(features.ids)
     segments = _Segments(features)
@@ -85,10 +86,10 @@ def find_topics(
 
 
 def boundary_prices(rows: Rows, begins: Floats, ends: Floats) -> Floats:
-    """The price of a boundary before each sentence: so much of the content of some minutes.
+    """The price of a boundary before each sentence: a share of the content of some minutes.
 
-    The content of the whole recording, or of the surroundings where they hold more: a passage
-    full of matter in hours of small talk must not fall to pieces.
+    The content is that of the whole video or, if greater, of the surroundings, so that a dense
+    passage in hours of small talk is not split into fragments.
     """
     content = np.concatenate(([0.0], np.cumsum([values.sum() for _, values in rows])))
     span = max(_LEAST_SECONDS, float(ends[-1] - begins[0]))
@@ -101,7 +102,7 @@ def boundary_prices(rows: Rows, begins: Floats, ends: Floats) -> Floats:
 
 
 def _topics(features: SentenceFeatures, back: Integers) -> Topics:
-    """The division that ends with the last sentence; `back[i]` begins the best topic before i."""
+    """Trace the best division; `back[i]` is the first sentence of the best topic that ends at i."""
     firsts: list[int] = []
     end = number = len(features.ids)
     while end > 0:
@@ -113,7 +114,7 @@ def _topics(features: SentenceFeatures, back: Integers) -> Topics:
 
 
 class _Segments:
-    """Costs of all segments that end at one sentence, kept up as that sentence moves on.
+    """The costs of all segments that end at one sentence, updated as that sentence advances.
 
     Column s of `_counts` (features by starts) counts the features since sentence s, modulo the
     longest topic.
@@ -125,7 +126,7 @@ class _Segments:
         rename = np.where(repeated, np.cumsum(repeated) - 1, -1)
         self.size = max(1, int(repeated.sum()))
         self.rows: list[tuple[Integers, Floats]] = []
-        """Of each sentence its repeated features, numbered anew, and their weighted counts."""
+        """For each sentence the new numbers of its repeated features, and their weighted counts."""
         for ids, counts in zip(features.ids, features.counts, strict=True):
             kept = rename[ids] >= 0
             self.rows.append((rename[ids][kept], (counts * weights[ids])[kept]))
@@ -137,13 +138,13 @@ class _Segments:
         for names, values in self.rows:
             totals[names] += values
         self.content = float(totals.sum())
-        """The weight of all that is repeated in the transcript."""
+        """The total weight of the repeated features in the transcript."""
         self._prior = _PRIOR_MASS * (totals / self.content)[:, None]
         self._likelihood = np.zeros(self._width)
         self._mass = np.zeros(self._width)
 
     def ending_at(self, last: int) -> tuple[Integers, Floats]:
-        """Starts of the segments that end with sentence `last`, and the cost of each."""
+        """The starts of the segments that end with sentence `last`, and the cost of each."""
         column = last % self._width
         self._counts[:, column] = 0.0
         self._likelihood[column] = self._mass[column] = 0.0
@@ -163,7 +164,7 @@ class _Segments:
 
 
 def _strengths(features: SentenceFeatures, of: Integers) -> Floats:
-    """1 minus the cosine between each topic's weighted features and those of the one before."""
+    """1 minus the cosine between the weighted features of each topic and of the previous one."""
     number = int(of[-1]) + 1 if len(of) else 0
     strength = np.ones(number)
     previous = np.zeros(0)

@@ -1,4 +1,4 @@
-"""What speaks for a change of topic between two sentences, beside the topics' own words."""
+"""Cues for a change of topic between two sentences: pauses and shared words."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ import numpy as np
 from shared.moments.rules.gaps import Floats, Integers
 
 Rows = Sequence[tuple[Integers, Floats]]
-"""Of each sentence: feature numbers, each once, and their weights."""
+"""For each sentence its feature numbers, each once, and their weights."""
 
 _PAUSE, _LONGEST_PAUSE_SECONDS = 0.45, 2.0
 _UNUSUAL, _MOST_UNUSUAL = 0.7, 3.0
 _SHARED = ((12.0, 0.5), (50.0, 0.5))
-"""Seconds of speech on each side, and what it costs to part them where all words are shared."""
+"""Seconds of speech on each side, and the penalty for a boundary if both share all words."""
 _LEAST_PAUSE_SECONDS, _LEAST_SPREAD = 0.05, 0.2
 _NORMAL_SPREAD = 1.4826
 
 
 def boundary_cues(rows: Rows, feature_count: int, seconds: Floats, pauses: Floats) -> Floats:
-    """How much each sentence looks like the first of a topic, in prices of a boundary.
+    """How much each sentence resembles the first of a topic, in prices of a boundary.
 
-    `pauses[i]` is the silence before sentence i, in seconds, as it is and against what is usual
-    in this recording: readers pause longer between passages, but some pause a second after every
-    sentence. Against a boundary speak words that are on both sides of it, near and further away:
+    `pauses[i]` is the silence before sentence i in seconds. It counts both as such and relative to
+    the video's usual pauses: readers pause longer between passages, but some pause a second after
+    every sentence. Words that occur on both sides, near and further away, count against a boundary:
     the depth of a valley of cohesion, as in TextTiling (Hearst 1997), without its fixed blocks.
     """
     found = _PAUSE * np.clip(pauses / _LONGEST_PAUSE_SECONDS, 0.0, 1.0)
-    found += _UNUSUAL * np.clip(_unusual(pauses) / _MOST_UNUSUAL, 0.0, 1.0)
+    found += _UNUSUAL * np.clip(_unusualness(pauses) / _MOST_UNUSUAL, 0.0, 1.0)
     for window_seconds, cost in _SHARED:
         found -= cost * shared_words(rows, feature_count, seconds, window_seconds)
     found[:1] = 0.0
     return found
 
 
-def _unusual(pauses: Floats) -> Floats:
-    """How far each pause is above the median, in robust standard deviations of its logarithm."""
+def _unusualness(pauses: Floats) -> Floats:
+    """How far each pause lies above the median, in robust standard deviations of its logarithm."""
     logs: Floats = np.log(np.maximum(pauses, _LEAST_PAUSE_SECONDS))
     if len(logs) < 2:
         return np.zeros(len(logs))
@@ -46,10 +46,10 @@ def _unusual(pauses: Floats) -> Floats:
 
 
 def shared_words(rows: Rows, feature_count: int, seconds: Floats, window_seconds: float) -> Floats:
-    """The share of the words on one side of each sentence's beginning that are on the other, too.
+    """The share of words that occur on both sides of each sentence's beginning.
 
-    0..1, shape (sentences,), 0 for the first. Each side has the sentences within `window_seconds`
-    of speech, one at least; the side with less to say decides.
+    0..1, shape (sentences,), 0 for the first. Each side has at least one sentence and those within
+    `window_seconds` of speech. The share is relative to the side with fewer words.
     """
     number = len(rows)
     spoken = np.concatenate(([0.0], np.cumsum(seconds)))

@@ -1,4 +1,4 @@
-"""What a sentence is about, as weighted features that need no word list of any language."""
+"""Weighted features of sentences that need no word list of any language."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _GRAM = 4
 
 @dataclass(frozen=True, slots=True)
 class SentenceFeatures:
-    """Sentence i has `ids[i]`, each once, with `counts[i]`; `weights[id]` is 0 (stop words) to 1.
+    """Sentence i has features `ids[i]`, each once, with `counts[i]`.
 
-    `frequency[id]` is the number of sentences that have the feature.
+    `weights[id]` is 0 (stop words) to 1, `frequency[id]` the number of sentences with the feature.
     """
 
     ids: tuple[Integers, ...]
@@ -30,29 +30,29 @@ class SentenceFeatures:
     frequency: Integers
 
     def mass(self) -> Floats:
-        """The weighted content of each sentence, shape (sentences,)."""
+        """The total weight of each sentence's features, shape (sentences,)."""
         pairs = zip(self.ids, self.counts, strict=True)
         return np.array([float(self.weights[i] @ c) for i, c in pairs], dtype=np.float64)
 
 
 def tokens(text: str) -> list[str]:
-    """Words, casefolded; runs of scripts without spaces become overlapping pairs of characters."""
+    """Casefolded words; scripts without spaces yield overlapping pairs of characters instead."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     found: list[str] = []
     for run in "".join(c if is_word_character(c) else " " for c in folded).split():
         for unspaced, characters in groupby(run, is_unspaced):
-            part = "".join(characters)
-            if unspaced and len(part) > 2:
-                found += [part[i : i + 2] for i in range(len(part) - 1)]
+            word = "".join(characters)
+            if unspaced and len(word) > 2:
+                found += [word[i : i + 2] for i in range(len(word) - 1)]
             else:
-                found.append(part)
+                found.append(word)
     return found
 
 
 def token_features(token: str) -> dict[str, float]:
-    """A token counts 1: half for itself, half for its character 4-grams, so inflections meet.
+    """Split a token's weight of 1 between itself and its character 4-grams.
 
-    Character n-grams in place of a stemmer: McNamee and Mayfield, "Character N-Gram
+    Inflections share 4-grams, so these replace a stemmer: McNamee and Mayfield, "Character N-Gram
     Tokenization for European Language Text Retrieval", Information Retrieval 7, 2004.
     """
     if len(token) <= _GRAM:
@@ -66,10 +66,10 @@ def token_features(token: str) -> dict[str, float]:
 
 
 def sentence_features(texts: Sequence[str]) -> SentenceFeatures:
-    """Features of all sentences, weighted by inverse document frequency over the sentences.
+    """The features of all sentences, weighted by inverse document frequency over the sentences.
 
-    The weight is (log(n / df) / log(n))², so what most sentences share weighs nearly nothing:
-    stop words by document frequency instead of by language.
+    The weight is (log(n / df) / log(n))², so features that most sentences share weigh nearly
+    nothing. This finds stop words in any language.
     """
     vocabulary: dict[str, int] = {}
     rows: list[dict[int, float]] = []
@@ -89,12 +89,12 @@ def sentence_features(texts: Sequence[str]) -> SentenceFeatures:
 
 
 def clustering(features: SentenceFeatures) -> Floats:
-    """How far each feature keeps together, 0 (as by chance, or only once) to 1, shape (features,).
+    """How much each feature clusters, from 0 (as by chance, or only once) to 1, shape (features,).
 
     Words that matter to a topic stand in clusters, others are spread as if by chance: Ortuño et
-    al., "Keyword detection in natural texts and DNA", Europhysics Letters 57, 2002. Here by the
-    geometric mean of the distances between sentences with the feature, against what chance
-    (exponential distances) gives.
+    al., "Keyword detection in natural texts and DNA", Europhysics Letters 57, 2002. The measure is
+    the geometric mean of the distances between sentences with the feature, relative to the mean
+    that chance (exponential distances) gives.
     """
     number = len(features.ids)
     last = np.full(len(features.weights), -1)

@@ -1,4 +1,4 @@
-"""How much each sentence matters, from 0 to 1, by its words, its topic and its delivery."""
+"""Score how much each sentence matters, 0..1, by its words, its topic and its delivery."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HOOKS = frozenset("?？؟!！")  # noqa: RUF001
 
 
 def ranks(values: Floats) -> Floats:
-    """Each value's place among all, 0..1, equal values alike; 0.5 where there is only one."""
+    """The relative rank of each value, 0..1; equal values share a rank, a single one has 0.5."""
     if len(values) < 2:
         return np.full(len(values), 0.5)
     ordered = np.sort(values)
@@ -34,33 +34,33 @@ def sentence_salience(
     topics: Topics,
     loudness: Floats | None = None,
 ) -> Floats:
-    """Salience per sentence, 0..1.
+    """The salience of each sentence, 0..1.
 
-    Likeness to the topic's centroid (Radev, Jing, Styś and Tam, "Centroid-based summarization
-    of multiple documents", 2004), content per second, of the sentence and of its whole topic (small
-    talk has little), and delivery: `loudness` (one value per
-    sentence, any unit) and a question or an exclamation.
+    It combines the similarity to the topic's centroid (Radev, Jing, Styś and Tam, "Centroid-based
+    summarization of multiple documents", 2004), the content per second of the sentence and of its
+    topic (small talk has little), and the delivery: `loudness` (one value per sentence, any unit)
+    and questions or exclamations.
     """
     seconds = np.array([max(0.5, s.end_seconds - s.start_seconds) for s in sentences])
     density = ranks(features.mass() / np.maximum(seconds, 1.5))
     hooks = np.array([0.75 if _HOOKS & set(s.text) else 0.25 for s in sentences])
     central = ranks(_centrality(features, topics))
-    telling = ranks(_topic_density(features, topics, seconds))[topics.of]
-    salience: Floats = _CENTRALITY * central + _DENSITY * density + _TOPIC * telling + _HOOK * hooks
+    topic = ranks(_topic_density(features, topics, seconds))[topics.of]
+    salience: Floats = _CENTRALITY * central + _DENSITY * density + _TOPIC * topic + _HOOK * hooks
     if loudness is not None:
         salience = (1 - _LOUDNESS) * salience + _LOUDNESS * ranks(loudness)
     return salience
 
 
 def _topic_density(features: SentenceFeatures, topics: Topics, seconds: Floats) -> Floats:
-    """Weighted content per second of speech, shape (topics,)."""
+    """The weighted content per second of speech, shape (topics,)."""
     number = len(topics.first)
     content = np.bincount(topics.of, weights=features.mass(), minlength=number)
     return content / np.bincount(topics.of, weights=seconds, minlength=number)
 
 
 def _centrality(features: SentenceFeatures, topics: Topics) -> Floats:
-    """Cosine of each sentence with the sum of its topic's sentences."""
+    """The cosine of each sentence with the sum of its topic's sentences."""
     central = np.zeros(len(features.ids))
     for members in np.split(np.arange(len(central)), topics.first[1:]):
         centroid = np.zeros(len(features.weights))
@@ -78,7 +78,7 @@ def topic_words(sentences: Sequence[Sentence], topics: Topics) -> list[dict[str,
     """The weight of each topic's words: term frequency times inverse category frequency.
 
     TF-ICF after Reed et al., "TF-ICF: A New Term Weighting Scheme for Clustering Dynamic Data
-    Streams", ICMLA 2006, with inverse sentence frequency where one topic is all there is.
+    Streams", ICMLA 2006, times inverse sentence frequency, which also works for a single topic.
     """
     each = [tokens(s.text) for s in sentences]
     in_sentences = Counter(token for found in each for token in set(found))

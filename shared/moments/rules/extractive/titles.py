@@ -1,6 +1,6 @@
-"""A title for a moment, out of its own words."""
+"""Make a title for a moment out of its own words."""
 
-# ruff: noqa: RUF001 - marks and fillers of other scripts
+# ruff: noqa: RUF001 - this file needs the marks and fillers of other scripts
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ MAX_TITLE_CHARACTERS = 80
 _SHORTEST_CLAUSE = 12
 _SHORT_WORD = 4
 _PHRASE_PAUSE_SECONDS = 0.25
-_CLAUSE, _BEGINNING, _PART = 0.8, 0.5, 0.35
-"""What a clause, the beginning of one and another part of one are worth beside a sentence."""
+_CLAUSE, _BEGINNING, _EXCERPT = 0.8, 0.5, 0.35
+"""The factor of the score for a clause, for its beginning and for an excerpt; a sentence has 1."""
 _FILLER_WORDS = """
 so um uh uhm erm hmm and then well okay ok like but also now right yeah yes because or oh ah
 und dann äh ähm ja naja bueno pues y entonces e eh em euh alors donc et ben bah puis
@@ -37,12 +37,12 @@ def title_of(
     weights: Mapping[str, float],
     pauses: Sequence[Sequence[float]] | None = None,
 ) -> str:
-    """The most telling clause or sentence of the words, at most 80 characters, never empty.
+    """The most informative clause or sentence, at most 80 characters, never empty.
 
-    `weights` says how much each token (see `features.tokens`) tells, `pauses` how many seconds of
-    silence follow each word: they stand for the marks a recogniser did not write. Whole sentences
-    are preferred to clauses, and clauses to parts of them. Cut only between words, without fillers
-    at the start or a comma at the end, the first letter a capital.
+    `weights` are the weights of tokens (see `features.tokens`). `pauses` are the seconds of silence
+    after each word; they replace marks that a recogniser omits. Whole sentences are preferred to
+    clauses, and clauses to excerpts. The title is cut only between words, begins with a capital and
+    without fillers, and does not end with a comma.
     """
     found: list[tuple[float, list[str]]] = []
     for number, words in enumerate(sentences):
@@ -55,10 +55,10 @@ def title_of(
         is_cut = bool(kept) and not _ends_clause(*kept[-1])
         found += _whole_clauses(spoken, value, ends[:-1] if is_cut else ends)
         for first, stop in pairwise([0, *ends]):
-            found.append(_best_part(spoken, value, first, stop, is_cut and stop == ends[-1]))
+            found.append(_best_excerpt(spoken, value, first, stop, is_cut and stop == ends[-1]))
     if not found:
-        return _shortened(join_words([w for words in sentences for w in words])) or "…"
-    return _polished(max(found, key=lambda f: f[0])[1])
+        return _shorten(join_words([w for words in sentences for w in words])) or "…"
+    return _polish(max(found, key=lambda f: f[0])[1])
 
 
 def _ends_clause(word: str, pause_seconds: float) -> bool:
@@ -66,9 +66,9 @@ def _ends_clause(word: str, pause_seconds: float) -> bool:
 
 
 def _clause_ends(words: Sequence[str], pauses: Sequence[float]) -> list[int]:
-    """After-last word of each clause; one too short is joined to the next.
+    """The index after the last word of each clause; a clause that is too short joins the next.
 
-    By the marks; where the sentence has none inside, by its pauses.
+    Marks end clauses; in a sentence without marks inside, pauses do.
     """
     marks = SENTENCE_MARKS | CLAUSE_MARKS
     marked = any(word[-1] in marks for word in words[:-1])
@@ -87,11 +87,11 @@ def _clause_ends(words: Sequence[str], pauses: Sequence[float]) -> list[int]:
 def _whole_clauses(
     words: Sequence[str], value: Sequence[float], ends: Sequence[int]
 ) -> list[tuple[float, list[str]]]:
-    """Every run of whole clauses that is short enough, and its merit."""
+    """Every run of whole clauses that is short enough, with its score."""
     found: list[tuple[float, list[str]]] = []
     for i in range(len(ends)):
         begin = ends[i - 1] if i else 0
-        first = _without_fillers(words, begin, ends[i])
+        first = _skip_fillers(words, begin, ends[i])
         for end in ends[i:]:
             stop = end
             while stop - first > 1 and _bare(words[stop - 1]) in _FILLERS:
@@ -99,19 +99,19 @@ def _whole_clauses(
             if _length(words, first, stop) > MAX_TITLE_CHARACTERS:
                 break
             whole = begin == 0 and end == len(words)
-            share = 1.0 if whole else _CLAUSE
-            found.append((share * _merit(words, value, first, stop), list(words[first:stop])))
+            factor = 1.0 if whole else _CLAUSE
+            found.append((factor * _score(words, value, first, stop), list(words[first:stop])))
     return found
 
 
-def _best_part(
+def _best_excerpt(
     words: Sequence[str], value: Sequence[float], first: int, stop: int, is_cut: bool
 ) -> tuple[float, list[str]]:
-    """The part of the clause that tells most, for where nothing whole is short enough.
+    """The excerpt of a clause with the best score, in case no whole clause is short enough.
 
-    `is_cut`: the clause has no end of its own, as where a sentence was parted for its length.
+    `is_cut`: the clause does not end by itself, because its sentence was split for its length.
     """
-    first = _without_fillers(words, first, stop)
+    first = _skip_fillers(words, first, stop)
     best = (-1.0, list(words[first : first + 1]))
     end = first
     for start in range(first, stop):
@@ -120,40 +120,40 @@ def _best_part(
         ):
             end += 1
         is_end = end == stop and not is_cut
-        last = end if is_end else _without_loose_end(words, value, start, end)
-        # The clause's own beginning reads better than a window inside it.
-        share = _BEGINNING if start == first else _PART
-        merit = share * _merit(words, value, start, last)
-        if merit > best[0]:
-            best = (merit, list(words[start:last]))
+        last = end if is_end else _drop_loose_end(words, value, start, end)
+        # The beginning of a clause reads better than an excerpt from its middle.
+        factor = _BEGINNING if start == first else _EXCERPT
+        score = factor * _score(words, value, start, last)
+        if score > best[0]:
+            best = (score, list(words[start:last]))
         if end == stop:
             break
     return best
 
 
-def _merit(words: Sequence[str], value: Sequence[float], first: int, stop: int) -> float:
-    """What the words tell, for their length; scraps do not tell."""
+def _score(words: Sequence[str], value: Sequence[float], first: int, stop: int) -> float:
+    """The weight of the words relative to their length; very short ones score less."""
     length = max(1, _length(words, first, stop))
-    told = sum(value[first:stop]) + 1e-6
-    return float(told / length**0.5) * min(1.0, length / (2 * _SHORTEST_CLAUSE))
+    weight = sum(value[first:stop]) + 1e-6
+    return float(weight / length**0.5) * min(1.0, length / (2 * _SHORTEST_CLAUSE))
 
 
 def _length(words: Sequence[str], first: int, stop: int) -> int:
     return sum(map(len, words[first:stop])) + stop - first - 1
 
 
-def _without_fillers(words: Sequence[str], first: int, stop: int) -> int:
+def _skip_fillers(words: Sequence[str], first: int, stop: int) -> int:
     while stop - first > 1 and _bare(words[first]) in _FILLERS:
         first += 1
     return first
 
 
-def _without_loose_end(words: Sequence[str], value: Sequence[float], start: int, end: int) -> int:
-    """`end`, moved before the words ("of the") that a cut would leave dangling.
+def _drop_loose_end(words: Sequence[str], value: Sequence[float], start: int, end: int) -> int:
+    """Move `end` before the words ("of the") that a cut would leave dangling.
 
     Function words are frequent, and the frequent words of a language are its short ones (Zipf,
-    "The Psycho-Biology of Language", 1935): neither a word that tells little nor a short one ends
-    a title that was cut, in any language that parts its words.
+    "The Psycho-Biology of Language", 1935). So in languages that separate words, a cut title ends
+    with neither a short word nor one of little weight.
     """
     middle = sum(value[start:end]) / (end - start)
     last = end
@@ -170,15 +170,15 @@ def _bare(word: str) -> str:
     return "".join(filter(is_word_character, unicodedata.normalize("NFKC", word))).casefold()
 
 
-def _polished(words: list[str]) -> str:
-    text = _shortened(join_words(words)).lstrip("-–—,;:،、 ")
+def _polish(words: list[str]) -> str:
+    text = _shorten(join_words(words)).lstrip("-–—,;:،、 ")
     closing = "".join((SENTENCE_MARKS | CLAUSE_MARKS) - set("?!？！؟")) + " -"
     text = text.rstrip(closing) or text
     return text[:1].upper() + text[1:]
 
 
-def _shortened(text: str) -> str:
-    """At most 80 characters, no accent parted from its letter."""
+def _shorten(text: str) -> str:
+    """Cut the text to 80 characters without separating an accent from its letter."""
     if len(text) <= MAX_TITLE_CHARACTERS:
         return text
     end = MAX_TITLE_CHARACTERS

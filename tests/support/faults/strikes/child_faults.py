@@ -134,14 +134,14 @@ class Striker:
         self._patch.setattr(Child, "__enter__", entered)
 
     def _watch_input(self) -> None:
-        pieces = RemoteInput.pieces
+        chunks = RemoteInput.chunks
 
         def held(source: RemoteInput, *place: Any, **options: Any) -> Iterator[bytes]:
             if self._held is not None:
                 self._held.wait()
-            yield from pieces(source, *place, **options)
+            yield from chunks(source, *place, **options)
 
-        self._patch.setattr(RemoteInput, "pieces", held)
+        self._patch.setattr(RemoteInput, "chunks", held)
 
     def _strike(self, child: Child) -> None:
         found = psutil.Process(child.pid)

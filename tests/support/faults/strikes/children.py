@@ -19,7 +19,7 @@ from tests.support.patience import PATIENCE_SECONDS
 OPERATIONS = {
     "probe_video": {"probe"},
     "split_audio": {"probe", "ffmpeg text", "ffmpeg sound"},
-    "generate_moments": {"probe", "ffmpeg sound", "glances"},
+    "generate_moments": {"probe", "ffmpeg sound", "survey"},
     "cut_clip": {"probe", "copy", "frame_before", "ffmpeg encode", "merge", "verify"},
     "make_thumbnail": {"probe", "thumbnail"},
 }

@@ -187,7 +187,7 @@ SCENARIOS: dict[str, Scenario] = {
     "wordless": Scenario(
         {
             "generate_moments": _of(
-                others=1, downloads=2, children={"probe": 1, "ffmpeg sound": 1, "glances": 1}
+                others=1, downloads=2, children={"probe": 1, "ffmpeg sound": 1, "survey": 1}
             )
         },
         settings=ONE_MOMENT,

@@ -1,4 +1,4 @@
-"""Subtitles in SRT or WebVTT, read into a transcript."""
+"""Parse SRT or WebVTT subtitles into a transcript."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from shared.domain.transcript import Segment, TimedTranscript, Word
-from shared.engines.speech.word_times import MIN_WORD_SECONDS, apportioned, segment_of
+from shared.engines.speech.word_times import MIN_WORD_SECONDS, segment_of, spread_words
 
 _TIME = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,3}))?"
 _TIMING = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}(?:\s|$)")
@@ -29,8 +29,8 @@ _ABUTTING_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Captions:
-    """What subtitles say. `skipped_cues` were malformed, `sound_cues` held no words ("[music]")."""
+class Subtitles:
+    """The text of subtitles. `skipped_cues` are malformed, `sound_cues` wordless ("[music]")."""
 
     transcript: TimedTranscript
     skipped_cues: int = 0
@@ -44,19 +44,19 @@ class _Cue:
     lines: tuple[str, ...]
 
 
-def parse_captions(data: bytes, *, language: str) -> Captions:
-    """Every cue that says something, as one segment, its words spread over it by their letters.
+def parse_subtitles(data: bytes, *, language: str) -> Subtitles:
+    """Turn each cue with words into a segment, and spread its words over it by their lengths.
 
-    Takes SRT and WebVTT, with or without a byte-order mark, hours, cue numbers and settings; UTF-8,
-    UTF-16 with a mark, else Windows-1252. Styling, entities, speaker labels and sounds in brackets
-    are taken out. Rolling captions (each cue shows the last line again) are unrolled; a cue that
-    overlaps the next ends where that begins, and cues shown together become one segment. Malformed
-    cues are skipped and counted; nothing raises.
+    Accepts SRT and WebVTT, with or without a byte-order mark, hours, cue numbers and settings; in
+    UTF-8, in UTF-16 with a mark, else in Windows-1252. Removes styling, entities, speaker labels
+    and bracketed sounds. Unrolls rolling subtitles, whose cues repeat the previous line. A cue that
+    overlaps the next ends where the next begins; cues shown together become one segment. Malformed
+    cues are skipped and counted. Never raises.
     """
     cues: list[_Cue] = []
     skipped = sounds = 0
     for block in _blocks(decode_text(data)):
-        cue = _cue(block)
+        cue = _parse_cue(block)
         if cue is None:
             skipped += 1
         elif not cue.lines:
@@ -65,12 +65,12 @@ def parse_captions(data: bytes, *, language: str) -> Captions:
             cues.append(cue)
     cues.sort(key=lambda c: c.start_seconds)
     cues = list(dict.fromkeys(cues))
-    cues = _together(_unrolled(cues) if _rolls(cues) else cues)
-    return Captions(_transcript(cues, language), skipped, sounds)
+    cues = _merge_simultaneous(_unroll(cues) if _is_rolling(cues) else cues)
+    return Subtitles(_transcript(cues, language), skipped, sounds)
 
 
 def decode_text(data: bytes) -> str:
-    """The text of the bytes; what no encoding explains becomes the replacement character."""
+    """Decode the bytes; undecodable ones become the replacement character."""
     for mark, encoding in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return data.decode(encoding, "replace")
@@ -83,8 +83,8 @@ def decode_text(data: bytes) -> str:
 def _blocks(text: str) -> Iterator[list[str]]:
     """The lines of each cue, beginning with its timing line.
 
-    A timing line begins a cue even where the blank line before it is missing; in SRT a blank line
-    inside a cue's text does not end it.
+    A timing line begins a cue even if the blank line before it is missing. In SRT a blank line
+    inside a cue's text does not end the cue.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
     lines = text.split("\n")
@@ -98,27 +98,27 @@ def _blocks(text: str) -> Iterator[list[str]]:
             block, open_cue = [line], True
         elif not line.strip():
             open_cue = open_cue and not is_vtt
-        elif open_cue and not _labels_next(lines, number):
+        elif open_cue and not _is_cue_number(lines, number):
             block.append(line)
     if block:
         yield block
 
 
-def _labels_next(lines: Sequence[str], number: int) -> bool:
-    """Whether the line is a cue's number: digits alone, right before a timing line."""
+def _is_cue_number(lines: Sequence[str], number: int) -> bool:
+    """True if the line holds only digits and precedes a timing line."""
     return (
         lines[number].strip().isdigit() and number + 1 < len(lines) and "-->" in lines[number + 1]
     )
 
 
-def _cue(block: Sequence[str]) -> _Cue | None:
+def _parse_cue(block: Sequence[str]) -> _Cue | None:
     timing = _TIMING.match(block[0])
     if timing is None:
         return None
     start, end = _seconds(*timing.groups()[:4]), _seconds(*timing.groups()[4:])
     if end <= start:
         return None
-    return _Cue(start, end, tuple(line for line in map(_spoken, block[1:]) if line))
+    return _Cue(start, end, tuple(line for line in map(_spoken_text, block[1:]) if line))
 
 
 def _seconds(hours: str | None, minutes: str, seconds: str, fraction: str | None) -> float:
@@ -126,8 +126,8 @@ def _seconds(hours: str | None, minutes: str, seconds: str, fraction: str | None
     return whole + float(f"0.{fraction or 0}")
 
 
-def _spoken(line: str) -> str:
-    """The line without styling, sounds and who speaks."""
+def _spoken_text(line: str) -> str:
+    """The line without styling, sounds and speaker labels."""
     text = html.unescape(_TAG.sub("", line))
     text = " ".join(_SOUND.sub(" ", text).split())
     if _SOUND_LINE.match(text):
@@ -136,31 +136,31 @@ def _spoken(line: str) -> str:
     return text if any(c.isalnum() for c in text) else ""
 
 
-def _carried(before: _Cue, after: _Cue) -> int:
-    """How many of the first lines of `after` are the last lines of `before`, still on screen."""
+def _repeated_lines(before: _Cue, after: _Cue) -> int:
+    """How many of the first lines of `after` repeat the last lines of `before`, still on screen."""
     if after.start_seconds > before.end_seconds + _ABUTTING_SECONDS:
         return 0
     longest = min(len(before.lines), len(after.lines))
     return next((n for n in range(longest, 0, -1) if before.lines[-n:] == after.lines[:n]), 0)
 
 
-def _rolls(cues: Sequence[_Cue]) -> bool:
-    carrying = sum(1 for before, after in pairwise(cues) if _carried(before, after))
-    return carrying >= max(_ROLLING_PAIRS, _ROLLING_SHARE * (len(cues) - 1))
+def _is_rolling(cues: Sequence[_Cue]) -> bool:
+    repeating = sum(1 for before, after in pairwise(cues) if _repeated_lines(before, after))
+    return repeating >= max(_ROLLING_PAIRS, _ROLLING_SHARE * (len(cues) - 1))
 
 
-def _unrolled(cues: Sequence[_Cue]) -> list[_Cue]:
-    """Each line once, where it first appears."""
+def _unroll(cues: Sequence[_Cue]) -> list[_Cue]:
+    """Keep each line once, where it first appears."""
     first = list(cues[:1])
     for before, after in pairwise(cues):
-        rest = after.lines[_carried(before, after) :]
+        rest = after.lines[_repeated_lines(before, after) :]
         if rest:
             first.append(replace(after, lines=rest))
     return first
 
 
-def _together(cues: Sequence[_Cue]) -> list[_Cue]:
-    """Cues that begin too close to one another for their words are one cue."""
+def _merge_simultaneous(cues: Sequence[_Cue]) -> list[_Cue]:
+    """Merge cues that begin too soon after the previous one for its words to be spoken."""
     merged: list[_Cue] = []
     for cue in cues:
         if merged and cue.start_seconds - merged[-1].start_seconds < _least_seconds(merged[-1]):
@@ -183,7 +183,7 @@ def _transcript(cues: Sequence[_Cue], language: str) -> TimedTranscript:
         end = cue.end_seconds
         if number < len(cues):
             end = min(end, cues[number].start_seconds)
-        said = apportioned(" ".join(cue.lines), cue.start_seconds, end)
-        words += said
-        segments.append(segment_of(said))
+        spoken = spread_words(" ".join(cue.lines), cue.start_seconds, end)
+        words += spoken
+        segments.append(segment_of(spoken))
     return TimedTranscript(language, tuple(words), tuple(segments))

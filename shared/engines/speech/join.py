@@ -1,4 +1,4 @@
-"""The transcripts of a recording's slices, joined into one."""
+"""Join the transcripts of a video's slices into one."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from shared.domain.transcript import Segment, TimedTranscript, Word
-from shared.engines.speech.word_times import repaired_times, repaired_words
+from shared.engines.speech.word_times import repair_times, repair_words
 
 SEAM_SECONDS = 0.3
-"""How near a seam two equal words must be, on either side, to be one word heard twice."""
+"""Two equal words this close to a seam, one on either side, are one word heard twice."""
+
+UNDETERMINED = "und"
+"""ISO 639's code for an undetermined language."""
 
 _TOUCHING_SECONDS = 0.001
-UNDETERMINED = "und"
-"""ISO 639's code for a language nobody could tell."""
 
 
 @dataclass(frozen=True, slots=True)
 class SliceTranscript:
-    """A slice of the recording; the times in `transcript` count from the slice's start."""
+    """A slice of the audio; the times in `transcript` count from the slice's start."""
 
     start_seconds: float
     end_seconds: float
@@ -27,64 +28,64 @@ class SliceTranscript:
 
 
 def join(slices: Sequence[SliceTranscript]) -> TimedTranscript:
-    """One transcript with times of the recording, in order, nothing lost and nothing doubled.
+    """One transcript in time order, with times of the video; no word is lost or doubled.
 
-    Slices abut or leave gaps; they may come in any order, and some may hold no speech. A word
-    that bleeds past its slice is held inside it. A word cut by a seam and so heard on both sides
-    (the same text, letters and digits alone, within `SEAM_SECONDS` of the seam on each) becomes
-    one. The language is the one with the most words; among equals, the first heard. Raises
-    ValueError when slices overlap.
+    Slices abut or leave gaps, come in any order, and may hold no speech. A word that extends past
+    its slice is clamped to it. A seam may cut a word, so that both sides hear it; two words of
+    equal letters and digits, both within `SEAM_SECONDS` of the seam, become one. The language is
+    the one with the most words, or the first one if several have as many. Raises ValueError if
+    slices overlap.
     """
     words: list[Word] = []
     segments: list[Segment] = []
     seam = 0.0
-    for piece in sorted(slices, key=lambda s: s.start_seconds):
-        if piece.start_seconds < seam - _TOUCHING_SECONDS:
+    for one in sorted(slices, key=lambda s: s.start_seconds):
+        if one.start_seconds < seam - _TOUCHING_SECONDS:
             raise ValueError(f"slices overlap: one ends at {seam} s, the next starts before it")
-        placed = _placed(piece, max(piece.start_seconds, seam))
-        if _heard_twice(words, placed.words, piece.start_seconds):
-            placed = _merge_seam(words, segments, placed)
-        words += placed.words
-        segments += placed.segments
-        seam = piece.end_seconds
+        shifted = _shift_into_slice(one, max(one.start_seconds, seam))
+        if _is_heard_twice(words, shifted.words, one.start_seconds):
+            shifted = _merge_seam(words, segments, shifted)
+        words += shifted.words
+        segments += shifted.segments
+        seam = one.end_seconds
     return TimedTranscript(_language(slices), tuple(words), tuple(segments))
 
 
-def _placed(piece: SliceTranscript, start_seconds: float) -> TimedTranscript:
-    """The slice's transcript on the recording's clock, held inside the slice."""
-    moved = piece.transcript.shifted(piece.start_seconds)
-    times = repaired_times(
+def _shift_into_slice(one: SliceTranscript, start_seconds: float) -> TimedTranscript:
+    """The slice's transcript with times of the video, clamped to the slice."""
+    moved = one.transcript.shifted(one.start_seconds)
+    times = repair_times(
         [(s.start_seconds, s.end_seconds) for s in moved.segments],
         start_seconds,
-        piece.end_seconds,
+        one.end_seconds,
     )
     segments = tuple(
         replace(segment, start_seconds=start, end_seconds=end)
         for segment, (start, end) in zip(moved.segments, times, strict=True)
     )
-    words = repaired_words(moved.words, start_seconds, piece.end_seconds)
+    words = repair_words(moved.words, start_seconds, one.end_seconds)
     return TimedTranscript(moved.language, words, segments)
 
 
-def _heard_twice(before: Sequence[Word], after: Sequence[Word], seam_seconds: float) -> bool:
+def _is_heard_twice(before: Sequence[Word], after: Sequence[Word], seam_seconds: float) -> bool:
     if not before or not after:
         return False
     last, first = before[-1], after[0]
     return (
-        _spoken(last) == _spoken(first) != ""
+        _letters(last) == _letters(first) != ""
         and abs(seam_seconds - last.end_seconds) <= SEAM_SECONDS
         and first.start_seconds - seam_seconds <= SEAM_SECONDS
     )
 
 
-def _spoken(word: Word) -> str:
+def _letters(word: Word) -> str:
     return "".join(c for c in word.text.casefold() if c.isalnum())
 
 
 def _merge_seam(
     words: list[Word], segments: list[Segment], after: TimedTranscript
 ) -> TimedTranscript:
-    """Stretch the last word over the first of `after`, and give back the rest of `after`."""
+    """Extend the last word over the first word of `after`; return the rest of `after`."""
     twin = after.words[0]
     last = words[-1]
     chances = [p for p in (last.probability, twin.probability) if p is not None]
@@ -111,9 +112,9 @@ def _merge_seam(
 def _language(slices: Sequence[SliceTranscript]) -> str:
     ordered = sorted(slices, key=lambda s: s.start_seconds)
     spoken: Counter[str] = Counter()
-    for piece in ordered:
-        if piece.transcript.words:
-            spoken[piece.transcript.language] += len(piece.transcript.words)
+    for one in ordered:
+        if one.transcript.words:
+            spoken[one.transcript.language] += len(one.transcript.words)
     if spoken:
         return max(spoken, key=lambda language: spoken[language])
     known = [s.transcript.language for s in ordered if s.transcript.language != UNDETERMINED]

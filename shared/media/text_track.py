@@ -1,4 +1,4 @@
-"""Text tracks inside a media file."""
+"""Extract text tracks from a media file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def extract_text_track(
     limits: Limits,
     deadline_seconds: float,
 ) -> str:
-    """The track as SRT text, its times on the recording's timeline. Reads the file end to end.
+    """The track as SRT text, with times on the video's timeline. Reads the file end to end.
 
     Raises Reject (`damaged_media`, `subtitles_too_large` past 32 MiB) and MediaError.
     """

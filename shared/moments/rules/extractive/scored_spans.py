@@ -1,4 +1,4 @@
-"""Every span that could be a moment, and what it is worth."""
+"""Enumerate every span that may become a moment, and score it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _SALIENCE, _COVERAGE, _EDGE, _CROSSING = 0.45, 0.35, 0.1, 0.4
 _BROKEN_SENTENCE = 0.25
 _IDLE, _PAUSE_SECONDS = 1.0, 2.0
 _THRESHOLD = 0.43
-"""What a moment must be worth to be chosen of its own accord."""
+"""A span below this score is selected only to reach the minimum number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """Speech between successive `cuts` (gap numbers), never parted: sentences, or parts of them.
+    """Indivisible runs of speech (sentences or less) between successive `cuts` (gap numbers).
 
-    Of each unit: its sentence's salience, its seconds, its share of its topic's salience, its
-    topic, and the idle seconds that follow: silence beyond what a pause may take. `begins` and
-    `ends` are what starting with it and ending with it are worth.
+    Each unit has the salience of its sentence, its length in seconds, its share of its topic's
+    salience, its topic, and the idle seconds after it, i.e. the silence beyond a normal pause.
+    `begins` and `ends` are the bonuses of a span that starts or ends with the unit.
     """
 
     cuts: Integers
@@ -38,25 +38,25 @@ class Units:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidates:
-    """Candidate c covers units `first[c]`..`last[c]`, both included.
+class ScoredSpans:
+    """Span c covers units `first[c]`..`last[c]`, both included.
 
-    `quality` is at most 1, `coverage` the share of what matters in its topics.
+    `score` is at most 1. `coverage` is the share of its topics' salience that the span covers.
     """
 
     first: Integers
     last: Integers
-    quality: Floats
+    score: Floats
     coverage: Floats
 
     @property
     def value(self) -> Floats:
-        """What choosing a candidate adds; below 0 it is chosen only to reach the least count."""
-        return self.quality - _THRESHOLD
+        """The objective of the selection; a span below 0 serves only to reach the minimum."""
+        return self.score - _THRESHOLD
 
 
 def units_of(analysis: Analysis, cuts: Integers) -> Units:
-    """The units between `cuts`, which must be open gaps in order, at least two."""
+    """The units between `cuts`, which are at least two open gaps in order."""
     sentence = analysis.sentence_of_word[cuts[:-1]]
     last = analysis.sentence_of_word[cuts[1:] - 1]
     topic = analysis.topics.of[sentence]
@@ -85,10 +85,10 @@ def units_of(analysis: Analysis, cuts: Integers) -> Units:
     )
 
 
-def placed(
+def place_spans(
     units: Units, analysis: Analysis, bounds: Bounds, first: Integers, last: Integers
 ) -> Placement:
-    """Where candidates begin and end."""
+    """The start and end of each span from unit `first` to unit `last`."""
     return place(
         analysis.gaps,
         units.cuts[first],
@@ -98,16 +98,16 @@ def placed(
     )
 
 
-def candidates_of(units: Units, analysis: Analysis, bounds: Bounds) -> Candidates:
-    """All runs of up to 120 units, and longer ones of whole topics, that fit the length bounds."""
+def scored_spans(units: Units, analysis: Analysis, bounds: Bounds) -> ScoredSpans:
+    """All spans within the length bounds of up to 120 units, and longer ones of whole topics."""
     pairs = np.concatenate([_short_runs(units, analysis, bounds), _topic_runs(units)])
     first, last = pairs[:, 0], pairs[:, 1]
-    kept = placed(units, analysis, bounds, first, last).fits
-    return _valued(units, analysis, first[kept], last[kept])
+    kept = place_spans(units, analysis, bounds, first, last).fits
+    return _score(units, analysis, first[kept], last[kept])
 
 
 def _short_runs(units: Units, analysis: Analysis, bounds: Bounds) -> Integers:
-    """Pairs (first, last) no longer in words than the bounds, shape (pairs, 2)."""
+    """Pairs (first, last) whose words are no longer than the bounds allow, shape (pairs, 2)."""
     number = len(units.salience)
     stops = analysis.gaps.left[units.cuts[1:]]
     limits = analysis.gaps.right[units.cuts[:-1]] + bounds.max_length_seconds + 1e-6
@@ -120,7 +120,7 @@ def _short_runs(units: Units, analysis: Analysis, bounds: Bounds) -> Integers:
 
 
 def _topic_runs(units: Units) -> Integers:
-    """Pairs (first, last) of more than 120 units that are whole topics, shape (pairs, 2)."""
+    """Pairs (first, last) of more than 120 units that form whole topics, shape (pairs, 2)."""
     opens = np.flatnonzero(np.append(True, units.topic[1:] != units.topic[:-1]))
     closes = np.append(opens[1:], len(units.topic)) - 1
     first, last = (grid.ravel() for grid in np.meshgrid(opens, closes, indexing="ij"))
@@ -128,19 +128,19 @@ def _topic_runs(units: Units) -> Integers:
     return np.stack([first[long], last[long]], axis=1)
 
 
-def _valued(units: Units, analysis: Analysis, first: Integers, last: Integers) -> Candidates:
-    """Salience and how much of its topics a candidate covers, less what it crosses and waits."""
+def _score(units: Units, analysis: Analysis, first: Integers, last: Integers) -> ScoredSpans:
+    """Reward salience and coverage of topics; penalise topic boundaries inside and idle time."""
     crossed = np.cumsum(analysis.topics.strength)
     seconds = _sums(units.seconds, first, last)
     salience = _sums(units.salience * units.seconds, first, last) / seconds
     topics = units.topic[last] - units.topic[first] + 1
     coverage = _sums(units.share, first, last) / topics
     crossing = crossed[units.topic[last]] - crossed[units.topic[first]]
-    quality = _SALIENCE * salience + _COVERAGE * coverage - _CROSSING * crossing
+    score = _SALIENCE * salience + _COVERAGE * coverage - _CROSSING * crossing
     idle = _sums(units.idle_seconds, first, last) - units.idle_seconds[last]
-    quality -= _IDLE * idle / (idle + seconds)
-    quality = quality + units.begins[first] + units.ends[last]
-    return Candidates(first, last, quality, coverage)
+    score -= _IDLE * idle / (idle + seconds)
+    score = score + units.begins[first] + units.ends[last]
+    return ScoredSpans(first, last, score, coverage)
 
 
 def _sums(values: Floats, first: Integers, last: Integers) -> Floats:

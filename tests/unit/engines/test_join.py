@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.transcript import Segment, TimedTranscript, Word
-from shared.engines.speech.joining import SliceTranscript, join
-from shared.engines.speech.word_times import repaired_times, split_at_pauses
+from shared.engines.speech.join import SliceTranscript, join
+from shared.engines.speech.word_times import repair_times, split_at_pauses
 
 EMPTY = TimedTranscript("und", (), ())
 
@@ -178,7 +178,7 @@ def test_repaired_times_are_sound(
     times: list[tuple[float, float]], start: float, length: float
 ) -> None:
     """Any floats, infinities and NaN too, become times in order, apart and inside the span."""
-    repaired = repaired_times(times, start, start + length)
+    repaired = repair_times(times, start, start + length)
     assert len(repaired) == len(times)
     at = start
     for begin, end in repaired:
@@ -189,7 +189,7 @@ def test_repaired_times_are_sound(
 def test_good_times_stay_as_they_are() -> None:
     """Nothing that was right is moved."""
     times = [(0.0, 0.4), (0.4, 0.9), (1.25, 2.0)]
-    assert repaired_times(times, 0, 2) == times
+    assert repair_times(times, 0, 2) == times
 
 
 @given(st.lists(st.tuples(st.floats(0, 3), st.floats(0.05, 1)), max_size=60))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.engines.speech.subtitles import language_in_name, read_subtitles, why_unusable
+from shared.engines.speech.subtitle_file import language_in_name, read_subtitles, why_unusable
 
 LINE = "this is what somebody says here"
 
@@ -38,11 +38,11 @@ def test_subtitles_of_a_whole_talk_are_usable(tmp_path: Path) -> None:
     [
         ("", 60, "no text"),
         (srt([(i, i + 1, "[music]") for i in range(30)]), 60, "sounds only"),
-        (srt([(i * 4, i * 4 + 3, LINE) for i in range(30)]), 60, "the recording ends at 60 s"),
+        (srt([(i * 4, i * 4 + 3, LINE) for i in range(30)]), 60, "the video ends at 60 s"),
         (srt([(i * 4, i * 4 + 3, LINE) for i in range(30)]), 300, "they end at 119 of 300 s"),
         (srt([(100, 103, "Paris, 1944"), (500, 503, "One year later")]), 600, "too few"),
         (srt([(0, 30, LINE)] + [(9, 5, LINE)] * 4), 60, "malformed"),
-        (srt([(i, i + 1, LINE * 3) for i in range(30)]), 60, "more than anyone can say"),
+        (srt([(i, i + 1, LINE * 3) for i in range(30)]), 60, "nobody can say"),
     ],
 )
 def test_unusable_subtitles_say_why(

@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.engines.speech.captions import Captions, parse_captions
+from shared.engines.speech.subtitle_cues import Subtitles, parse_subtitles
 
 
-def parse(text: str) -> Captions:
-    """The captions of a UTF-8 file."""
-    return parse_captions(text.encode(), language="en")
+def parse(text: str) -> Subtitles:
+    """The subtitles of a UTF-8 file."""
+    return parse_subtitles(text.encode(), language="en")
 
 
-def texts(captions: Captions) -> list[str]:
+def texts(subtitles: Subtitles) -> list[str]:
     """What each segment says."""
-    return [s.text for s in captions.transcript.segments]
+    return [s.text for s in subtitles.transcript.segments]
 
 
 SRT = """1
@@ -46,13 +46,13 @@ lines.
 )
 def test_forms_of_one_file_read_alike(data: bytes) -> None:
     """Line ends, marks, missing numbers and missing hours change nothing."""
-    captions = parse_captions(data, language="en")
-    assert texts(captions) == ["Hello there.", "Two lines."]
-    assert [(s.start_seconds, s.end_seconds) for s in captions.transcript.segments] == [
+    subtitles = parse_subtitles(data, language="en")
+    assert texts(subtitles) == ["Hello there.", "Two lines."]
+    assert [(s.start_seconds, s.end_seconds) for s in subtitles.transcript.segments] == [
         (1.0, 2.5),
         (63.25, 65.0),
     ]
-    assert captions.skipped_cues == 0
+    assert subtitles.skipped_cues == 0
 
 
 def test_words_get_times_by_their_letters() -> None:
@@ -86,34 +86,34 @@ def test_only_what_is_said_remains(line: str, spoken: str) -> None:
 
 def test_sounds_are_counted_and_give_no_words() -> None:
     """A cue of a sound alone is no segment."""
-    captions = parse("00:01.000 --> 00:02.000\n[Music]\n\n00:02.000 --> 00:03.000\n(door slams)\n")
-    assert (captions.transcript.words, captions.sound_cues) == ((), 2)
+    subtitles = parse("00:01.000 --> 00:02.000\n[Music]\n\n00:02.000 --> 00:03.000\n(door slams)\n")
+    assert (subtitles.transcript.words, subtitles.sound_cues) == ((), 2)
 
 
 def test_malformed_cues_are_skipped_and_counted() -> None:
     """Bad timings cost their own cue only."""
-    captions = parse(
+    subtitles = parse(
         "1\n00:00:01,000 --> 00:00:xx\nlost\n\n2\n00:00:05,000 --> 00:00:04,000\nbackwards\n\n"
         "3\n00:00:06,000 --> 00:00:07,000\nkept\n"
     )
-    assert (texts(captions), captions.skipped_cues) == (["kept"], 2)
+    assert (texts(subtitles), subtitles.skipped_cues) == (["kept"], 2)
 
 
 def test_notes_styles_and_regions_are_no_text() -> None:
     """WebVTT's other blocks say nothing."""
-    captions = parse(
-        "WEBVTT\nKind: captions\n\nSTYLE\n::cue { color: red }\n\nNOTE\nnot said\n\n"
+    subtitles = parse(
+        "WEBVTT\nKind: subtitles\n\nSTYLE\n::cue { color: red }\n\nNOTE\nnot said\n\n"
         "intro\n00:01.000 --> 00:02.000 align:start position:0%\nsaid\n\nNOTE more\n"
     )
-    assert (texts(captions), captions.skipped_cues) == (["said"], 0)
+    assert (texts(subtitles), subtitles.skipped_cues) == (["said"], 0)
 
 
 def test_a_blank_line_inside_an_srt_cue_does_not_end_it() -> None:
     """Text after the blank line still belongs to the cue."""
-    captions = parse(
+    subtitles = parse(
         "1\n00:00:01,000 --> 00:00:04,000\none\n\ntwo\n\n2\n00:00:05,000 --> 00:00:06,000\nthree\n"
     )
-    assert texts(captions) == ["one two", "three"]
+    assert texts(subtitles) == ["one two", "three"]
 
 
 def test_rolling_captions_are_unrolled() -> None:
@@ -124,29 +124,29 @@ def test_rolling_captions_are_unrolled() -> None:
         at = i * 2
         cues.append(f"00:00:{at - 1:02}.990 --> 00:00:{at:02}.000\n{lines[i - 1]}\n")
         cues.append(f"00:00:{at:02}.000 --> 00:00:{at + 2:02}.000\n{lines[i - 1]}\n{lines[i]}\n")
-    captions = parse("WEBVTT\n\n" + "\n".join(cues))
-    assert texts(captions) == lines
+    subtitles = parse("WEBVTT\n\n" + "\n".join(cues))
+    assert texts(subtitles) == lines
 
 
 def test_words_said_twice_stay_twice() -> None:
-    """Two equal cues in a row are no rolling captions."""
-    captions = parse(
+    """Two equal cues in a row are no rolling subtitles."""
+    subtitles = parse(
         "00:01.000 --> 00:02.000\nNo.\n\n00:02.000 --> 00:03.000\nNo.\n\n"
         "00:03.000 --> 00:04.000\nYes.\n"
     )
-    assert texts(captions) == ["No.", "No.", "Yes."]
+    assert texts(subtitles) == ["No.", "No.", "Yes."]
 
 
 def test_two_speakers_at_once_become_one_segment() -> None:
     """Cues shown together keep the words of both."""
-    captions = parse("00:01.000 --> 00:03.000\n- Go!\n\n00:01.000 --> 00:02.000\n- No!\n")
-    assert texts(captions) == ["Go! No!"]
+    subtitles = parse("00:01.000 --> 00:03.000\n- Go!\n\n00:01.000 --> 00:02.000\n- No!\n")
+    assert texts(subtitles) == ["Go! No!"]
 
 
 def test_old_encodings_are_read() -> None:
     """What is not UTF-8 is Windows-1252."""
     data = "00:00:01,000 --> 00:00:02,000\nCafé — naïve\n".encode("cp1252")
-    assert [s.text for s in parse_captions(data, language="fr").transcript.segments] == [
+    assert [s.text for s in parse_subtitles(data, language="fr").transcript.segments] == [
         "Café — naïve"
     ]
 
@@ -184,4 +184,4 @@ def test_no_word_is_lost_or_doubled(cues: list[tuple[int, int, int]]) -> None:
 )
 def test_nothing_raises(data: bytes) -> None:
     """Garbage gives a transcript, however empty."""
-    parse_captions(data, language="en")
+    parse_subtitles(data, language="en")

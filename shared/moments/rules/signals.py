@@ -1,4 +1,4 @@
-"""What can be seen and heard of a recording in which nobody speaks: scenes and loudness."""
+"""Signals of interest in a video without speech: scene changes, motion and loudness."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _WEIGHTS = {"loudness": 0.5, "cuts": 0.3, "motion": 0.2}
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What goes on, per half second, 0..1; None where there is nothing to tell it by.
+    """Each signal per half second, 0..1; None if the footage does not show it.
 
-    `scenes`: seconds at which another scene begins. `quiet`: seconds at which the sound is at its
-    lowest for a while.
+    `scenes` are the seconds at which a new scene begins. `quiet` are the seconds of local minima of
+    the loudness.
     """
 
     loudness: Floats | None
@@ -35,7 +35,7 @@ class Signals:
 
     @property
     def interest(self) -> Floats | None:
-        """The weighted mean of what there is; None where nothing goes on at all."""
+        """The weighted mean of the known signals; None if none is known."""
         pairs = [(_WEIGHTS[n], getattr(self, n)) for n in _WEIGHTS if getattr(self, n) is not None]
         if not pairs:
             return None
@@ -44,16 +44,16 @@ class Signals:
 
 
 def signals_of(footage: Footage) -> Signals:
-    """Scenes from pictures that differ from their predecessors, peaks and lows from the level."""
+    """Derive scenes from changes between pictures, and peaks and minima from the loudness."""
     count = footage.step_count
     times = np.array([p.seconds for p in footage.pictures], dtype=np.float64)
     changes = np.array([p.change for p in footage.pictures], dtype=np.float64)
     is_cut = scene_starts(changes)
     scenes = times[is_cut]
-    levels = _filled(footage.loudness_db, count)
+    levels = _pad_with_silence(footage.loudness_db, count)
     return Signals(
-        loudness=_standing_out(levels),
-        cuts=_density(scenes, changes[is_cut], count) if len(scenes) else None,
+        loudness=_prominence(levels),
+        cuts=_cut_density(scenes, changes[is_cut], count) if len(scenes) else None,
         motion=_motion(times, np.where(is_cut, 0.0, changes), count),
         scenes=scenes[(scenes > 0) & (scenes < footage.duration_seconds)],
         quiet=_quiet_places(levels),
@@ -61,10 +61,11 @@ def signals_of(footage: Footage) -> Signals:
 
 
 def scene_starts(changes: Floats) -> Booleans:
-    """Which pictures begin another scene, from how much each differs from the one before.
+    """True for each picture that begins a scene, from its change against the previous one.
 
-    A change far above what is usual in the recording (median and median absolute deviation), so
-    that a moving camera is no series of cuts; a great one always, so that a film cut fast is.
+    The limit lies far above the usual change (median and median absolute deviation), so that a
+    moving camera does not count as a series of cuts. It has a maximum, so that every cut of a
+    fast-cut film counts.
     """
     if not len(changes):
         return np.zeros(0, dtype=np.bool_)
@@ -75,21 +76,21 @@ def scene_starts(changes: Floats) -> Booleans:
     return found
 
 
-def _filled(levels: Sequence[float], count: int) -> Floats:
-    """One level for each step; what was not heard is silent. Empty where nothing was."""
+def _pad_with_silence(levels: Sequence[float], count: int) -> Floats:
+    """One level for each step; unmeasured steps are silent. Empty if no step was measured."""
     if not len(levels):
         return np.zeros(0)
     known = np.asarray(levels[:count], dtype=np.float64)
-    filled: Floats = np.concatenate([known, np.full(count - len(known), -120.0)])
-    return filled
+    padded: Floats = np.concatenate([known, np.full(count - len(known), -120.0)])
+    return padded
 
 
-def _standing_out(levels: Floats) -> Floats | None:
-    """0 at the usual level and below, 1 at the loudest twentieth; None where all is alike."""
+def _prominence(levels: Floats) -> Floats | None:
+    """0 up to the usual level, 1 at the loudest twentieth; None if the level hardly varies."""
     heard = levels[levels > SILENCE_DB]
     if not len(heard):
         return None
-    # Sound in silence stands out by itself; else what is louder than half of what is heard.
+    # The usual level is silence in a mostly silent video, so that any sound is prominent there.
     usual = float(np.median(np.maximum(levels, SILENCE_DB)))
     high = float(np.percentile(heard, 95))
     if high - usual < _LEAST_RANGE_DB:
@@ -98,8 +99,8 @@ def _standing_out(levels: Floats) -> Floats | None:
     return found
 
 
-def _density(scenes: Floats, strengths: Floats, count: int) -> Floats:
-    """How many cuts, by their strength, there are around each step; 1 where there are most."""
+def _cut_density(scenes: Floats, strengths: Floats, count: int) -> Floats:
+    """The density of cuts around each step, weighted by their strength, scaled to at most 1."""
     middles = (np.arange(count) + 0.5) * STEP_SECONDS
     found = np.zeros(count)
     for at, strength in zip(scenes.tolist(), strengths.tolist(), strict=True):
@@ -111,10 +112,10 @@ def _density(scenes: Floats, strengths: Floats, count: int) -> Floats:
 
 
 def _motion(times: Floats, changes: Floats, count: int) -> Floats | None:
-    """How much the picture changes within scenes; None where it stands still."""
+    """How much the picture changes within scenes; None if it stands still."""
     if len(times) < 2 or float(changes.max()) < _LEAST_MOTION:
         return None
-    # What differs between two pictures happened between them.
+    # A change happened between two pictures, so it belongs to the steps before the second one.
     owner = np.searchsorted(times, (np.arange(count) + 0.5) * STEP_SECONDS)
     per_step = np.append(changes, 0.0)[owner]
     high = max(_LEAST_MOTION, float(np.percentile(per_step, 95)))
@@ -123,13 +124,13 @@ def _motion(times: Floats, changes: Floats, count: int) -> Floats | None:
 
 
 def _quiet_places(levels: Floats) -> Floats:
-    """The middles of steps that are quieter than all within two seconds, in seconds."""
+    """The middles, in seconds, of steps that are quieter than all others within two seconds."""
     if len(levels) < 3:
         return np.zeros(0)
     reach = _QUIET_REACH_STEPS
     padded = np.pad(levels, reach, constant_values=np.inf)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
     lowest = levels <= windows.min(axis=1)
-    # Of a stretch of equal lows the ends are where sound ends and begins.
+    # In a run of equally quiet steps only the ends matter: the sound ends and begins there.
     edges = lowest & ~(np.roll(lowest, 1) & np.roll(lowest, -1))
     return np.asarray((np.flatnonzero(edges) + 0.5) * STEP_SECONDS, dtype=np.float64)
