@@ -14,7 +14,7 @@ from shared.messages.moments import MomentFound
 from shared.moments.rows import find_moment
 from shared.pipeline.stage import Resources, stage
 from shared.storage.protocol import ObjectStat
-from shared.videos.source import limits, open_source, reusable_object
+from shared.videos.source import open_source, reusable_object
 from shared.videos.video_job import VideoJob
 
 
@@ -57,15 +57,14 @@ def cut_clip(message: MomentFound, job: VideoJob) -> None:
 
 def _cut(job: VideoJob, window: TimeSpan) -> CutResult:
     with open_source(job) as source:
-        info = probe(source, limits=limits(job), deadline_seconds=job.remaining_seconds)
+        info = probe(source, sandbox=job.sandbox)
         result = cut(
             source,
             info,
             window=window,
             mode=job.settings.clip_mode,
             workdir=job.workdir,
-            limits=limits(job),
-            deadline_seconds=job.remaining_seconds,
+            sandbox=job.sandbox,
         )
     job.add_metric("media_seconds", result.duration_seconds)
     return result

@@ -18,7 +18,7 @@ from shared.media.thumbnail import make_thumbnail as pick_frame
 from shared.messages.clips import ClipCut
 from shared.messages.videos import VideoProbed
 from shared.pipeline.stage import Resources, stage
-from shared.videos.source import limits, open_source, reusable_object
+from shared.videos.source import open_source, reusable_object
 from shared.videos.video_job import VideoJob
 
 REPLACED = "The moment was cut again since, and the newer clip has a thumbnail of its own."
@@ -77,11 +77,10 @@ def _picture(message: VideoProbed | ClipCut, job: VideoJob) -> Path | None:
 
 
 def _best_frame(job: VideoJob, source: MediaInput) -> Path | None:
-    info = probe(source, limits=limits(job), deadline_seconds=job.remaining_seconds)
+    info = probe(source, sandbox=job.sandbox)
     return pick_frame(
         source,
         info,
         workdir=job.workdir,
-        limits=limits(job),
-        deadline_seconds=job.remaining_seconds,
+        sandbox=job.sandbox,
     )

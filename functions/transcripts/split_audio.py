@@ -10,7 +10,7 @@ from shared.pipeline.stage import Resources, stage
 from shared.transcripts.rows import has_speech, transcript_row, write_once
 from shared.transcripts.slices import store_slices
 from shared.transcripts.subtitles import find_subtitles
-from shared.videos.source import limits, open_source
+from shared.videos.source import open_source
 from shared.videos.video_job import VideoJob
 
 NO_AUDIO = "The file has no audio."
@@ -34,7 +34,7 @@ def split_audio(message: VideoProbed, job: VideoJob) -> None:
             done.emit(job.message(VideoTranscribed, has_speech=known))
         return
     with open_source(job) as source:
-        info = probe(source, limits=limits(job), deadline_seconds=job.remaining_seconds)
+        info = probe(source, sandbox=job.sandbox)
         subtitles = find_subtitles(job, source, info)
         slices: list[AudioSliced] = []
         if subtitles is None and info.audio is not None:

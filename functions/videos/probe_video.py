@@ -9,7 +9,7 @@ from shared.moments.admission import admit_upload
 from shared.moments.rules.scene_moments import clock
 from shared.pipeline.stage import Resources, stage
 from shared.videos.registration import record_media_info
-from shared.videos.source import limits, open_source, pinned
+from shared.videos.source import open_source, pinned
 from shared.videos.video_job import VideoJob
 
 
@@ -36,8 +36,7 @@ def _probe(job: VideoJob) -> MediaInfo:
     with open_source(job) as opened:
         info = probe(
             opened,
-            limits=limits(job),
-            deadline_seconds=job.remaining_seconds,
+            sandbox=job.sandbox,
             max_duration_seconds=job.settings.max_duration_seconds,
         )
     job.add_metric("media_seconds", info.duration_seconds)

@@ -16,7 +16,7 @@ from shared.error_codes.videos import DAMAGED_MEDIA, NO_AUDIO
 from shared.errors import Reject
 from shared.media.input import MediaInput
 from shared.media.sandbox.arguments import SPEECH_SAMPLE_RATE_HZ, speech_arguments
-from shared.media.sandbox.runner import Limits, stream_ffmpeg
+from shared.media.sandbox.runner import Sandbox, stream_ffmpeg
 
 _BYTES_PER_SAMPLE = 2
 _READ_BYTES = 1024 * 1024
@@ -43,8 +43,7 @@ def split_audio(
     *,
     target_slice_seconds: float,
     workdir: Path,
-    limits: Limits,
-    deadline_seconds: float,
+    sandbox: Sandbox,
 ) -> Iterator[AudioSlice]:
     """Decode the sound once, end to end, and yield slices of at most `target_slice_seconds`.
 
@@ -57,10 +56,10 @@ def split_audio(
     """
     if info.audio is None:
         raise Reject(NO_AUDIO, "The video has no sound, so there is nothing to transcribe.")
-    arguments = speech_arguments(source.location, info, limits)
+    arguments = speech_arguments(source.location, info, sandbox.limits)
     target_samples = max(_FRAME_SAMPLES, round(target_slice_seconds * SPEECH_SAMPLE_RATE_HZ))
     start = index = 0
-    with stream_ffmpeg(arguments, limits=limits, deadline_seconds=deadline_seconds) as stdout:
+    with stream_ffmpeg(arguments, sandbox=sandbox) as stdout:
         for samples in split_stream(stdout, target_samples):
             path = workdir / f"slice-{index:05d}.wav"
             _write_wav(path, samples)

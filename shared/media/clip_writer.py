@@ -13,7 +13,7 @@ from shared.errors import MediaError
 from shared.media.cut_plan import OutputFormat
 from shared.media.input import MediaInput
 from shared.media.sandbox.arguments import encode_arguments
-from shared.media.sandbox.runner import Limits, run_ffmpeg, run_operation
+from shared.media.sandbox.runner import Sandbox, run_ffmpeg, run_operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ class ClipWriter:
         window: TimeSpan,
         *,
         workdir: Path,
-        limits: Limits,
+        sandbox: Sandbox,
         deadline: float,
     ) -> None:
         self._source, self._info, self._window = source, info, window
-        self._workdir, self._limits, self._deadline = workdir, limits, deadline
+        self._workdir, self._sandbox, self._deadline = workdir, sandbox, deadline
 
     def write(self, output: OutputFormat) -> ClipFile:
         """Write the clip as `output`. Raises CopyImpossible, Reject and MediaError."""
@@ -108,9 +108,9 @@ class ClipWriter:
             audio_encoder=None if output.audio in {None, "copy"} else output.audio,
             output=path,
             muxer=output.muxer,
-            limits=self._limits,
+            limits=self._sandbox.limits,
         )
-        run_ffmpeg(arguments, limits=self._limits, deadline_seconds=self._remaining_seconds())
+        run_ffmpeg(arguments, sandbox=self._sandbox.within(self._remaining_seconds()))
         return ClipFile(path, window.start_seconds, window.end_seconds)
 
     def _shown_from(self, window: TimeSpan) -> float | None:
@@ -129,7 +129,7 @@ class ClipWriter:
 
     def _run(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         remaining = self._remaining_seconds()
-        return run_operation(operation, request, limits=self._limits, deadline_seconds=remaining)
+        return run_operation(operation, request, sandbox=self._sandbox.within(remaining))
 
     def _remaining_seconds(self) -> float:
         remaining = self._deadline - time.monotonic()

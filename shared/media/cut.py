@@ -14,7 +14,7 @@ from shared.errors import Reject
 from shared.media.clip_writer import ClipFile, ClipWriter, CopyImpossible
 from shared.media.cut_plan import CutMode, OutputFormat, ways_to_cut
 from shared.media.input import MediaInput
-from shared.media.sandbox.runner import Limits
+from shared.media.sandbox.runner import Sandbox
 
 _NO_SOUND = "its sound is missing"
 _TOLERATED_SHORTFALL_SECONDS = 0.5
@@ -49,8 +49,7 @@ def cut_clip(
     window: TimeSpan,
     mode: CutMode,
     workdir: Path,
-    limits: Limits,
-    deadline_seconds: float,
+    sandbox: Sandbox,
 ) -> CutResult:
     """Cut `window` (already padded and clamped) into a new file in `workdir`.
 
@@ -64,8 +63,8 @@ def cut_clip(
     """
     if info.video is None and info.audio is None:
         raise Reject(NO_STREAMS, "The video has neither picture nor sound to cut from.")
-    deadline = time.monotonic() + deadline_seconds
-    writer = ClipWriter(source, info, window, workdir=workdir, limits=limits, deadline=deadline)
+    deadline = time.monotonic() + sandbox.deadline_seconds
+    writer = ClipWriter(source, info, window, workdir=workdir, sandbox=sandbox, deadline=deadline)
     return _first_sound_clip(writer, info, window, list(ways_to_cut(info, mode)))
 
 

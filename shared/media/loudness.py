@@ -12,7 +12,7 @@ from shared.domain.levels import level_db
 from shared.domain.media_info import MediaInfo
 from shared.media.input import MediaInput
 from shared.media.sandbox.arguments import SPEECH_SAMPLE_RATE_HZ, speech_arguments
-from shared.media.sandbox.runner import Limits, stream_ffmpeg
+from shared.media.sandbox.runner import Sandbox, stream_ffmpeg
 
 _FULL_SCALE = 32768.0
 _READ_STEPS = 64
@@ -23,8 +23,7 @@ def loudness(
     info: MediaInfo,
     *,
     step_seconds: float,
-    limits: Limits,
-    deadline_seconds: float,
+    sandbox: Sandbox,
     work_seconds: float,
 ) -> list[float]:
     """The level of each step of the chosen sound, in dB relative to full scale; [] without sound.
@@ -38,10 +37,10 @@ def loudness(
         return []
     until = time.monotonic() + work_seconds
     step_bytes = 2 * round(step_seconds * SPEECH_SAMPLE_RATE_HZ)
-    arguments = speech_arguments(source.location, info, limits)
+    arguments = speech_arguments(source.location, info, sandbox.limits)
     levels: list[float] = []
     # Closing the generator kills ffmpeg; leaving the loop alone would not.
-    with closing(_read_steps(arguments, step_bytes, limits, deadline_seconds)) as chunks:
+    with closing(_read_steps(arguments, step_bytes, sandbox)) as chunks:
         for chunk in chunks:
             levels += _levels(chunk, step_bytes)
             if time.monotonic() > until:
@@ -49,12 +48,10 @@ def loudness(
     return levels
 
 
-def _read_steps(
-    arguments: Sequence[str], step_bytes: int, limits: Limits, deadline_seconds: float
-) -> Generator[bytes]:
+def _read_steps(arguments: Sequence[str], step_bytes: int, sandbox: Sandbox) -> Generator[bytes]:
     """Yield chunks of whole steps of sound, then the remainder."""
     held = bytearray()
-    with stream_ffmpeg(arguments, limits=limits, deadline_seconds=deadline_seconds) as stdout:
+    with stream_ffmpeg(arguments, sandbox=sandbox) as stdout:
         while chunk := stdout.read(_READ_STEPS * step_bytes):
             held += chunk
             whole = len(held) // step_bytes * step_bytes

@@ -8,14 +8,13 @@ from shared.domain.media_info import AudioStream, MediaInfo, SubtitleStream, Vid
 from shared.error_codes.videos import NO_STREAMS, TOO_LONG
 from shared.errors import Reject
 from shared.media.input import MediaInput
-from shared.media.sandbox.runner import Limits, run_operation
+from shared.media.sandbox.runner import Sandbox, run_operation
 
 
 def probe(
     source: MediaInput,
     *,
-    limits: Limits,
-    deadline_seconds: float,
+    sandbox: Sandbox,
     max_duration_seconds: float | None = None,
 ) -> MediaInfo:
     """Demux the file in a child and decode its first picture.
@@ -27,7 +26,7 @@ def probe(
     `too_many_pixels`, `duration_lies`, `too_long`, `media_too_costly`) and MediaError.
     """
     request = {"location": source.location}
-    facts = run_operation("probe", request, limits=limits, deadline_seconds=deadline_seconds)
+    facts = run_operation("probe", request, sandbox=sandbox)
     info = info_from_facts(facts)
     if info.video is None and info.audio is None:
         raise Reject(

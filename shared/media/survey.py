@@ -9,7 +9,7 @@ from shared.domain.media_info import MediaInfo
 from shared.errors import Reject
 from shared.media.input import MediaInput
 from shared.media.loudness import loudness
-from shared.media.sandbox.runner import Limits, run_operation
+from shared.media.sandbox.runner import Sandbox, run_operation
 
 _SHARE_OF_TIME = 0.4
 """The share of the deadline that the picture and the sound get each."""
@@ -25,23 +25,20 @@ class Survey:
     problems: tuple[str, ...] = ()
 
 
-def survey(
-    source: MediaInput, info: MediaInfo, *, limits: Limits, deadline_seconds: float
-) -> Survey:
+def survey(source: MediaInput, info: MediaInfo, *, sandbox: Sandbox) -> Survey:
     """Compare the keyframes and measure the sound, each once and for a bounded time.
 
     A picture or sound that cannot be decoded is reported in `problems` and raises nothing.
     Raises MediaError.
     """
     problems: list[str] = []
-    work = _SHARE_OF_TIME * deadline_seconds
+    work = _SHARE_OF_TIME * sandbox.deadline_seconds
     try:
         levels = loudness(
             source,
             info,
             step_seconds=STEP_SECONDS,
-            limits=limits,
-            deadline_seconds=deadline_seconds,
+            sandbox=sandbox,
             work_seconds=work,
         )
     except Reject as reject:
@@ -51,7 +48,8 @@ def survey(
     if levels and heard < info.duration_seconds - 60:
         problems.append(f"Only the first {heard:.0f} s of the sound could be heard in time.")
     try:
-        pictures = _pictures(source, info, limits, deadline_seconds - work, work, problems)
+        remaining = sandbox.within(sandbox.deadline_seconds - work)
+        pictures = _pictures(source, info, remaining, work, problems)
     except Reject as reject:
         pictures = ()
         problems.append(f"The picture could not be looked at: {reject.message}")
@@ -61,8 +59,7 @@ def survey(
 def _pictures(
     source: MediaInput,
     info: MediaInfo,
-    limits: Limits,
-    deadline_seconds: float,
+    sandbox: Sandbox,
     work_seconds: float,
     problems: list[str],
 ) -> tuple[Picture, ...]:
@@ -72,9 +69,9 @@ def _pictures(
         "location": source.location,
         "seconds": work_seconds,
         "step": max(_LEAST_BETWEEN_SECONDS, info.duration_seconds / _MOST_PICTURES),
-        "threads": limits.threads,
+        "threads": sandbox.limits.threads,
     }
-    reply = run_operation("survey", request, limits=limits, deadline_seconds=deadline_seconds)
+    reply = run_operation("survey", request, sandbox=sandbox)
     if reply["until"] is not None:
         problems.append(f"Only the first {reply['until']:.0f} s could be looked at in time.")
     return tuple(Picture(*one) for one in reply["pictures"] if one[0] < info.duration_seconds)

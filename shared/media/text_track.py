@@ -7,7 +7,7 @@ from shared.error_codes.videos import SUBTITLES_TOO_LARGE
 from shared.errors import Reject
 from shared.media.input import MediaInput
 from shared.media.sandbox.arguments import text_arguments
-from shared.media.sandbox.runner import Limits, stream_ffmpeg
+from shared.media.sandbox.runner import Sandbox, stream_ffmpeg
 
 _MAX_TEXT_BYTES = 32 * 1024**2
 
@@ -17,15 +17,14 @@ def extract_text_track(
     info: MediaInfo,
     stream: SubtitleStream,
     *,
-    limits: Limits,
-    deadline_seconds: float,
+    sandbox: Sandbox,
 ) -> str:
     """The track as SRT text, with times on the video's timeline. Reads the file end to end.
 
     Raises Reject (`damaged_media`, `subtitles_too_large` past 32 MiB) and MediaError.
     """
-    arguments = text_arguments(source.location, info, stream, limits)
-    with stream_ffmpeg(arguments, limits=limits, deadline_seconds=deadline_seconds) as stdout:
+    arguments = text_arguments(source.location, info, stream, sandbox.limits)
+    with stream_ffmpeg(arguments, sandbox=sandbox) as stdout:
         text = stdout.read(_MAX_TEXT_BYTES + 1)
         if len(text) > _MAX_TEXT_BYTES:
             raise Reject(

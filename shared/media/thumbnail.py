@@ -7,7 +7,7 @@ from pathlib import Path
 from shared.domain.media_info import MediaInfo
 from shared.errors import MediaError
 from shared.media.input import MediaInput
-from shared.media.sandbox.runner import Limits, run_operation
+from shared.media.sandbox.runner import Sandbox, run_operation
 
 _SMALLEST_JPEG_BYTES = 100
 
@@ -17,8 +17,7 @@ def make_thumbnail(
     info: MediaInfo,
     *,
     workdir: Path,
-    limits: Limits,
-    deadline_seconds: float,
+    sandbox: Sandbox,
 ) -> Path | None:
     """Write a JPEG into `workdir`: upright, even sides, the long side at most 1280 pixels.
 
@@ -34,9 +33,9 @@ def make_thumbnail(
         "location": source.location,
         "output": str(path),
         "duration": info.duration_seconds,
-        "threads": limits.threads,
+        "threads": sandbox.limits.threads,
     }
-    reply = run_operation("thumbnail", request, limits=limits, deadline_seconds=deadline_seconds)
+    reply = run_operation("thumbnail", request, sandbox=sandbox)
     if reply["width"] is None:
         return None
     if not path.exists() or path.stat().st_size < _SMALLEST_JPEG_BYTES:

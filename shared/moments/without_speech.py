@@ -14,7 +14,7 @@ from shared.moments.moments_job import MomentsJob
 from shared.moments.rules.bounds import Bounds
 from shared.moments.rules.scene_moments import SceneMoment, find_scene_moments
 from shared.moments.rules.signals import signals_of
-from shared.videos.source import limits, open_source
+from shared.videos.source import open_source
 
 _log = structlog.get_logger(__name__)
 _MOST_BY_SCENES = 10
@@ -32,8 +32,8 @@ class SpeechlessMoments:
 def moments_without_speech(job: MomentsJob) -> SpeechlessMoments:
     """Survey the video's keyframes and sound for moments. Raises as `open_source` and `probe`."""
     with open_source(job) as source:
-        info = probe(source, limits=limits(job), deadline_seconds=job.remaining_seconds)
-        found = survey(source, info, limits=limits(job), deadline_seconds=job.remaining_seconds)
+        info = probe(source, sandbox=job.sandbox)
+        found = survey(source, info, sandbox=job.sandbox)
     job.add_metric("media_seconds", info.duration_seconds)
     for problem in found.problems:
         _log.warning("the survey is incomplete", reason=problem)

@@ -9,7 +9,6 @@ from shared.domain.names import slice_url
 from shared.media.audio import split_audio
 from shared.media.input import MediaInput
 from shared.messages.transcripts import AudioSliced
-from shared.videos.source import limits
 from shared.videos.video_job import VideoJob
 
 
@@ -20,8 +19,7 @@ def store_slices(job: VideoJob, source: MediaInput, info: MediaInfo) -> Iterator
         info,
         target_slice_seconds=job.settings.slice_seconds,
         workdir=job.workdir,
-        limits=limits(job),
-        deadline_seconds=job.remaining_seconds,
+        sandbox=job.sandbox,
     )
     for piece in pieces:
         url = slice_url(

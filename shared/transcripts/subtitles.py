@@ -17,7 +17,6 @@ from shared.errors import ObjectMissing, Reject
 from shared.media.input import MediaInput
 from shared.media.text_track import extract_text_track
 from shared.storage.urls import split_url
-from shared.videos.source import limits
 from shared.videos.subtitle_files import SUFFIXES, sibling_url
 from shared.videos.video_job import VideoJob
 
@@ -77,9 +76,7 @@ def _from_track(
 ) -> _Found:
     place = "The subtitles inside the file"
     try:
-        text = extract_text_track(
-            source, info, track, limits=limits(job), deadline_seconds=job.remaining_seconds
-        )
+        text = extract_text_track(source, info, track, sandbox=job.sandbox)
     except Reject as reject:
         return _Found(place, None, reject.message)
     language = language_code(track.language) or job.settings.language or UNDETERMINED

@@ -10,7 +10,6 @@ from shared.db.models import Video
 from shared.domain.names import video_identifier
 from shared.errors import ObjectChanged, ObjectMissing, SourceGone, SourceSuperseded
 from shared.media.input import MediaInput, open_input
-from shared.media.sandbox.runner import Limits
 from shared.pipeline.job import Job
 from shared.storage.protocol import ObjectStat, Storage
 from shared.storage.urls import split_url
@@ -43,17 +42,6 @@ def open_source(job: VideoJob) -> Iterator[MediaInput]:
         raise SourceGone(stat.url) from None
     except ObjectChanged:
         raise SourceSuperseded(stat.url) from None
-
-
-def limits(job: Job) -> Limits:
-    """What a media child of this job may take."""
-    settings = job.settings
-    return Limits(
-        address_space_bytes=settings.child_memory_mib * 1024 * 1024,
-        max_pixels=settings.max_pixels,
-        threads=settings.ffmpeg_threads,
-        ffmpeg=str(settings.ffmpeg) if settings.ffmpeg is not None else None,
-    )
 
 
 def reusable_object(job: Job, url: str, plan: str) -> ObjectStat | None:

@@ -8,9 +8,11 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 
 from shared.db.models import PipelineHistory, StageRun, Video
+from shared.media.sandbox.runner import Limits, Sandbox
 from shared.messages.base import PipelineMessage
 from shared.messages.options import Options
 from shared.pipeline.job import Job
+from shared.settings.settings import Settings
 
 RunMessage = TypeVar("RunMessage", bound=PipelineMessage)
 
@@ -40,8 +42,26 @@ class VideoJob(Job):
             ).scalar_one()
         return Options.model_validate(first.get("options") or {})
 
+    @property
+    def sandbox(self) -> Sandbox:
+        """For a media child that starts now: it may take until the stage's own time limit.
+
+        Raises `LeaseLost` if another worker took over.
+        """
+        return Sandbox(media_limits(self.settings), self.remaining_seconds)
+
     def message(self, contract: type[RunMessage], **fields: Any) -> RunMessage:
         """A message of that contract about this run and its video. Raises `ValidationError`."""
         return contract.model_validate(
             {"pipeline": self.pipeline.identifier, "video": self.video.identifier, **fields}
         )
+
+
+def media_limits(settings: Settings) -> Limits:
+    """What the deployment allows a media child to use."""
+    return Limits(
+        address_space_bytes=settings.child_memory_mib * 1024 * 1024,
+        max_pixels=settings.max_pixels,
+        threads=settings.ffmpeg_threads,
+        ffmpeg=str(settings.ffmpeg) if settings.ffmpeg is not None else None,
+    )

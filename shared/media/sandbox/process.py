@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Literal, Self, cast
 
@@ -38,6 +38,18 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Sandbox:
+    """The limits of a media child, and the seconds after which it is killed."""
+
+    limits: Limits
+    deadline_seconds: float
+
+    def within(self, seconds: float) -> Sandbox:
+        """The same limits with that deadline."""
+        return replace(self, deadline_seconds=seconds)
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """How a child ended. `overran`: it was killed at its deadline; `busy`: it was computing."""
 
@@ -57,12 +69,10 @@ class Child:
         self,
         kind: Literal["exec", "child"],
         arguments: Sequence[str],
-        limits: Limits,
-        *,
-        deadline_seconds: float,
+        sandbox: Sandbox,
     ) -> None:
         self._process = subprocess.Popen(
-            _command(kind, arguments, limits),
+            _command(kind, arguments, sandbox.limits),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -76,7 +86,7 @@ class Child:
         self._stderr_tail = b""
         self._drain = threading.Thread(target=self._keep_stderr_tail, daemon=True)
         self._drain.start()
-        self._timer = threading.Timer(max(0.0, deadline_seconds), self._overrun)
+        self._timer = threading.Timer(max(0.0, sandbox.deadline_seconds), self._overrun)
         self._timer.daemon = True
         self._timer.start()
 

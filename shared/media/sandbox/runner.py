@@ -18,10 +18,10 @@ from shared.error_codes.runs import TRANSIENT
 from shared.error_codes.storage import SOURCE_SLOW
 from shared.error_codes.videos import DAMAGED_MEDIA, MEDIA_TOO_COSTLY, MEDIA_TOO_LARGE
 from shared.errors import MediaError, Reject, SettingsError
-from shared.media.sandbox.process import Child, Ending, Limits
+from shared.media.sandbox.process import Child, Ending, Limits, Sandbox
 from shared.telemetry import spans
 
-__all__ = ["Limits", "find_ffmpeg", "run_ffmpeg", "run_operation", "stream_ffmpeg"]
+__all__ = ["Limits", "Sandbox", "find_ffmpeg", "run_ffmpeg", "run_operation", "stream_ffmpeg"]
 
 _MAX_REPLY_BYTES = 16 * 1024**2
 _TRANSIENT_SIGNS = {
@@ -66,46 +66,44 @@ def find_ffmpeg(setting: str | None) -> str:
         ) from error
 
 
-def run_ffmpeg(arguments: Sequence[str], *, limits: Limits, deadline_seconds: float) -> None:
+def run_ffmpeg(arguments: Sequence[str], *, sandbox: Sandbox) -> None:
     """Run ffmpeg to its end.
 
     Raises Reject if the input is to blame, MediaError for any other failure.
     """
-    with stream_ffmpeg(arguments, limits=limits, deadline_seconds=deadline_seconds) as stdout:
+    with stream_ffmpeg(arguments, sandbox=sandbox) as stdout:
         while stdout.read(65536):
             pass
 
 
 @contextmanager
-def stream_ffmpeg(
-    arguments: Sequence[str], *, limits: Limits, deadline_seconds: float
-) -> Iterator[BinaryIO]:
+def stream_ffmpeg(arguments: Sequence[str], *, sandbox: Sandbox) -> Iterator[BinaryIO]:
     """ffmpeg's standard output; the caller must read it to the end.
 
     Raises as `run_ffmpeg` after the block. Leaving the block early (an exception, a closed
     generator) kills ffmpeg.
     """
-    command = [find_ffmpeg(limits.ffmpeg), *arguments]
+    command = [find_ffmpeg(sandbox.limits.ffmpeg), *arguments]
     with (
         # Not the current span: a generator may hold the block open for any time.
         spans.span("ffmpeg", current=False),
-        Child("exec", command, limits, deadline_seconds=deadline_seconds) as child,
+        Child("exec", command, sandbox) as child,
     ):
         yield child.stdout
         _raise_for(child.finish(), "ffmpeg")
 
 
 def run_operation(
-    operation: str, request: Mapping[str, Any], *, limits: Limits, deadline_seconds: float
+    operation: str, request: Mapping[str, Any], *, sandbox: Sandbox
 ) -> dict[str, Any]:
     """Run one operation of `shared.media.child.serve` in its own process and return the reply.
 
     Raises the Reject that the child replied with, or as `run_ffmpeg`.
     """
-    arguments = [operation, json.dumps({**request, "max_pixels": limits.max_pixels})]
+    arguments = [operation, json.dumps({**request, "max_pixels": sandbox.limits.max_pixels})]
     with (
         spans.span(f"media.{operation}"),
-        Child("child", arguments, limits, deadline_seconds=deadline_seconds) as child,
+        Child("child", arguments, sandbox) as child,
     ):
         answer = child.stdout.read(_MAX_REPLY_BYTES)
         _raise_for(child.finish(), f"the media child ({operation})")

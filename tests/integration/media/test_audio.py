@@ -11,7 +11,7 @@ import pytest
 
 from shared.errors import Reject
 from shared.media.audio import AudioSlice, split_audio
-from tests.support.media.cases import CASES, DEADLINE_SECONDS, LIMITS, Case, opened
+from tests.support.media.cases import CASES, SANDBOX, Case, opened
 from tests.support.media.factory import concat, make_audio, make_video
 from tests.support.media.readings import is_silent, tone_time
 
@@ -21,8 +21,7 @@ def split(path: Path, workdir: Path, target: float = 2.5) -> list[AudioSlice]:
     source, info = opened(path)
     return list(
         split_audio(
-            source, info, target_slice_seconds=target, workdir=workdir, limits=LIMITS,
-            deadline_seconds=DEADLINE_SECONDS,
+            source, info, target_slice_seconds=target, workdir=workdir, sandbox=SANDBOX,
         )
     )  # fmt: skip
 
@@ -103,8 +102,7 @@ def test_a_hundred_minutes_are_split_quickly_and_with_little_memory(tmp_path: Pa
     assert info.duration_seconds == pytest.approx(6060, abs=15)
     ends, most_files, peak = [0.0], 0, 0.0
     for one in split_audio(
-        source, info, target_slice_seconds=240, workdir=tmp_path, limits=LIMITS,
-        deadline_seconds=DEADLINE_SECONDS,
+        source, info, target_slice_seconds=240, workdir=tmp_path, sandbox=SANDBOX,
     ):  # fmt: skip
         assert one.start_seconds == ends[-1]
         ends.append(one.end_seconds)

@@ -13,7 +13,7 @@ from shared.errors import Reject
 from shared.media.cut import CutResult, cut_clip
 from shared.media.cut_plan import CutMode
 from shared.media.input import LocalInput
-from tests.support.media.cases import CASES, DEADLINE_SECONDS, FRAME_SECONDS, LIMITS, Case, opened
+from tests.support.media.cases import CASES, FRAME_SECONDS, SANDBOX, Case, opened
 from tests.support.media.factory import make_video
 from tests.support.media.readings import frame_numbers, sound, tone_time
 
@@ -26,8 +26,7 @@ def cut(path: Path, workdir: Path, mode: CutMode = "copy", window: TimeSpan = WI
     """Probe and cut, with the ordinary limits."""
     source, info = opened(path)
     return cut_clip(
-        source, info, window=window, mode=mode, workdir=workdir, limits=LIMITS,
-        deadline_seconds=DEADLINE_SECONDS,
+        source, info, window=window, mode=mode, workdir=workdir, sandbox=SANDBOX,
     )  # fmt: skip
 
 
@@ -179,8 +178,7 @@ def test_a_damaged_stretch_gives_no_clip(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(Reject) as error:
         cut_clip(
-            LocalInput(path), info, window=WINDOW, mode="copy", workdir=tmp_path, limits=LIMITS,
-            deadline_seconds=DEADLINE_SECONDS,
+            LocalInput(path), info, window=WINDOW, mode="copy", workdir=tmp_path, sandbox=SANDBOX,
         )  # fmt: skip
     assert error.value.code == "damaged_media"
     assert source.bytes_read == 0

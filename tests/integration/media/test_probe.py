@@ -12,10 +12,17 @@ from shared.errors import Reject
 from shared.media.audio import split_audio
 from shared.media.input import LocalInput
 from shared.media.probe import probe
+from shared.media.sandbox.runner import Sandbox
 from shared.media.text_track import extract_text_track
-from tests.support.media.cases import CASES, DEADLINE_SECONDS, LIMITS, Case, opened
+from tests.support.media.cases import (
+    CASES,
+    DEADLINE_SECONDS,
+    LIMITS,
+    SANDBOX,
+    Case,
+    opened,
+)
 from tests.support.media.factory import make_video, run_ffmpeg
-from tests.support.patience import PATIENCE_SECONDS
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -75,9 +82,7 @@ def test_a_text_track_is_read_on_the_recordings_timeline(tmp_path: Path) -> None
     for name in ("talk.mkv", "talk.mp4"):
         source, info = opened(make_video(tmp_path / name, subtitles=cues))
         (track,) = info.subtitles
-        text = extract_text_track(
-            source, info, track, limits=LIMITS, deadline_seconds=PATIENCE_SECONDS
-        )
+        text = extract_text_track(source, info, track, sandbox=SANDBOX)
         assert "00:00:01,000 --> 00:00:02,500" in text
         assert "Good evening, Grüße!" in text
 
@@ -85,7 +90,7 @@ def test_a_text_track_is_read_on_the_recordings_timeline(tmp_path: Path) -> None
 def rejected(path: Path, **settings: float) -> str:
     """The code with which `path` is refused; its message must be one readable sentence or two."""
     with pytest.raises(Reject) as error:
-        probe(LocalInput(path), limits=LIMITS, deadline_seconds=DEADLINE_SECONDS, **settings)
+        probe(LocalInput(path), sandbox=SANDBOX, **settings)
     assert error.value.message.endswith(".")
     return error.value.code
 
@@ -120,7 +125,7 @@ def test_a_playlist_in_disguise_opens_nothing(tmp_path: Path, playlist: str) -> 
         list(
             split_audio(
                 LocalInput(disguised), info, target_slice_seconds=10, workdir=tmp_path,
-                limits=LIMITS, deadline_seconds=DEADLINE_SECONDS,
+                sandbox=SANDBOX,
             )
         )  # fmt: skip
     assert error.value.code == "damaged_media"
@@ -176,7 +181,7 @@ def test_protected_and_oversized_files_are_refused(tmp_path: Path) -> None:
     assert rejected(plain, max_duration_seconds=5.0) == "too_long"
     small = replace(LIMITS, max_pixels=320 * 180 - 1)
     with pytest.raises(Reject) as error:
-        probe(LocalInput(plain), limits=small, deadline_seconds=DEADLINE_SECONDS)
+        probe(LocalInput(plain), sandbox=Sandbox(small, DEADLINE_SECONDS))
     assert error.value.code == "too_many_pixels"
 
 

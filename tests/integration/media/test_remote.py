@@ -14,7 +14,7 @@ from shared.media.cut import cut_clip
 from shared.media.input import open_input
 from shared.media.probe import probe
 from shared.media.thumbnail import make_thumbnail
-from tests.support.media.cases import DEADLINE_SECONDS, LIMITS
+from tests.support.media.cases import SANDBOX
 from tests.support.media.factory import concat, make_video
 from tests.support.media.readings import frame_numbers, tone_time
 from tests.support.media.storage import FarStore
@@ -28,24 +28,20 @@ def test_everything_works_from_afar(name: str, tmp_path: Path) -> None:
     store = FarStore()
     url = store.put(make_video(tmp_path / name, codec=CODECS[name]))
     with open_input(store, url, generation="1", workdir=tmp_path) as source:
-        info = probe(source, limits=LIMITS, deadline_seconds=DEADLINE_SECONDS)
+        info = probe(source, sandbox=SANDBOX)
         assert info.duration_seconds == pytest.approx(6.0, abs=0.1)
         slices = list(
             split_audio(
-                source, info, target_slice_seconds=30, workdir=tmp_path, limits=LIMITS,
-                deadline_seconds=DEADLINE_SECONDS,
+                source, info, target_slice_seconds=30, workdir=tmp_path, sandbox=SANDBOX,
             )
         )  # fmt: skip
         assert tone_time(slices[0].path, 3.0) == pytest.approx(3.0, abs=0.04)
         clip = cut_clip(
-            source, info, window=TimeSpan(2.3, 4.1), mode="copy", workdir=tmp_path, limits=LIMITS,
-            deadline_seconds=DEADLINE_SECONDS,
+            source, info, window=TimeSpan(2.3, 4.1), mode="copy", workdir=tmp_path, sandbox=SANDBOX,
         )  # fmt: skip
         first = frame_numbers(clip.path)[0][1]
         assert clip.start_seconds == pytest.approx(first / 25, abs=0.045)
-        picture = make_thumbnail(
-            source, info, workdir=tmp_path, limits=LIMITS, deadline_seconds=DEADLINE_SECONDS
-        )
+        picture = make_thumbnail(source, info, workdir=tmp_path, sandbox=SANDBOX)
         assert picture is not None
         assert source.bytes_read == store.bytes_read > 0
 
@@ -58,11 +54,11 @@ def test_a_clip_costs_little_more_than_its_own_bytes(suffix: str, tmp_path: Path
     store = FarStore()
     url = store.put(path)
     with open_input(store, url, generation="1", workdir=tmp_path) as source:
-        info = probe(source, limits=LIMITS, deadline_seconds=DEADLINE_SECONDS)
+        info = probe(source, sandbox=SANDBOX)
         probed = source.bytes_read
         clip = cut_clip(
             source, info, window=TimeSpan(200.5, 229.5), mode="copy", workdir=tmp_path,
-            limits=LIMITS, deadline_seconds=DEADLINE_SECONDS,
+            sandbox=SANDBOX,
         )  # fmt: skip
         fetched = source.bytes_read - probed
     # Joined parts drift by some milliseconds each.
@@ -78,13 +74,12 @@ def test_an_object_overwritten_in_the_middle_is_no_damaged_medium(tmp_path: Path
 
     def split() -> None:
         with open_input(store, url, generation="1", workdir=tmp_path) as source:
-            info = probe(source, limits=LIMITS, deadline_seconds=DEADLINE_SECONDS)
+            info = probe(source, sandbox=SANDBOX)
             assert isinstance(info, MediaInfo)
             store.fail_after_reads = store.reads + 3
             list(
                 split_audio(
-                    source, info, target_slice_seconds=5, workdir=tmp_path, limits=LIMITS,
-                    deadline_seconds=DEADLINE_SECONDS,
+                    source, info, target_slice_seconds=5, workdir=tmp_path, sandbox=SANDBOX,
                 )
             )  # fmt: skip
 

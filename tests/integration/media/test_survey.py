@@ -13,7 +13,7 @@ from shared.domain.footage import Footage
 from shared.media.input import LocalInput, open_input
 from shared.media.loudness import loudness
 from shared.media.probe import probe
-from shared.media.sandbox.runner import Limits
+from shared.media.sandbox.runner import Limits, Sandbox
 from shared.media.survey import Survey, survey
 from shared.moments.rules.bounds import Bounds
 from shared.moments.rules.scene_moments import find_scene_moments
@@ -23,7 +23,7 @@ from tests.support.media.scenes import SIZE, make_scenes
 from tests.support.media.storage import FarStore
 from tests.support.patience import PATIENCE_SECONDS
 
-LIMITS = Limits()
+SANDBOX = Sandbox(Limits(), PATIENCE_SECONDS)
 USUAL = Bounds(4, 60, 1, 10)
 BURSTS = "if(between(t,8,13)+between(t,22,27),0.5*sin(2*PI*600*t),0.002*sin(2*PI*90*t))"
 
@@ -31,8 +31,8 @@ BURSTS = "if(between(t,8,13)+between(t,22,27),0.5*sin(2*PI*600*t),0.002*sin(2*PI
 def looked(path: Path) -> Survey:
     """The survey of a file."""
     source = LocalInput(path)
-    info = probe(source, limits=LIMITS, deadline_seconds=PATIENCE_SECONDS)
-    return survey(source, info, limits=LIMITS, deadline_seconds=PATIENCE_SECONDS)
+    info = probe(source, sandbox=SANDBOX)
+    return survey(source, info, sandbox=SANDBOX)
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "avi"])
@@ -53,8 +53,8 @@ def test_from_afar_the_same_is_seen(suffix: str, tmp_path: Path) -> None:
     path = make_scenes(tmp_path / f"scenes.{suffix}", sound=BURSTS)
     store = FarStore()
     with open_input(store, store.put(path), generation="1", workdir=tmp_path) as source:
-        info = probe(source, limits=LIMITS, deadline_seconds=PATIENCE_SECONDS)
-        seen = survey(source, info, limits=LIMITS, deadline_seconds=PATIENCE_SECONDS)
+        info = probe(source, sandbox=SANDBOX)
+        seen = survey(source, info, sandbox=SANDBOX)
         assert source.bytes_read == store.bytes_read > 0
     assert seen == looked(path)
 
@@ -137,13 +137,12 @@ def test_work_is_bounded(tmp_path: Path) -> None:
     """When the time for it is over, what was heard till then counts, and ffmpeg is gone."""
     path = make_audio(tmp_path / "long.flac", seconds=900, tone_rise=0)
     source = LocalInput(path)
-    info = probe(source, limits=LIMITS, deadline_seconds=PATIENCE_SECONDS)
+    info = probe(source, sandbox=SANDBOX)
     heard = loudness(
         source,
         info,
         step_seconds=0.5,
-        limits=LIMITS,
-        deadline_seconds=PATIENCE_SECONDS,
+        sandbox=SANDBOX,
         work_seconds=0,
     )
     assert 0 < len(heard) < 1800
@@ -155,9 +154,9 @@ def test_what_cannot_be_decoded_is_told(tmp_path: Path) -> None:
     """A picture that is refused costs the picture alone: the sound still has its moments."""
     path = make_scenes(tmp_path / "scenes.mp4", sound=BURSTS)
     source = LocalInput(path)
-    info = probe(source, limits=LIMITS, deadline_seconds=PATIENCE_SECONDS)
+    info = probe(source, sandbox=SANDBOX)
     small = Limits(max_pixels=100 * 100)
-    seen = survey(source, info, limits=small, deadline_seconds=PATIENCE_SECONDS)
+    seen = survey(source, info, sandbox=Sandbox(small, PATIENCE_SECONDS))
     assert seen.footage.pictures == ()
     assert any("picture" in problem for problem in seen.problems)
     sound = Footage(seen.footage.duration_seconds, (), seen.footage.loudness_db)

@@ -10,16 +10,14 @@ import pytest
 
 from shared.media.child.thumbnail import Luma, fitted_size, sharpness_of
 from shared.media.thumbnail import make_thumbnail
-from tests.support.media.cases import DEADLINE_SECONDS, LIMITS, opened
+from tests.support.media.cases import SANDBOX, opened
 from tests.support.media.factory import concat, make_audio, make_video
 
 
 def thumbnail(path: Path, workdir: Path) -> av.VideoFrame | None:
     """The decoded thumbnail of the file."""
     source, info = opened(path)
-    made = make_thumbnail(
-        source, info, workdir=workdir, limits=LIMITS, deadline_seconds=DEADLINE_SECONDS
-    )
+    made = make_thumbnail(source, info, workdir=workdir, sandbox=SANDBOX)
     if made is None:
         return None
     assert made.read_bytes()[:3] == b"\xff\xd8\xff"

@@ -15,7 +15,7 @@ from shared.domain.spans import TimeSpan
 from shared.media.cut import CutResult, cut_clip
 from shared.media.cut_plan import CutMode
 from shared.media.thumbnail import make_thumbnail
-from tests.support.media.cases import DEADLINE_SECONDS, LIMITS, opened
+from tests.support.media.cases import SANDBOX, opened
 from tests.support.media.factory import ffmpeg, make_video, run_ffmpeg
 from tests.support.media.readings import frame_numbers
 
@@ -26,8 +26,7 @@ def cut(path: Path, workdir: Path, window: TimeSpan = WINDOW, mode: CutMode = "c
     """Probe and cut, with the ordinary limits."""
     source, info = opened(path)
     return cut_clip(
-        source, info, window=window, mode=mode, workdir=workdir, limits=LIMITS,
-        deadline_seconds=DEADLINE_SECONDS,
+        source, info, window=window, mode=mode, workdir=workdir, sandbox=SANDBOX,
     )  # fmt: skip
 
 
@@ -40,9 +39,7 @@ def complaints(path: Path) -> str:
 def thumbnail(path: Path, workdir: Path) -> npt.NDArray[np.int_]:
     """The pixels of the file's thumbnail."""
     source, info = opened(path)
-    made = make_thumbnail(
-        source, info, workdir=workdir, limits=LIMITS, deadline_seconds=DEADLINE_SECONDS
-    )
+    made = make_thumbnail(source, info, workdir=workdir, sandbox=SANDBOX)
     assert made is not None
     with av.open(str(made)) as container:
         return next(container.decode(video=0)).to_ndarray(format="rgb24").astype(int)

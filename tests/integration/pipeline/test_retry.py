@@ -12,7 +12,7 @@ from shared.errors import Reject
 from shared.pipeline.topology import TopologyError
 from shared.pipeline.upkeep.retry import retry
 from shared.settings.settings import Settings
-from shared.videos.source import limits
+from shared.videos.video_job import media_limits
 from tests.support.error_codes import NOISE
 from tests.support.pipelines.pipelines import World
 from tests.support.pipelines.plan import raising
@@ -119,7 +119,4 @@ def test_an_unknown_stage_or_pipeline_is_said_to_be(world: World) -> None:
 def test_the_ffmpeg_that_is_named_is_the_one_that_runs(world: World, tmp_path: Path) -> None:
     """The setting reaches the limits that every media child is started with."""
 
-    class _Job:
-        settings = Settings(ffmpeg=tmp_path / "ffmpeg")
-
-    assert limits(_Job()).ffmpeg == str(tmp_path / "ffmpeg")  # type: ignore[arg-type]
+    assert media_limits(Settings(ffmpeg=tmp_path / "ffmpeg")).ffmpeg == str(tmp_path / "ffmpeg")

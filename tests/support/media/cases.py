@@ -9,11 +9,12 @@ from pathlib import Path
 from shared.domain.media_info import MediaInfo
 from shared.media.input import LocalInput, MediaInput
 from shared.media.probe import probe
-from shared.media.sandbox.process import Limits
+from shared.media.sandbox.process import Limits, Sandbox
 from tests.support.media.factory import ffmpeg, make_audio, make_video
 
 LIMITS = Limits(ffmpeg=ffmpeg())
 DEADLINE_SECONDS = 600.0
+SANDBOX = Sandbox(LIMITS, DEADLINE_SECONDS)
 FRAME_SECONDS = 1 / 25
 
 
@@ -76,4 +77,4 @@ CASES = [
 def opened(path: Path) -> tuple[MediaInput, MediaInfo]:
     """The file as an input, probed."""
     source = LocalInput(path)
-    return source, probe(source, limits=LIMITS, deadline_seconds=DEADLINE_SECONDS)
+    return source, probe(source, sandbox=SANDBOX)

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from shared.domain.media_info import MediaInfo
 from shared.media.input import LocalInput
 from shared.media.probe import probe
-from shared.media.sandbox.runner import Limits
+from shared.media.sandbox.runner import Limits, Sandbox
 from tests.support.patience import PATIENCE_SECONDS
 
 Json = dict[str, Any]
@@ -77,7 +77,7 @@ def probed(url: str) -> MediaInfo:
     """What is in the file of that URL."""
     path = local_file(url)
     assert path.stat().st_size > 0
-    return probe(LocalInput(path), limits=Limits(), deadline_seconds=PATIENCE_SECONDS)
+    return probe(LocalInput(path), sandbox=Sandbox(Limits(), PATIENCE_SECONDS))
 
 
 def write_cues(path: Path, cues: Iterable[tuple[float, float, str]] = CUES) -> None:

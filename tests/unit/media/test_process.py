@@ -15,7 +15,7 @@ import pytest
 
 import shared.media.sandbox.process as process
 from shared.errors import MediaError, Reject, SettingsError
-from shared.media.sandbox.process import Child, Limits
+from shared.media.sandbox.process import Child, Limits, Sandbox
 from shared.media.sandbox.runner import find_ffmpeg, run_ffmpeg, run_operation
 from tests.support.patience import PATIENCE_SECONDS
 
@@ -52,7 +52,7 @@ def test_the_environment_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> Non
     """A child sees PATH, LANG and TMPDIR, has no standard input, and leads its own session."""
     monkeypatch.setenv("VIDEOMOMENTS_SECRET", "hunter2")
     body = "import os,sys; print([sorted(os.environ), sys.stdin.read(), os.getsid(0)==os.getpid()])"
-    with Child("exec", [PYTHON, "-IS", "-c", body], Limits(), deadline_seconds=60) as child:
+    with Child("exec", [PYTHON, "-IS", "-c", body], Sandbox(Limits(), 60)) as child:
         seen = child.stdout.read().decode()
     assert "SECRET" not in seen
     assert set(json.loads(seen.replace("'", '"').replace("True", "true"))[0]) <= {
@@ -68,7 +68,7 @@ def test_a_child_that_waits_is_killed_at_its_deadline(tmp_path: Path) -> None:
     """Idle past the deadline: transient, since the source may be slow."""
     limits = Limits(ffmpeg=script(tmp_path, "import time; time.sleep(3600)"))
     with pytest.raises(MediaError, match="did not end in time"):
-        run_ffmpeg([], limits=limits, deadline_seconds=0.5)
+        run_ffmpeg([], sandbox=Sandbox(limits, 0.5))
 
 
 def test_a_child_that_computes_for_ever_is_the_inputs_fault(
@@ -79,9 +79,9 @@ def test_a_child_that_computes_for_ever_is_the_inputs_fault(
     monkeypatch.setattr(process, "_BUSY_SHARE", 0.02)
     limits = Limits(ffmpeg=script(tmp_path, "while True: pass"))
     with pytest.raises(Reject) as by_clock:
-        run_ffmpeg([], limits=limits, deadline_seconds=1.5)
+        run_ffmpeg([], sandbox=Sandbox(limits, 1.5))
     with pytest.raises(Reject) as by_cpu:
-        run_ffmpeg([], limits=replace(limits, cpu_seconds=1), deadline_seconds=PATIENCE_SECONDS)
+        run_ffmpeg([], sandbox=Sandbox(replace(limits, cpu_seconds=1), PATIENCE_SECONDS))
     assert {by_clock.value.code, by_cpu.value.code} == {"media_too_costly"}
 
 
@@ -90,7 +90,7 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
     body = "x = bytearray(2 * 1024**3)"
     limits = Limits(ffmpeg=script(tmp_path, body), address_space_bytes=512 * 1024**2)
     with pytest.raises(MediaError, match="MemoryError"):
-        run_ffmpeg([], limits=limits, deadline_seconds=PATIENCE_SECONDS)
+        run_ffmpeg([], sandbox=Sandbox(limits, PATIENCE_SECONDS))
 
 
 @pytest.mark.parametrize(
@@ -102,12 +102,10 @@ def test_what_the_machine_lacks_is_not_blamed_on_the_file(tmp_path: Path, lack: 
     said = f"Error while decoding stream #0:0: {lack}\\nInvalid data found when processing input"
     body = f"import sys; sys.exit('{said}')"
     with pytest.raises(MediaError, match="ended with 1"):
-        run_ffmpeg(
-            [], limits=Limits(ffmpeg=script(tmp_path, body)), deadline_seconds=PATIENCE_SECONDS
-        )
+        run_ffmpeg([], sandbox=Sandbox(Limits(ffmpeg=script(tmp_path, body)), PATIENCE_SECONDS))
     blamed = script(tmp_path, body.replace(lack, "-1094995529"))
     with pytest.raises(Reject, match="cannot be decoded"):
-        run_ffmpeg([], limits=Limits(ffmpeg=blamed), deadline_seconds=PATIENCE_SECONDS)
+        run_ffmpeg([], sandbox=Sandbox(Limits(ffmpeg=blamed), PATIENCE_SECONDS))
 
 
 def test_files_are_bounded(tmp_path: Path) -> None:
@@ -118,7 +116,7 @@ def test_files_are_bounded(tmp_path: Path) -> None:
     )
     limits = Limits(ffmpeg=script(tmp_path, body), file_size_bytes=1_000_000)
     with pytest.raises(Reject) as error:
-        run_ffmpeg([], limits=limits, deadline_seconds=PATIENCE_SECONDS)
+        run_ffmpeg([], sandbox=Sandbox(limits, PATIENCE_SECONDS))
     assert error.value.code == "media_too_large"
 
 
@@ -126,9 +124,7 @@ def test_a_killed_child_may_be_tried_again(tmp_path: Path) -> None:
     """SIGKILL from outside, as by the out-of-memory killer: transient."""
     body = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     with pytest.raises(MediaError, match="-9"):
-        run_ffmpeg(
-            [], limits=Limits(ffmpeg=script(tmp_path, body)), deadline_seconds=PATIENCE_SECONDS
-        )
+        run_ffmpeg([], sandbox=Sandbox(Limits(ffmpeg=script(tmp_path, body)), PATIENCE_SECONDS))
 
 
 def test_an_encoder_without_memory_may_be_tried_again(tmp_path: Path) -> None:
@@ -140,24 +136,20 @@ def test_an_encoder_without_memory_may_be_tried_again(tmp_path: Path) -> None:
         "sys.exit(1)"
     )
     with pytest.raises(MediaError):
-        run_ffmpeg(
-            [], limits=Limits(ffmpeg=script(tmp_path, body)), deadline_seconds=PATIENCE_SECONDS
-        )
+        run_ffmpeg([], sandbox=Sandbox(Limits(ffmpeg=script(tmp_path, body)), PATIENCE_SECONDS))
 
 
 def test_endless_complaints_are_not_kept(tmp_path: Path) -> None:
     """Megabytes of messages neither block the child nor stay in memory; the last line is told."""
     body = "import sys\nfor n in range(200_000): print('noise', n, file=sys.stderr)\nsys.exit(3)"
     with pytest.raises(MediaError, match="ended with 3: noise 199999"):
-        run_ffmpeg(
-            [], limits=Limits(ffmpeg=script(tmp_path, body)), deadline_seconds=PATIENCE_SECONDS
-        )
+        run_ffmpeg([], sandbox=Sandbox(Limits(ffmpeg=script(tmp_path, body)), PATIENCE_SECONDS))
 
 
 def test_grandchildren_die_too(tmp_path: Path) -> None:
     """The whole group is killed, not the child alone."""
     body = "import os, time\npid = os.fork()\nif pid: print(pid, flush=True)\ntime.sleep(3600)"
-    with Child("exec", [script(tmp_path, body)], Limits(), deadline_seconds=3600) as child:
+    with Child("exec", [script(tmp_path, body)], Sandbox(Limits(), 3600)) as child:
         grandchild = int(child.stdout.readline())
         assert is_alive(grandchild)
     assert wait_for(lambda: not is_alive(grandchild))
@@ -169,10 +161,10 @@ def test_a_child_dies_with_its_killed_parent() -> None:
     root = Path(__file__).resolve().parents[3]
     body = (
         f"import sys; sys.path.insert(0, {str(root)!r})\n"
-        "from shared.media.sandbox.process import Child, Limits\n"
+        "from shared.media.sandbox.process import Child, Limits, Sandbox\n"
         "waits = 'import time; print(1, flush=True); time.sleep(60)'\n"
         "command = [sys.executable, '-IS', '-c', waits]\n"
-        "child = Child('exec', command, Limits(), deadline_seconds=60)\n"
+        "child = Child('exec', command, Sandbox(Limits(), 60))\n"
         "child.stdout.readline()\n"
         "print(child.pid, flush=True)\n"
         "child.stdout.read()\n"
@@ -209,4 +201,4 @@ def test_a_missing_file_is_not_blamed_on_the_medium(tmp_path: Path) -> None:
     """What the child cannot open is transient, not a Reject."""
     request = {"location": str(tmp_path / "absent")}
     with pytest.raises(MediaError, match="absent"):
-        run_operation("probe", request, limits=Limits(), deadline_seconds=PATIENCE_SECONDS)
+        run_operation("probe", request, sandbox=Sandbox(Limits(), PATIENCE_SECONDS))
