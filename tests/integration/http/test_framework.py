@@ -1,4 +1,4 @@
-"""Targets served by functions-framework in processes of their own, as in the cloud."""
+"""Targets served by functions-framework in their own processes, as in the cloud."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def command(source: Path, target: str, *options: str) -> list[str]:
-    """How the framework is started."""
+    """The framework's command line."""
     module = [sys.executable, "-m", "functions_framework", "--host", "127.0.0.1"]
     return [*module, "--source", str(source), "--target", target, *options]
 
@@ -90,7 +90,7 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 def status(url: str, body: bytes, **headers: str) -> int:
-    """What a POST is answered with."""
+    """The status of a POST's answer."""
     given = {"Content-Type": "application/json", **headers}
     try:
         request = urllib.request.Request(url, body, given)
@@ -105,8 +105,8 @@ def status(url: str, body: bytes, **headers: str) -> int:
 @pytest.mark.parametrize(
     "options", [[], ["--signature-type", "cloudevent"]], ids=["http", "mistake"]
 )
-def test_served(source: Path, options: list[str]) -> None:
-    """A running function acknowledges, refuses and turns away as its target does."""
+def test_served_function_answers_like_its_target(source: Path, options: list[str]) -> None:
+    """It acknowledges, refuses and rejects as the target does."""
     with served(source, *options) as url:
         done = b'{"pipeline": "p", "video": "v", "generation": "1"}'
         event = {"ce-id": "1", "ce-source": "s", "ce-specversion": "1.0", "ce-type": "t"}
@@ -117,8 +117,8 @@ def test_served(source: Path, options: list[str]) -> None:
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["of a size", "chunked"])
-def test_too_large(source: Path, chunked: bool) -> None:
-    """A body over the limit is refused as such, read no further, and the function lives on."""
+def test_served_function_refuses_a_large_body_and_lives_on(source: Path, chunked: bool) -> None:
+    """It refuses a body over the limit without reading it all."""
     with served(source) as url:
         connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE_SECONDS)
         connection.putrequest("POST", "/")
@@ -143,8 +143,10 @@ def test_too_large(source: Path, chunked: bool) -> None:
         ("json", "needs to be of type function. Got: invalid type <class 'module'>"),
     ],
 )
-def test_wrong_target(source: Path, target: str, reason: str) -> None:
-    """A target that matches no function ends the process at start, and says so."""
+def test_framework_ends_at_start_for_an_unknown_target(
+    source: Path, target: str, reason: str
+) -> None:
+    """The process says why."""
     ended = subprocess.run(
         command(source, target, "--port", "0"),
         env=environment(),

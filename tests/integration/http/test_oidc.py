@@ -1,4 +1,4 @@
-"""Push tokens, good ones and forged ones, at the door of a function."""
+"""Genuine and forged push tokens at a function's door."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def certs_url() -> Iterator[str]:
 
 
 def push(certs_url: str, authorization: str | None) -> tuple[int, list[Delivery]]:
-    """The status a push with this header gets, and what reached the handler."""
+    """The status of a push with this header, and the deliveries that reached the handler."""
     reached: list[Delivery] = []
 
     def handle(delivery: Delivery) -> Outcome:
@@ -71,20 +71,24 @@ def push(certs_url: str, authorization: str | None) -> tuple[int, list[Delivery]
 
 
 @pytest.mark.parametrize("authorization", GOOD.values(), ids=GOOD.keys())
-def test_good(certs_url: str, authorization: Callable[[], str]) -> None:
-    """A token Google could have made lets the push through."""
+def test_push_verifier_accepts_a_token_like_googles(
+    certs_url: str, authorization: Callable[[], str]
+) -> None:
+    """The push reaches the handler."""
     status, reached = push(certs_url, authorization())
     assert (status, len(reached)) == (204, 1)
 
 
 @pytest.mark.parametrize(("status", "authorization"), FORGED.values(), ids=FORGED.keys())
-def test_forged(certs_url: str, status: int, authorization: Callable[[], str | None]) -> None:
-    """Any other is refused, and the handler never runs."""
+def test_push_verifier_refuses_each_forged_token(
+    certs_url: str, status: int, authorization: Callable[[], str | None]
+) -> None:
+    """The handler does not run."""
     assert push(certs_url, authorization()) == (status, [])
 
 
-def test_refusals_do_not_quote_the_token(certs_url: str) -> None:
-    """A reason is readable and holds nothing of the token."""
+def test_push_verifier_does_not_quote_the_token(certs_url: str) -> None:
+    """The reason is readable and holds nothing of the token."""
     token = mint(claims(**PAST))
     verifier = PushVerifier(AUDIENCE, frozenset({EMAIL}), RemoteKeys(certs_url))
     with pytest.raises(Unauthenticated, match="has expired") as caught:
@@ -92,6 +96,6 @@ def test_refusals_do_not_quote_the_token(certs_url: str) -> None:
     assert not any(part in str(caught.value) for part in token.split("."))
 
 
-def test_no_keys_is_no_verdict() -> None:
-    """While the key server is down a push is refused as 503, to come again."""
+def test_push_is_refused_as_503_when_the_key_server_is_down() -> None:
+    """The push comes again later."""
     assert push("http://127.0.0.1:9/certs", bearer(mint())) == (503, [])

@@ -1,4 +1,4 @@
-"""The keys that verify push tokens: their formats, their rotation, where they come from."""
+"""Keys that verify push tokens: formats, rotation and sources."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_parse_key_set_leaves_out_weak_keys() -> None:
 
 
 class KeyServer:
-    """Serves the first key, later the second one, too; counts what it is asked, and may be away."""
+    """Serves the first key, later the second, too; counts its requests, and may be down."""
 
     def __init__(self) -> None:
         self.now = 0.0

@@ -1,4 +1,4 @@
-"""A stage behind HTTP: every answer a broker may get, in one process and by functions-framework."""
+"""A stage behind HTTP: every answer of a target, in one process and by functions-framework."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def never() -> Handler:
 
 
 def answering(*outcomes: Outcome) -> Callable[[], Handler]:
-    """A factory of a handler that answers these in turn."""
+    """A factory of a handler that gives these answers in turn."""
     left = list(outcomes)
     return lambda: lambda _: left.pop(0)
 
@@ -71,8 +71,8 @@ def call(
         (Outcome.RETRY, 500),
     ],
 )
-def test_outcomes(outcome: Outcome, status: int) -> None:
-    """What is done or hopeless is acknowledged, what must come again is not."""
+def test_target_maps_outcomes_to_statuses(outcome: Outcome, status: int) -> None:
+    """Completed and permanently failed messages are acknowledged; others come again."""
     response = call(answering(outcome), push_body(PROBED))
     assert response.status_code == status
     if status >= 500:
@@ -88,23 +88,27 @@ def test_outcomes(outcome: Outcome, status: int) -> None:
         ((Outcome.RETRY, Outcome.DONE), 500),
     ],
 )
-def test_worst_of_a_batch(outcomes: tuple[Outcome, ...], status: int) -> None:
-    """A batch is acknowledged only if all of it is; each of it is handled."""
+def test_target_acknowledges_a_batch_only_as_a_whole(
+    outcomes: tuple[Outcome, ...], status: int
+) -> None:
+    """Each message of the batch is handled."""
     record = {"eventSource": "aws:sqs", "body": json.dumps(PROBED)}
     assert call(answering(*outcomes), {"Records": [record, record]}).status_code == status
 
 
 @pytest.mark.parametrize("body", [b"", b"garbage", b"[]", b"{}", b"\xff\xfe\x00", b"[" * 90_000])
-def test_malformed(body: bytes, expected_errors: list[logging.LogRecord]) -> None:
-    """What is no message is refused with a reason and reaches no handler; it never crashes."""
+def test_target_refuses_a_malformed_body(
+    body: bytes, expected_errors: list[logging.LogRecord]
+) -> None:
+    """It answers with a reason, reaches no handler and never crashes."""
     response = call(never, data=body, content_type="application/json")
     assert response.status_code == 400
     assert "body" in json.loads(response.data)["error"]
     assert len(expected_errors) == 1
 
 
-def test_malformed_is_logged_without_content() -> None:
-    """The log says which function refused what, in one record, and quotes nothing."""
+def test_target_logs_a_malformed_body_without_its_content() -> None:
+    """One record names the function and the reason, and quotes nothing."""
     stream = io.StringIO()
     log.configure("json", stream=stream)
     call(never, push_body(b"CANARY", topic="video-probed"))
@@ -114,8 +118,8 @@ def test_malformed_is_logged_without_content() -> None:
     assert "CANARY" not in stream.getvalue()
 
 
-def test_dead_letters_are_always_taken() -> None:
-    """The function that records dead letters is never itself the cause of one."""
+def test_target_of_dead_letters_accepts_everything() -> None:
+    """Recording a dead letter never causes another."""
     seen: list[Delivery] = []
 
     def handle(delivery: Delivery) -> Outcome:
@@ -129,8 +133,8 @@ def test_dead_letters_are_always_taken() -> None:
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_too_large(chunked: bool) -> None:
-    """A body over the limit is refused unread, whether or not it says its size."""
+def test_target_refuses_a_large_body_unread(chunked: bool) -> None:
+    """With or without a stated size."""
     body = b"x" * 200_000
     extra: dict[str, Any] = (
         {"environ_overrides": {"wsgi.input_terminated": True}} if chunked else {}
@@ -140,15 +144,15 @@ def test_too_large(chunked: bool) -> None:
     assert response.status_code == 413
 
 
-def test_sender_that_breaks_off() -> None:
-    """Half a body is refused, and no error of ours."""
+def test_target_refuses_half_a_body() -> None:
+    """It is not logged as our error."""
     cut = {"wsgi.input": io.BytesIO(b"{}"), "CONTENT_LENGTH": "100"}
     response = call(never, content_type="application/json", environ_overrides=cut)
     assert response.status_code == 400
 
 
-def test_probe() -> None:
-    """A start-up probe is answered without a token, and touches nothing."""
+def test_target_answers_a_startup_probe_without_a_token() -> None:
+    """The probe touches nothing."""
 
     def refuse() -> None:
         raise AssertionError("asked")
@@ -158,13 +162,13 @@ def test_probe() -> None:
     assert (response.status_code, response.data) == (200, b"ok")
 
 
-def test_other_methods() -> None:
-    """Nothing but POST is a delivery."""
+def test_target_accepts_post_only() -> None:
+    """Other methods are not deliveries."""
     assert call(never, push_body(PROBED), method="PUT").status_code == 405
 
 
-def test_handler_error() -> None:
-    """An error nobody foresaw is a retry; the answer holds no trace of it, the log all of it."""
+def test_target_answers_500_for_an_unexpected_error() -> None:
+    """The answer holds no trace; the log holds all of it."""
     stream = io.StringIO()
     log.configure("json", stream=stream)
 
@@ -179,8 +183,10 @@ def test_handler_error() -> None:
     assert (found["pipeline"], found["subject"]) == ("p1", "v1")
 
 
-def test_factory_error(expected_errors: list[logging.LogRecord]) -> None:
-    """Where the handler cannot be made now, the message comes again and it is tried again."""
+def test_target_answers_500_when_the_handler_cannot_be_made(
+    expected_errors: list[logging.LogRecord],
+) -> None:
+    """The message comes again, and the handler is tried again."""
     made: list[int] = []
 
     def factory() -> Handler:
@@ -195,8 +201,8 @@ def test_factory_error(expected_errors: list[logging.LogRecord]) -> None:
     assert (len(made), len(expected_errors)) == (2, 1)
 
 
-def test_handler_is_made_once() -> None:
-    """Many first requests at once make one handler, and none at import."""
+def test_target_makes_its_handler_once() -> None:
+    """Many first requests at once make one handler, and import makes none."""
     made: list[int] = []
 
     def factory() -> Handler:
@@ -216,14 +222,14 @@ def test_handler_is_made_once() -> None:
     assert len(made) == 1
 
 
-def test_empty_message() -> None:
-    """A push without data works, where the framework's own conversion would fail."""
+def test_target_accepts_a_push_without_data() -> None:
+    """The framework's own conversion would fail."""
     body = {"message": {"messageId": "1", "attributes": {}}, "subscription": "s"}
     assert call(answering(Outcome.DONE), body, consumes=(SweepRequested,)).status_code == 204
 
 
-def test_what_the_handler_sees() -> None:
-    """The handler gets the whole delivery, and runs in its trace and log context."""
+def test_handler_gets_the_whole_delivery_in_its_context() -> None:
+    """It runs in the delivery's trace and log context."""
     seen: dict[str, Any] = {}
 
     def handle(delivery: Delivery) -> Outcome:
@@ -243,7 +249,7 @@ def test_what_the_handler_sees() -> None:
 
 @pytest.fixture(autouse=True)
 def _logging_restored() -> Iterator[None]:
-    """Leave structlog as it was."""
+    """Restore structlog's configuration."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield

@@ -1,4 +1,4 @@
-"""The in-process topics behind Pub/Sub's REST API: published to and pushed over real HTTP."""
+"""In-process topics behind Pub/Sub's REST API, over real HTTP."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.patience import PATIENCE_SECONDS
 
 
 class Function(ThreadingHTTPServer):
-    """A function that answers as it is told, and keeps what it got."""
+    """A function with prepared answers that keeps its requests."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -39,7 +39,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def function() -> Iterator[Function]:
 
 @pytest.fixture
 def broker(function: Function) -> Iterator[MemoryBroker]:
-    """Topics that push to the function, dead letters after five deliveries included."""
+    """Topics that push to the function, with dead letters after five deliveries."""
     broker = MemoryBroker(workers=1)
     url = f"http://127.0.0.1:{function.server_address[1]}/"
     spec = SubscriptionSpec(
@@ -76,7 +76,7 @@ def broker(function: Function) -> Iterator[MemoryBroker]:
 
 @pytest.fixture
 def server(broker: MemoryBroker) -> Iterator[PubSubServer]:
-    """The topics, served."""
+    """The served topics."""
     with PubSubServer(broker) as running:
         yield running
 
@@ -93,10 +93,10 @@ def post(server: PubSubServer, path: str, body: bytes) -> tuple[int, dict[str, o
     return found
 
 
-def test_from_publisher_to_function(
+def test_rest_publisher_delivers_to_the_function(
     server: PubSubServer, broker: MemoryBroker, function: Function
 ) -> None:
-    """Body and attributes arrive as a push of Pub/Sub; what is refused comes again."""
+    """Body and attributes arrive as a Pub/Sub push; a refused message comes again."""
     function.answers = [500, 503]
     RestPublisher(server.endpoint, "p").publish([Outgoing("video-probed", b"{}", {"topic": "x"})])
     assert broker.wait_idle(10)
@@ -107,10 +107,10 @@ def test_from_publisher_to_function(
     assert message["attributes"] == {"topic": "x"}
 
 
-def test_a_function_that_always_refuses(
+def test_message_refused_five_times_becomes_a_dead_letter(
     server: PubSubServer, broker: MemoryBroker, function: Function
 ) -> None:
-    """A message refused five times is pushed to who takes the dead letters."""
+    """It is pushed to the consumer of dead letters."""
     function.answers = [400] * 5
     RestPublisher(server.endpoint, "p").publish([Outgoing("video-probed", b"garbage")])
     assert broker.wait_idle(10)
@@ -120,14 +120,14 @@ def test_a_function_that_always_refuses(
     )
 
 
-def test_a_topic_that_is_not_there(server: PubSubServer) -> None:
-    """Publishing to an unknown topic fails, and says which."""
+def test_rest_publisher_fails_for_an_unknown_topic(server: PubSubServer) -> None:
+    """The error names the topic."""
     with pytest.raises(PublishFailed, match="nowhere"):
         RestPublisher(server.endpoint, "p").publish([Outgoing("nowhere", b"{}")])
 
 
-def test_a_server_that_is_gone(broker: MemoryBroker) -> None:
-    """Publishing to nobody fails."""
+def test_rest_publisher_fails_without_a_server(broker: MemoryBroker) -> None:
+    """Publishing raises an error."""
     with PubSubServer(broker) as running:
         endpoint = running.endpoint
     with pytest.raises(PublishFailed, match="video-probed"):
@@ -145,10 +145,10 @@ def test_a_server_that_is_gone(broker: MemoryBroker) -> None:
         ("/v1/projects/p/topics/video-probed:publish", b'{"messages": [{"data": "\xff"}]}'),
     ],
 )
-def test_what_is_no_publish_request(
+def test_server_refuses_a_request_that_is_not_publish(
     server: PubSubServer, function: Function, path: str, body: bytes
 ) -> None:
-    """It is refused with 400 and a reason, and nothing is pushed."""
+    """It answers 400 with a reason, and pushes nothing."""
     status, answer = post(server, path, body)
     assert status == 400
     assert isinstance(answer["error"], dict)

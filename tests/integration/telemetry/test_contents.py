@@ -1,4 +1,4 @@
-"""Nothing private is exported; without the setting nothing at all, and nothing is imported."""
+"""No private data is exported, and without the setting nothing is exported or imported."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ ROOT = Path(__file__).resolve().parents[3]
 CANARY = "CANARY7f3a"
 
 
-def test_no_error_says_anything(world: World, tmp_path: Path, collector: Collector) -> None:
-    """Of an error its type, code and places are exported, never what it says."""
+def test_telemetry_exports_no_error_text(
+    world: World, tmp_path: Path, collector: Collector
+) -> None:
+    """It exports an error's type, code and places, never its text."""
     signed = f"https://storage.googleapis.com/b/o?X-Goog-Signature={CANARY}"
     topics = Topics(world, tmp_path)
     with exporting(collector.url):
@@ -38,10 +40,10 @@ def test_no_error_says_anything(world: World, tmp_path: Path, collector: Collect
     assert CANARY.encode() not in b"".join(collector.bodies)
 
 
-def test_nothing_said_or_asked_is_exported(
+def test_telemetry_exports_no_transcript_prompt_or_key(
     database_url: str, tmp_path: Path, collector: Collector
 ) -> None:
-    """Neither transcript nor prompt nor key is in anything that is sent, with a model at work."""
+    """None of them is in anything that is sent, even with a model at work."""
     sentences = [f"The {CANARY} tide number {n} turns twice a day here." for n in range(60)]
     with (
         exporting(collector.url),
@@ -82,8 +84,8 @@ print(sorted(name for name in sys.modules if name.startswith(parts)))
 """
 
 
-def test_off_imports_nothing(database_url: str, tmp_path: Path) -> None:
-    """A whole run without the setting: no module of what exports, no thread, not a word."""
+def test_telemetry_off_imports_no_exporter(database_url: str, tmp_path: Path) -> None:
+    """A whole run without the setting loads no exporter, starts no thread and logs nothing."""
     done = subprocess.run(
         [sys.executable, "-c", _A_RUN, database_url, str(tmp_path)],
         capture_output=True,
@@ -108,8 +110,8 @@ sys.exit(main())
 """
 
 
-def test_without_the_extra_a_command_says_what_to_install(tmp_path: Path) -> None:
-    """Before anything is begun, in one sentence."""
+def test_command_names_the_missing_telemetry_extra(tmp_path: Path) -> None:
+    """It says so in one sentence before any work."""
     video = tmp_path / "talk.mp4"
     video.write_bytes(b"a video")
     done = subprocess.run(

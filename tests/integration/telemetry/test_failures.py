@@ -1,4 +1,4 @@
-"""A collector that fails, hangs or is not there costs no stage; Google is told who sends."""
+"""A collector that fails, hangs or is missing costs no stage; Google gets authenticated exports."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def push(target: Target, body: bytes) -> int:
 
 
 def until(happens: Callable[[], bool], timeout_seconds: float = PATIENCE_SECONDS) -> None:
-    """Wait for it."""
+    """Wait for the condition."""
     deadline = time.monotonic() + timeout_seconds
     while not happens():
         assert time.monotonic() < deadline
@@ -46,16 +46,16 @@ def until(happens: Callable[[], bool], timeout_seconds: float = PATIENCE_SECONDS
 
 
 @pytest.mark.parametrize("status", [400, 404, 500, 503, None])
-def test_a_collector_that_fails(
+def test_stages_work_when_the_collector_fails(
     world: World,
     tmp_path: Path,
     collector: Collector,
     caplog: pytest.LogCaptureFixture,
     status: int | None,
 ) -> None:
-    """Every stage does its work, one line says what is wrong, and it is asked once, not for each.
+    """One line says what is wrong, and the collector is not asked for each export.
 
-    None: nobody listens at its address.
+    None: nothing listens at its address.
     """
     collector.status = status or 200
     url = collector.url if status else "http://127.0.0.1:9"
@@ -76,8 +76,10 @@ def test_a_collector_that_fails(
     assert len(collector.paths) == asked
 
 
-def test_a_collector_that_hangs(world: World, tmp_path: Path, collector: Collector) -> None:
-    """Pushes are answered while the collector says nothing, and it is not asked for each."""
+def test_pushes_are_answered_when_the_collector_hangs(
+    world: World, tmp_path: Path, collector: Collector
+) -> None:
+    """The collector is not asked for each export."""
     collector.hold.clear()
     message = Topics(world, tmp_path).drop(tmp_path)
     body = push_body(Parcel("video-uploaded.begin", outgoing(message), "7"))
@@ -93,10 +95,10 @@ def test_a_collector_that_hangs(world: World, tmp_path: Path, collector: Collect
     assert not collector.hold.is_set()
 
 
-def test_all_is_exported_before_the_answer(
+def test_spans_are_exported_before_the_answer(
     world: World, tmp_path: Path, collector: Collector
 ) -> None:
-    """Between requests a function may not run: when it has answered, its spans are gone."""
+    """A function may not run between requests, so its spans leave first."""
     message = Topics(world, tmp_path).drop(tmp_path)
     body = push_body(Parcel("video-uploaded.begin", outgoing(message), "7"))
     with exporting(collector.url):
@@ -107,10 +109,10 @@ def test_all_is_exported_before_the_answer(
         }
 
 
-def test_google_gets_a_token_with_every_export(
+def test_google_export_carries_a_token(
     world: World, tmp_path: Path, collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The account's token goes along, and the resource names the project and the place."""
+    """The account's token goes along, and the resource names project and region."""
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "cloud.region=europe-west4")
     # Outside googleapis.com an account signs its tokens itself.
     account = write_account(
@@ -127,14 +129,14 @@ def test_google_gets_a_token_with_every_export(
     assert collector.resource["cloud.region"] == "europe-west4"
 
 
-def test_google_without_an_account(
+def test_google_export_without_credentials_costs_one_log_line(
     world: World,
     tmp_path: Path,
     collector: Collector,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """That no credentials are found costs one line in the log and no stage."""
+    """No stage fails."""
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
     topics = Topics(world, tmp_path)
     with exporting(collector.url, telemetry="google", project="my-project"):
@@ -148,7 +150,7 @@ def test_google_without_an_account(
     assert collector.paths == []
 
 
-def test_google_needs_a_project() -> None:
+def test_google_export_needs_a_project() -> None:
     """The settings say so at once."""
     with pytest.raises(ValueError, match="TELEMETRY=google needs PROJECT"):
         Settings(telemetry="google")

@@ -1,4 +1,4 @@
-"""What is exported as metrics is what the ledger says, to the last digit."""
+"""Exported metrics equal the ledger's figures, to the last digit."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ SUMMED = {
 
 @pytest.fixture
 def collector(collector: Collector) -> Iterator[Collector]:
-    """What came in; complete once `exported` has ended this process's telemetry."""
+    """The received metrics, complete once `exported` has ended this process's telemetry."""
     with exporting(collector.url):
         yield collector
 
 
 def exported(collector: Collector) -> Collector:
-    """All figures are in: the last ones are exported when a process ends."""
+    """End telemetry, so that the last figures are exported."""
     process.stop()
     return collector
 
@@ -59,14 +59,14 @@ def of_ledger(runs: Iterable[StageRun], figure: str, **more: str) -> dict[Labels
 
 
 def same(one: dict[Labels, float], other: dict[Labels, float]) -> bool:
-    """Equal but for the order in which they were summed up."""
+    """Equal except for the order of summation."""
     return one.keys() == other.keys() and all(
         math.isclose(one[key], other[key], rel_tol=1e-9, abs_tol=1e-9) for key in one
     )
 
 
 def working(seconds: float) -> Any:
-    """A hook that leaves figures as a stage does."""
+    """A hook that records figures like a stage."""
 
     def hook(message: object, job: Job) -> None:
         job.add_metric("media_seconds", seconds)
@@ -75,8 +75,8 @@ def working(seconds: float) -> Any:
     return hook
 
 
-def test_figures_are_the_ledgers(world: World, tmp_path: Path, collector: Collector) -> None:
-    """Of completed, skipped and failed runs, by stage and status; units as UCUM has them."""
+def test_metrics_equal_the_ledger(world: World, tmp_path: Path, collector: Collector) -> None:
+    """For completed, skipped and failed stage runs, by stage and status; units are UCUM's."""
     topics = Topics(world, tmp_path)
     world.plan.moments = 3
     world.plan.hooks["hear"] = working(1.5)
@@ -107,10 +107,10 @@ def test_figures_are_the_ledgers(world: World, tmp_path: Path, collector: Collec
     assert all(metric.unit == units[name] for name, metric in found.metrics.items())
 
 
-def test_deliveries_and_failures_that_pass(
+def test_metrics_count_deliveries_and_transient_failures_once(
     world: World, tmp_path: Path, collector: Collector
 ) -> None:
-    """Each delivery counts by its outcome, each failure by its code, and no figure twice."""
+    """Each delivery counts by its outcome, each failure by its code."""
     topics = Topics(world, tmp_path)
     world.plan.hooks["begin"] = raising(OSError("for now"))
     topics.begin(tmp_path)
@@ -131,10 +131,8 @@ def test_deliveries_and_failures_that_pass(
     assert found.counts("videomoments.queue.age") == {labels(stage="begin"): 2}
 
 
-def test_a_sweep_tells_what_is_unfinished(
-    world: World, tmp_path: Path, collector: Collector
-) -> None:
-    """How many runs are at work, how long the oldest message waits, and whom it gave up."""
+def test_sweep_records_unfinished_work(world: World, tmp_path: Path, collector: Collector) -> None:
+    """The number of running stage runs, the age of the oldest message, and abandoned ones."""
     topics = Topics(world, tmp_path)
     topics.begin(tmp_path)
     topics.step()
@@ -155,8 +153,10 @@ def test_a_sweep_tells_what_is_unfinished(
     }
 
 
-def test_tokens_and_cost(database_url: str, tmp_path: Path, collector: Collector) -> None:
-    """Tokens by kind and their cost, as the ledger has them; asked from several threads."""
+def test_metrics_count_tokens_and_cost(
+    database_url: str, tmp_path: Path, collector: Collector
+) -> None:
+    """By kind, equal to the ledger, with several threads asking."""
     settings: dict[str, Any] = {"llm_input_price": 1.0, "llm_output_price": 2.0}
     settings |= {"llm_window_tokens": 800, "llm_overlap_tokens": 100}
     with (

@@ -1,4 +1,4 @@
-"""Telemetry of processes as they are started: served by functions-framework, and a command."""
+"""Telemetry of whole processes: a function under functions-framework, and a command."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ split_audio = make_target("split_audio", (VideoProbed,), handler)
 """
 
 
-def test_nothing_is_lost_when_an_instance_ends(
+def test_served_function_loses_no_telemetry_when_it_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A span is out when its request is answered; the last figures when the server is ended."""
+    """Spans are out with the answer, the last figures when the server ends."""
     source = tmp_path / "main.py"
     source.write_text(MAIN)
     with collecting() as collector:
@@ -46,10 +46,8 @@ def test_nothing_is_lost_when_an_instance_ends(
         }
 
 
-def test_every_command_at_which_functions_work_is_recorded(
-    tmp_path: Path, database_url: str
-) -> None:
-    """Not `run` alone: what `publish` sets going has its spans."""
+def test_publish_command_records_the_functions_it_starts(tmp_path: Path, database_url: str) -> None:
+    """Not only `run` exports spans."""
     with collecting() as collector:
         env = environment(
             database_url=database_url,

@@ -1,4 +1,4 @@
-"""One trace for a run, whatever happens to its messages, as a collector sees it."""
+"""One trace for a run, despite everything that happens to its messages."""
 
 from __future__ import annotations
 
@@ -50,25 +50,25 @@ WHOLE = {
 
 @pytest.fixture
 def collector(collector: Collector) -> Iterator[Collector]:
-    """What this process exports to."""
+    """The collector of this process's exports."""
     with exporting(collector.url):
         yield collector
 
 
 @pytest.fixture
 def topics(world: World, tmp_path: Path) -> Topics:
-    """The small pipeline, behind its topics."""
+    """The small pipeline behind its topics."""
     return Topics(world, tmp_path)
 
 
 def seen(collector: Collector) -> Collector:
-    """With everything that has ended."""
+    """The collector after everything has ended."""
     assert process.flush()
     return collector
 
 
-def test_a_whole_run_is_one_trace(world: World, tmp_path: Path, collector: Collector) -> None:
-    """Across the in-process topics and their threads: each stage under the message it handled."""
+def test_run_is_one_trace(world: World, tmp_path: Path, collector: Collector) -> None:
+    """Across in-process topics and threads, each stage is a child of its message."""
     topics = Topics(world, tmp_path)
     with_threads = MemoryBroker(workers=4)
     world.context.publisher = TracedPublisher(with_threads)
@@ -87,8 +87,10 @@ def test_a_whole_run_is_one_trace(world: World, tmp_path: Path, collector: Colle
     assert not [span for span in found.spans if span.is_error]
 
 
-def test_what_a_span_says(topics: Topics, tmp_path: Path, collector: Collector) -> None:
-    """Stage, pipeline, subject, attempt and outcome; kinds as OpenTelemetry knows them."""
+def test_stage_span_has_its_attributes(
+    topics: Topics, tmp_path: Path, collector: Collector
+) -> None:
+    """Stage, run, subject, attempt and outcome; kinds follow OpenTelemetry."""
     topics.begin(tmp_path)
     topics.drain()
     found = seen(collector)
@@ -104,10 +106,10 @@ def test_what_a_span_says(topics: Topics, tmp_path: Path, collector: Collector) 
     assert found.resource["service.name"] == "tests"
 
 
-def test_the_last_sibling_is_linked_to_the_others(
+def test_joining_span_links_its_siblings(
     topics: Topics, tmp_path: Path, collector: Collector
 ) -> None:
-    """Where several came together, the others' spans are links: their parents are elsewhere."""
+    """The siblings' spans are links, since their parents are elsewhere."""
     topics.world.plan.slices = 3
     topics.begin(tmp_path)
     topics.drain()
@@ -116,10 +118,10 @@ def test_the_last_sibling_is_linked_to_the_others(
     assert first.links == second.links == ()
 
 
-def test_what_a_sweep_publishes_again_stays_in_its_trace(
+def test_message_published_by_a_sweep_stays_in_its_trace(
     topics: Topics, tmp_path: Path, collector: Collector
 ) -> None:
-    """The run's trace goes on under the stage that emitted it, with a link to the sweep."""
+    """It continues under the emitting stage, with a link to the sweep."""
     world = topics.world
     topics.begin(tmp_path)
     topics.step()
@@ -138,10 +140,10 @@ def test_what_a_sweep_publishes_again_stays_in_its_trace(
     assert found.paths_from_root()[CUT] == 2
 
 
-def test_a_run_whose_worker_died_goes_on_in_its_trace(
+def test_run_continues_its_trace_after_a_workers_death(
     topics: Topics, tmp_path: Path, collector: Collector
 ) -> None:
-    """What died exported nothing: its next attempt is under what was exported, not under that."""
+    """The dead attempt exported nothing, so the next one is under the last exported span."""
     world = topics.world
     topics.begin(tmp_path)
     topics.step()
@@ -157,10 +159,10 @@ def test_a_run_whose_worker_died_goes_on_in_its_trace(
     assert len({span.trace for span in found.spans}) == 1
 
 
-def test_a_retry_goes_on_from_what_failed(
+def test_retry_continues_the_trace_of_the_failed_attempt(
     topics: Topics, tmp_path: Path, collector: Collector
 ) -> None:
-    """Days later, by a person: still the run's trace, under the attempt that failed."""
+    """Days later, by a person's request."""
     world = topics.world
     world.plan.hooks["split"] = raising(Reject(NOISE, "It is only noise."))
     topics.begin(tmp_path)
@@ -176,10 +178,10 @@ def test_a_retry_goes_on_from_what_failed(
     assert world.history(failed["pipeline"]).status == "completed"
 
 
-def test_an_attempt_that_fails_for_now(
+def test_failed_attempt_and_next_attempt_share_their_parent(
     topics: Topics, tmp_path: Path, collector: Collector
 ) -> None:
-    """Its span says so, and the next attempt is beside it, under the same message."""
+    """The first span says that it failed."""
     world = topics.world
     world.plan.hooks["split"] = raising(OSError("for now"))
     topics.begin(tmp_path)
@@ -197,8 +199,8 @@ def test_an_attempt_that_fails_for_now(
     assert "tests/support/pipelines/plan.py" in event["exception.stacktrace"]
 
 
-def test_the_first_delivery_of_a_process(world: World, tmp_path: Path) -> None:
-    """What records spans is begun with the handler, and before the delivery that begins both."""
+def test_first_delivery_of_a_process_has_spans(world: World, tmp_path: Path) -> None:
+    """Recording starts with the handler, before the delivery that starts both."""
     message = Topics(world, tmp_path).drop(tmp_path)
     begin = world.context.topology["begin"]
 
@@ -217,8 +219,10 @@ def test_the_first_delivery_of_a_process(world: World, tmp_path: Path) -> None:
     assert reached.sums("videomoments.deliveries") == {labels(stage="begin", outcome="done"): 1}
 
 
-def test_one_event_with_two_traces(topics: Topics, tmp_path: Path, collector: Collector) -> None:
-    """A notification has no trace of ours: its duplicate is linked to what the first came with."""
+def test_duplicate_notification_is_linked_to_the_first_trace(
+    topics: Topics, tmp_path: Path, collector: Collector
+) -> None:
+    """A notification carries no trace of ours."""
     message = topics.drop(tmp_path)
     topics.world.plan.hooks["begin"] = raising(OSError("for now"))
     topics.publish(message)

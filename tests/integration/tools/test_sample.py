@@ -1,4 +1,4 @@
-"""The sample that the project ships."""
+"""The project's sample video."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def text_track() -> str:
     return subprocess.run(command, capture_output=True, check=True).stdout.decode()
 
 
-def test_it_carries_exactly_what_the_script_says(text_track: str) -> None:
-    """Sample and script belong together: each sentence is a cue of its own, in order."""
+def test_sample_carries_its_narration_as_cues(text_track: str) -> None:
+    """Each sentence of the narration is one cue, in order."""
     cues = parse_subtitles(text_track.encode(), language="en").transcript.segments
     spoken = [sentence for topic in TOPICS for sentence in topic.sentences]
     assert [cue.text for cue in cues] == spoken
 
 
-def test_topics_are_apart(text_track: str) -> None:
-    """Cues do not overlap, and the pause between two topics is longer than any within one."""
+def test_sample_pauses_longest_between_topics(text_track: str) -> None:
+    """Cues do not overlap, and pauses between topics exceed those within one."""
     cues = parse_subtitles(text_track.encode(), language="en").transcript.segments
     pauses = [after.start_seconds - before.end_seconds for before, after in pairwise(cues)]
     first, second = len(TOPICS[0].sentences), len(TOPICS[0].sentences + TOPICS[1].sentences)
@@ -37,7 +37,7 @@ def test_topics_are_apart(text_track: str) -> None:
     assert 0 <= max(pauses) < min(between)
 
 
-def test_it_is_small_and_can_be_cut_anywhere() -> None:
+def test_sample_is_small_and_has_regular_keyframes() -> None:
     """Under 1.5 MB, 75 to 110 s, H.264 with AAC, and a keyframe every two seconds."""
     assert TARGET.stat().st_size < 1_500_000
     with av.open(str(TARGET)) as media:

@@ -1,4 +1,4 @@
-"""Deleting a video: what goes, what stays, who is stopped, and that it cannot come back."""
+"""Deleting a video: rows and objects that go or stay, stages that stop, events that come late."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def wide_world(database_url: str, tmp_path: Path) -> Iterator[World]:
 
 
 def drop(world: World, tmp_path: Path, name: str = "talk", content: bytes = b"a video") -> str:
-    """A dropped video, run to its end; its identifier."""
+    """Drop a video and run it to its end. Returns its identifier."""
     path = tmp_path / "dropped"
     path.write_bytes(content)
     stat = world.storage.upload(path, f"{world.context.upload_url}/{name}.mp4")
@@ -48,7 +48,7 @@ def drop(world: World, tmp_path: Path, name: str = "talk", content: bytes = b"a 
 
 
 def rows(world: World) -> dict[str, int]:
-    """Rows by table, without what is nobody's."""
+    """Rows by table, without rows that belong to no video."""
     with world.context.session() as session:
         counts = {
             table.name: session.execute(select(func.count()).select_from(table)).scalar_one()
@@ -58,21 +58,21 @@ def rows(world: World) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def stone(world: World, video: str) -> Deletion | None:
-    """The tombstone."""
+def tombstone_of(world: World, video: str) -> Deletion | None:
+    """The row that records the deletion."""
     with world.context.session() as session:
         return tombstone(session, video)
 
 
 def uploads(world: World) -> list[str]:
-    """What lies in the upload bucket."""
+    """The objects of the upload bucket."""
     return [stat.url for stat in world.storage.list(f"{world.context.upload_url}/")]
 
 
-def test_a_deletion_takes_all_of_one_video_and_nothing_of_another(
+def test_delete_video_deletes_one_video_and_nothing_of_another(
     world: World, tmp_path: Path
 ) -> None:
-    """Rows and objects of the one are gone, the other's are untouched, and both uploads stay."""
+    """Its rows and objects are gone, the other's untouched, and both uploads stay."""
     kept = drop(world, tmp_path, "kept")
     rows_before, objects_before = rows(world), world.objects()
     gone = drop(world, tmp_path, "gone")
@@ -85,14 +85,14 @@ def test_a_deletion_takes_all_of_one_video_and_nothing_of_another(
     )
     assert (rows(world), world.objects()) == (rows_before, objects_before)
     assert len(uploads(world)) == 2
-    done, untouched = stone(world, gone), stone(world, kept)
+    done, untouched = tombstone_of(world, gone), tombstone_of(world, kept)
     assert done is not None
     assert done.completed_at is not None
     assert untouched is None
 
 
-def test_what_others_put_into_a_videos_folder_stays(world: World, tmp_path: Path) -> None:
-    """A lost attempt's clip goes, though no row names it; a file of another name does not."""
+def test_delete_video_keeps_foreign_files_in_its_folders(world: World, tmp_path: Path) -> None:
+    """It deletes a lost attempt's clip without a row; a file with another kind of name stays."""
     video = drop(world, tmp_path)
     moment, attempt = "0123456789abcdef", "01234567-01-aaaaaaaaaa"
     path = tmp_path / "dropped"
@@ -104,8 +104,8 @@ def test_what_others_put_into_a_videos_folder_stays(world: World, tmp_path: Path
     assert world.objects() == {foreign}
 
 
-def test_the_upload_goes_only_when_asked_for(world: World, tmp_path: Path) -> None:
-    """Asked for later, it goes then; a third time there is nothing left to do."""
+def test_delete_video_deletes_the_upload_only_on_request(world: World, tmp_path: Path) -> None:
+    """A later request deletes it; a third one finds nothing to do."""
     video = drop(world, tmp_path)
     delete_video(world.context, video)
     assert len(uploads(world)) == 1
@@ -115,8 +115,8 @@ def test_the_upload_goes_only_when_asked_for(world: World, tmp_path: Path) -> No
     assert not delete_video(world.context, video).source
 
 
-def test_a_newer_version_of_the_upload_stays(world: World, tmp_path: Path) -> None:
-    """What was overwritten since is another video: it keeps its file and its results."""
+def test_delete_video_keeps_a_newer_upload(world: World, tmp_path: Path) -> None:
+    """The newer version is another video, with its own file and results."""
     older = drop(world, tmp_path, content=b"old")
     newer = drop(world, tmp_path, content=b"new one")
     assert older != newer
@@ -126,16 +126,16 @@ def test_a_newer_version_of_the_upload_stays(world: World, tmp_path: Path) -> No
         assert list(session.execute(select(Video.identifier)).scalars()) == [newer]
 
 
-def test_what_never_was_is_said_to_be_unknown(world: World) -> None:
-    """No tombstone is made for a video that is not there."""
+def test_delete_video_refuses_an_unknown_video(world: World) -> None:
+    """It records no deletion."""
     with pytest.raises(Reject) as raised:
         delete_video(world.context, "talk-0123456789")
     assert raised.value.code == "unknown_video"
-    assert stone(world, "talk-0123456789") is None
+    assert tombstone_of(world, "talk-0123456789") is None
 
 
-def test_who_names_the_file_is_told_the_identifier(world: World, tmp_path: Path) -> None:
-    """A video of a file of that name, or whose identifier was cut short, may be meant."""
+def test_delete_video_suggests_identifiers(world: World, tmp_path: Path) -> None:
+    """A file's name or the beginning of an identifier leads to a suggestion."""
     talk = drop(world, tmp_path, "talk")
     talkative = drop(world, tmp_path, "talkative")
 
@@ -150,10 +150,8 @@ def test_who_names_the_file_is_told_the_identifier(world: World, tmp_path: Path)
     assert "meant" not in refused("speech.mp4")
 
 
-def test_a_stage_at_work_is_stopped_and_takes_its_objects_back(
-    world: World, tmp_path: Path
-) -> None:
-    """Deleted between a stage's upload and its finish: no row, no object of it is left."""
+def test_delete_video_stops_a_working_stage(world: World, tmp_path: Path) -> None:
+    """Between a stage's upload and its finish: no row and no object is left."""
     reached: list[str] = []
 
     def delete_now(message: object, job: object) -> None:
@@ -174,7 +172,7 @@ def test_a_stage_at_work_is_stopped_and_takes_its_objects_back(
     assert (rows(world), world.objects()) == ({}, set())
 
 
-def test_a_late_event_does_not_bring_it_back(world: World, tmp_path: Path) -> None:
+def test_late_event_does_not_bring_a_deleted_video_back(world: World, tmp_path: Path) -> None:
     """A duplicate of the upload's event is acknowledged and ignored, with or without its object."""
     video = drop(world, tmp_path)
     (url,) = uploads(world)
@@ -186,8 +184,8 @@ def test_a_late_event_does_not_bring_it_back(world: World, tmp_path: Path) -> No
     assert rows(world) == {}
 
 
-def test_who_asks_for_it_anew_gets_it(world: World, tmp_path: Path) -> None:
-    """With the tombstone forgotten the same object is a new video; before its end, it is not."""
+def test_forgotten_deletion_lets_the_object_be_a_new_video(world: World, tmp_path: Path) -> None:
+    """Before the deletion has finished, it is refused."""
     video = drop(world, tmp_path)
     (url,) = uploads(world)
     event = VideoUploaded(source_url=url, generation=world.storage.stat(url).generation)
@@ -202,8 +200,8 @@ def test_who_asks_for_it_anew_gets_it(world: World, tmp_path: Path) -> None:
     assert raised.value.code == "deletion_unfinished"
 
 
-def test_one_deletion_of_a_video_at_a_time(world: World, tmp_path: Path) -> None:
-    """A second one is refused while the first is at work, and changes nothing."""
+def test_delete_video_refuses_a_second_deletion_meanwhile(world: World, tmp_path: Path) -> None:
+    """The second one changes nothing."""
     video = drop(world, tmp_path)
     before = rows(world)
     with only_deletion(world.engine, video), pytest.raises(DeletionUnderWay):
@@ -212,10 +210,10 @@ def test_one_deletion_of_a_video_at_a_time(world: World, tmp_path: Path) -> None
     assert delete_video(world.context, video).pipelines == 1
 
 
-def test_a_run_that_is_just_being_admitted_is_waited_for(
+def test_delete_video_waits_for_a_run_that_is_being_admitted(
     wide_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An event that found no tombstone has begun its run before the deletion looks for runs."""
+    """An event that found no deletion has begun its run before the deletion looks for runs."""
     world = wide_world
     video = drop(world, tmp_path)
     (url,) = uploads(world)
@@ -238,10 +236,10 @@ def test_a_run_that_is_just_being_admitted_is_waited_for(
     assert rows(world) == {}
 
 
-def test_events_and_deletions_at_once_leave_no_deleted_video(
+def test_racing_events_and_deletions_leave_nothing_of_the_video(
     wide_world: World, tmp_path: Path
 ) -> None:
-    """However uploads' events and a deletion race, at the end the video is gone with all it had."""
+    """After any race between events and a deletion, the video is gone with everything."""
     world = wide_world
     for number in range(5):
         video = drop(world, tmp_path, f"talk-{number}")

@@ -1,4 +1,4 @@
-"""A deletion killed at any step goes on when it is asked for again."""
+"""A killed deletion continues at the next request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shared.videos.deletion import delete_video
-from tests.integration.videos.test_deletion import drop, rows, stone, uploads
+from tests.integration.videos.test_deletion import drop, rows, tombstone_of, uploads
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.pipelines.pipelines import World
 
@@ -49,7 +49,7 @@ print("reached the end")
     ("what", "count"),
     [("commit", n) for n in (1, 2, 3, 4)] + [("delete", n) for n in (1, 2, 3)],
 )
-def test_killed_there_it_goes_on(
+def test_delete_video_continues_after_a_kill(
     world: World, database_url: str, tmp_path: Path, what: str, count: int
 ) -> None:
     """SIGKILL before each commit and each object's deletion; the next call leaves nothing."""
@@ -63,7 +63,7 @@ def test_killed_there_it_goes_on(
         check=False,
     )
     assert killed.returncode == -signal.SIGKILL, killed.stdout + killed.stderr
-    found = stone(world, video)
+    found = tombstone_of(world, video)
     if found is None:
         # Nothing is deleted before there is a tombstone.
         assert rows(world)["videos"] == 1
@@ -72,6 +72,6 @@ def test_killed_there_it_goes_on(
         assert found.completed_at is None
     delete_video(world.context, video, with_source=True)
     assert (rows(world), world.objects(), uploads(world)) == ({}, set(), [])
-    ended = stone(world, video)
+    ended = tombstone_of(world, video)
     assert ended is not None
     assert ended.completed_at is not None

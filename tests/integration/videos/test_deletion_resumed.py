@@ -1,4 +1,4 @@
-"""A deletion that was interrupted is in flight like all else: the sweep brings it to its end."""
+"""The sweep finishes an interrupted deletion."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from shared.messaging.delivery import Outcome
 from shared.videos import deletion as deleting
 from shared.videos.deletion import delete_video, forget_deletion
 from shared.videos.tombstones import only_deletion, unfinished
-from tests.integration.videos.test_deletion import drop, rows, stone, uploads
+from tests.integration.videos.test_deletion import drop, rows, tombstone_of, uploads
 from tests.support.pipelines.pipelines import World
 
 
 class Died(BaseException):
-    """What a killed process feels: nothing more."""
+    """The exception that stands for a kill."""
 
 
 def interrupted(
     world: World, video: str, step: str, patch: pytest.MonkeyPatch, *, with_source: bool = True
 ) -> None:
-    """Begin its deletion, and die before that step of it."""
+    """Start the deletion and die before that step."""
 
     def die(*arguments: object) -> None:
         raise Died
@@ -42,24 +42,24 @@ def interrupted(
 
 
 @pytest.mark.parametrize("step", ["_delete_rows", "delete", "_delete_source", "_end"])
-def test_the_sweep_goes_on_with_it(
+def test_sweep_finishes_an_interrupted_deletion(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    """Wherever it was interrupted: rows, objects and the upload that was to go are gone."""
+    """From any step: rows, objects and the requested upload are gone."""
     video = drop(world, tmp_path)
     interrupted(world, video, step, monkeypatch)
     assert sweep_all(world.context).chores["deleted"] == 1
     assert (rows(world), world.objects(), uploads(world)) == ({}, set(), [])
-    ended = stone(world, video)
+    ended = tombstone_of(world, video)
     assert ended is not None
     assert ended.completed_at is not None
     assert sweep_all(world.context).chores["deleted"] == 0
 
 
-def test_one_under_way_is_left_to_its_process(
+def test_sweep_leaves_a_running_deletion_alone(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While somebody is at it the sweep keeps out of the way."""
+    """It waits while another process deletes."""
     video = drop(world, tmp_path)
     interrupted(world, video, "_delete_rows", monkeypatch)
     before = rows(world)
@@ -69,10 +69,10 @@ def test_one_under_way_is_left_to_its_process(
     assert sweep_all(world.context).chores["deleted"] == 1
 
 
-def test_what_cannot_be_deleted_holds_up_nothing_else(
+def test_sweep_finishes_other_deletions_when_one_fails(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One video's objects are refused: it is logged, the other's go, the next sweep ends it."""
+    """The refused one is logged, and the next sweep finishes it."""
     stuck, other = drop(world, tmp_path, "stuck"), drop(world, tmp_path, "other")
     for video in (stuck, other):
         interrupted(world, video, "delete", monkeypatch)
@@ -92,10 +92,10 @@ def test_what_cannot_be_deleted_holds_up_nothing_else(
     assert (world.objects(), uploads(world)) == (set(), [])
 
 
-def test_a_video_asked_for_anew_meanwhile_is_not_deleted_again(
+def test_sweep_keeps_a_video_that_was_requested_again(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between the sweep's look and its turn the deletion was finished, and the video run anew."""
+    """Between its look and its turn the deletion finished and the video ran again."""
     video = drop(world, tmp_path)
     (url,) = uploads(world)
     interrupted(world, video, "_delete_rows", monkeypatch, with_source=False)
@@ -113,16 +113,16 @@ def test_a_video_asked_for_anew_meanwhile_is_not_deleted_again(
     assert sweep_all(world.context).chores["deleted"] == 0
     assert rows(world)["videos"] == 1
     assert len(world.objects()) == 2
-    assert stone(world, video) is None
+    assert tombstone_of(world, video) is None
 
 
-def test_gc_says_what_it_could_not_finish(
+def test_gc_reports_unfinished_deletions(
     world: World,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Exit code 1, a line for each deletion that is left, and both kinds in the JSON."""
+    """Exit code 1, a line for each unfinished deletion, and both kinds in the JSON."""
     stuck, other = drop(world, tmp_path, "stuck"), drop(world, tmp_path, "other")
     for video in (stuck, other):
         interrupted(world, video, "delete", monkeypatch)

@@ -1,4 +1,4 @@
-"""Subtitles that were uploaded beside a video, when that is deleted with its source."""
+"""Subtitles beside an uploaded video, when it is deleted with its source."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.pipelines.pipelines import World
 
 
 def put(world: World, tmp_path: Path, *names: str) -> None:
-    """Objects of a few bytes in the upload bucket."""
+    """Put objects of a few bytes into the upload bucket."""
     path = tmp_path / "beside"
     path.write_bytes(b"bytes")
     for name in names:
@@ -30,8 +30,10 @@ def left(world: World) -> list[str]:
     return [url.removeprefix(f"{world.context.upload_url}/") for url in uploads(world)]
 
 
-def test_subtitles_go_with_their_source_and_not_without_it(world: World, tmp_path: Path) -> None:
-    """Those of its very name go when the upload is to go; what else lies there stays."""
+def test_delete_video_deletes_subtitles_with_their_source_only(
+    world: World, tmp_path: Path
+) -> None:
+    """Subtitles with the video's name go with the upload; other objects stay."""
     video = drop(world, tmp_path)
     put(
         world,
@@ -51,10 +53,10 @@ def test_subtitles_go_with_their_source_and_not_without_it(world: World, tmp_pat
 
 
 @pytest.mark.parametrize("other", ["talk.mov", "talk.MP3", "talk"])
-def test_subtitles_that_another_video_may_have_stay(
+def test_delete_video_keeps_subtitles_of_another_video(
     world: World, tmp_path: Path, other: str
 ) -> None:
-    """Two videos of one name have the same subtitles beside them; the last of them takes them."""
+    """Two videos of one name share subtitles; the last of them takes them along."""
     video = drop(world, tmp_path)
     put(world, tmp_path, "talk.srt", other)
     deleted = delete_video(world.context, video, with_source=True)
@@ -62,8 +64,8 @@ def test_subtitles_that_another_video_may_have_stay(
     assert left(world) == sorted(["talk.srt", other])
 
 
-def test_subtitles_of_a_newer_version_stay(world: World, tmp_path: Path) -> None:
-    """What was overwritten since is another video, and they are its own."""
+def test_delete_video_keeps_subtitles_of_a_newer_version(world: World, tmp_path: Path) -> None:
+    """The newer version is another video, and the subtitles are its own."""
     older = drop(world, tmp_path, content=b"old")
     drop(world, tmp_path, content=b"new one")
     put(world, tmp_path, "talk.srt")
@@ -72,10 +74,10 @@ def test_subtitles_of_a_newer_version_stay(world: World, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("step", ["_delete_source", "_end"])
-def test_an_interrupted_deletion_takes_them_later(
+def test_sweep_deletes_subtitles_of_an_interrupted_deletion(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    """Wherever it was interrupted, the sweep leaves neither source nor subtitles."""
+    """From any step, the sweep leaves neither source nor subtitles."""
     video = drop(world, tmp_path)
     put(world, tmp_path, "talk.srt")
     interrupted(world, video, step, monkeypatch)
@@ -83,10 +85,10 @@ def test_an_interrupted_deletion_takes_them_later(
     assert left(world) == []
 
 
-def test_killed_between_the_two_the_source_is_still_there(
+def test_delete_video_deletes_subtitles_before_their_source(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Subtitles go first, so that the source, by which they are found, is never missing before."""
+    """After a kill between the two, the source is there to find the subtitles by."""
     video = drop(world, tmp_path)
     put(world, tmp_path, "talk.srt")
     delete = world.storage.delete
@@ -106,10 +108,10 @@ def test_killed_between_the_two_the_source_is_still_there(
 
 
 @pytest.mark.parametrize("name", ["talk.mp4", "talk.srt"])
-def test_what_is_uploaded_anew_at_the_last_moment_stays(
+def test_delete_video_keeps_a_file_overwritten_at_the_last_moment(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """Overwritten after it was looked at: the newer film, or newer subtitles, alone are kept."""
+    """Overwritten after the look: the newer video or subtitles stay."""
     video = drop(world, tmp_path)
     put(world, tmp_path, "talk.srt")
 

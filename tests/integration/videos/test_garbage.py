@@ -1,4 +1,4 @@
-"""Garbage: what nobody names is deleted after the grace period, and nothing else ever is."""
+"""Garbage collection deletes unnamed objects after the grace period, and nothing else."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ DAY = 86_400.0
 
 
 def attempt(token: str = "aaaaaaaaaa", plan: str = "01234567") -> str:
-    """An attempt's part of a name."""
+    """The part of a name that belongs to an attempt."""
     return f"{plan}-01-{token}"
 
 
 def put(world: World, url: str, *, age_seconds: float = 2 * DAY) -> str:
-    """An object of that age; its URL."""
+    """Put an object of that age. Returns its URL."""
     path = Path(url.removeprefix("file://"))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"bytes")
@@ -38,8 +38,8 @@ def put(world: World, url: str, *, age_seconds: float = 2 * DAY) -> str:
     return world.storage.stat(url).url
 
 
-def pipeline_of(world: World, status: str = "completed") -> str:
-    """A run of a video called as real ones are."""
+def run_of(world: World, status: str = "completed") -> str:
+    """A run of a video, named like a real one."""
     begun = world.begin()
     name = f"pipeline:{VIDEO}:0123456789ab"
     with world.context.session() as session, session.begin():
@@ -53,7 +53,7 @@ def pipeline_of(world: World, status: str = "completed") -> str:
 
 
 def with_clip(world: World, url: str, picture: str) -> None:
-    """Rows that name a clip and its thumbnail."""
+    """Add rows that name a clip and its thumbnail."""
     with world.context.session() as session, session.begin():
         video_id = session.execute(select(Video.id)).scalar_one()
         span = {"start_time": 1.0, "end_time": 2.0}
@@ -74,14 +74,14 @@ def with_clip(world: World, url: str, picture: str) -> None:
 
 
 def urls(world: World, **options: float) -> set[str]:
-    """What is garbage."""
+    """The URLs of the garbage."""
     return {garbage.url for garbage in find_garbage(world.context, **options)}
 
 
-def test_only_what_no_row_names_is_garbage(world: World) -> None:
-    """A lost attempt's clip and thumbnail are; those that rows name, and a young one, are not."""
+def test_garbage_is_objects_without_a_row(world: World) -> None:
+    """A lost attempt's clip and thumbnail are garbage; named ones and young ones are not."""
     root = world.context.derived_url
-    pipeline_of(world)
+    run_of(world)
     clip = put(world, clip_url(root, VIDEO, MOMENT, attempt(), "mp4"))
     picture = put(world, thumbnail_url(root, VIDEO, MOMENT, attempt()))
     with_clip(world, clip, picture)
@@ -119,15 +119,15 @@ def test_only_what_no_row_names_is_garbage(world: World) -> None:
         "temporary/scratch.wav",
     ],
 )
-def test_what_it_did_not_make_is_never_touched(world: World, name: str) -> None:
-    """Any name that differs from ours stays, however old, even with no grace at all."""
+def test_garbage_never_includes_foreign_names(world: World, name: str) -> None:
+    """Any name unlike ours stays, however old, even without a grace period."""
     url = put(world, f"{world.context.derived_url}/{name}", age_seconds=400 * DAY)
     assert list(collect(world.context, grace_seconds=0)) == []
     assert world.objects() == {url}
 
 
-def test_uploads_are_never_touched(world: World) -> None:
-    """Not even when they are called as clips are."""
+def test_garbage_never_includes_uploads(world: World) -> None:
+    """Not even with names like those of clips."""
     url = put(world, clip_url(world.context.upload_url, VIDEO, MOMENT, attempt(), "mp4"))
     assert list(collect(world.context, grace_seconds=0)) == []
     assert world.storage.stat(url).size_bytes == 5
@@ -137,28 +137,28 @@ def test_uploads_are_never_touched(world: World) -> None:
     ("status", "garbage"),
     [("running", False), ("failed", False), ("completed", True), ("superseded", True)],
 )
-def test_slices_are_kept_while_a_run_may_need_them(
+def test_garbage_excludes_slices_that_a_run_may_need(
     world: World, status: str, *, garbage: bool
 ) -> None:
-    """Under way, or failed not long ago: kept. Ended otherwise: garbage."""
-    name = pipeline_of(world, status)
+    """Slices of running and recently failed runs stay; those of others are garbage."""
+    name = run_of(world, status)
     url = put(world, slice_url(world.context.derived_url, name, "01-aaaaaaaaaa", 3))
     assert urls(world, grace_seconds=DAY) == ({url} if garbage else set())
 
 
-def test_slices_of_a_run_that_is_gone_are_garbage(world: World) -> None:
-    """No row of that run is left; and a failed run's are, once they are not kept any more."""
+def test_garbage_includes_slices_of_deleted_and_expired_runs(world: World) -> None:
+    """The run has no row, or failed longer ago than failed runs are kept."""
     root = world.context.derived_url
     gone = put(world, slice_url(root, "pipeline:gone-0123456789:0123456789ab", "01-aaaaaaaaaa", 0))
-    kept = put(world, slice_url(root, pipeline_of(world, "failed"), "01-aaaaaaaaaa", 0))
+    kept = put(world, slice_url(root, run_of(world, "failed"), "01-aaaaaaaaaa", 0))
     assert urls(world, grace_seconds=DAY) == {gone}
     world.advance(world.context.policy.keep_failed_seconds + 60)
     assert urls(world, grace_seconds=DAY) == {gone, kept}
 
 
-def test_what_an_attempt_at_work_stored_is_not_garbage(world: World) -> None:
-    """Its row is still to come, even if its lease has expired and there is no grace at all."""
-    pipeline_of(world, "running")
+def test_garbage_excludes_objects_of_a_working_attempt(world: World) -> None:
+    """Its row is still to come, even with an expired lease and no grace period."""
+    run_of(world, "running")
     token = uuid.uuid4()
     with world.context.session() as session, session.begin():
         session.execute(
@@ -175,7 +175,7 @@ def test_what_an_attempt_at_work_stored_is_not_garbage(world: World) -> None:
     assert urls(world, grace_seconds=0) == {at_work, other}
 
 
-def test_more_than_one_batch_is_gone_through(world: World) -> None:
+def test_garbage_is_found_in_every_batch(world: World) -> None:
     """Every object is looked at, however many there are."""
     root = world.context.derived_url
     for number in range(520):
@@ -184,11 +184,11 @@ def test_more_than_one_batch_is_gone_through(world: World) -> None:
     assert world.objects() == set()
 
 
-def test_what_is_finished_while_it_is_looked_at_is_not_garbage(
+def test_garbage_excludes_objects_committed_during_the_look(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An attempt that commits between the two looks has its row seen: leases are read first."""
-    pipeline_of(world, "running")
+    """Leases are read first, so the row of an attempt that commits meanwhile is seen."""
+    run_of(world, "running")
     token = uuid.uuid4()
     root = world.context.derived_url
     clip = put(world, clip_url(root, VIDEO, MOMENT, attempt(token.hex[:10]), "mp4"))

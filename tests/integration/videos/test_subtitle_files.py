@@ -1,4 +1,4 @@
-"""Subtitles beside a file that cannot stand for what is said in it: who is told so, and why."""
+"""Subtitles beside a video that do not fit: the run says so, and why."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LATE = GOOD.replace("00:00:", "01:00:")
 def world(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[FaultWorld]:
-    """The real functions, with fake media that last 50 s."""
+    """The real functions, with fake media of 50 s."""
     made = FaultWorld(database_url, tmp_path)
     made.media.install(monkeypatch)
     made.context.speech = lambda: FakeSpeech(made.media)
@@ -36,8 +36,8 @@ def world(
     made.close()
 
 
-def told(world: FaultWorld, subtitles: str) -> tuple[str, list[str]]:
-    """Who made the transcript of a talk with these subtitles beside it, and what the run says."""
+def outcome(world: FaultWorld, subtitles: str) -> tuple[str, list[str]]:
+    """The engine that made the transcript of a talk with these subtitles, and the run's notes."""
     world.put("talk.srt", subtitles)
     world.drop("talk.mp4")
     world.settle()
@@ -58,22 +58,20 @@ def told(world: FaultWorld, subtitles: str) -> tuple[str, list[str]]:
     ],
     ids=["empty", "HTML", "random", "bad times", "late"],
 )
-def test_subtitles_that_are_not_used_are_told(
-    world: FaultWorld, subtitles: str, reason: str
-) -> None:
-    """The recording is listened to, and the run says why and how corrected ones are read."""
-    service, said = told(world, subtitles)
+def test_run_notes_unused_subtitles(world: FaultWorld, subtitles: str, reason: str) -> None:
+    """The video is transcribed, and the run says why and how to use corrected subtitles."""
+    service, said = outcome(world, subtitles)
     assert service == "fake"
     assert said[0].startswith(f"The subtitles in talk.srt were not used: {reason}. ")
     assert "`videomoments delete talk-" in said[0]
 
 
-def test_subtitles_that_are_too_large_are_told(
+def test_run_notes_subtitles_that_are_too_large(
     world: FaultWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are not even fetched, and the run says how large they are."""
+    """They are not downloaded, and the run says how large they are."""
     monkeypatch.setattr(companions, "MAX_FILE_BYTES", 100)
-    service, said = told(world, GOOD * 10_000)
+    service, said = outcome(world, GOOD * 10_000)
     assert (service, len(said)) == ("fake", 1)
     assert "were not used: they have 3." in said[0]
 
@@ -86,25 +84,23 @@ def test_subtitles_that_are_too_large_are_told(
     ],
     ids=["late", "empty"],
 )
-def test_always_uses_what_holds_words(
+def test_setting_always_uses_subtitles_that_do_not_fit(
     world: FaultWorld, subtitles: str, service: str, words: str
 ) -> None:
-    """Subtitles that do not fit are used when that is asked for, and the run says so."""
+    """The run uses them and says so."""
     world.context.settings = world.context.settings.model_copy(update={"subtitles": "always"})
-    found, said = told(world, subtitles)
+    found, said = outcome(world, subtitles)
     assert found == service
     assert words in said[0]
 
 
-def test_good_subtitles_are_nothing_to_tell(world: FaultWorld) -> None:
-    """They are used, and the run says no more than that."""
-    assert told(world, GOOD) == ("subtitles", [])
+def test_run_has_no_note_on_good_subtitles(world: FaultWorld) -> None:
+    """They are used."""
+    assert outcome(world, GOOD) == ("subtitles", [])
 
 
-def test_who_corrects_subtitles_too_late_is_told_how_they_are_read(
-    world: FaultWorld, tmp_path: Path
-) -> None:
-    """The run says that its transcript stays, and what it says to do has the new ones read."""
+def test_run_says_how_to_use_later_subtitles(world: FaultWorld, tmp_path: Path) -> None:
+    """The transcript stays, and the advised command leads to the new subtitles."""
     film = tmp_path / "talk.mp4"
     film.write_text("version 1\n")
     film.with_suffix(".srt").write_text(GOOD)

@@ -1,4 +1,4 @@
-"""Push tokens minted by a local key: good ones, and every kind of forged one we know."""
+"""Push tokens signed by a local key: genuine ones, and every known kind of forgery."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class FixedKeys:
-    """Signing keys that come from no server."""
+    """Signing keys without a server."""
 
     keys: Mapping[str, rsa.RSAPublicKey]
 
@@ -41,7 +41,7 @@ def b64(raw: bytes) -> str:
 
 
 def number(value: int) -> str:
-    """An integer as a JWK holds it."""
+    """An integer in a JWK's form."""
     return b64(value.to_bytes((value.bit_length() + 7) // 8))
 
 
@@ -77,19 +77,19 @@ def head(**changes: Any) -> Json:
 
 
 def hmac_signed(secret: bytes) -> str:
-    """The confusion of algorithms: the public key taken for a shared secret."""
+    """Algorithm confusion: the public key as a shared secret."""
     signed = f"{b64(json.dumps(head(alg='HS256')).encode())}.{b64(json.dumps(claims()).encode())}"
     return f"{signed}.{b64(hmac.new(secret, signed.encode(), hashlib.sha256).digest())}"
 
 
 def swapped_payload() -> str:
-    """A good token's signature around other claims."""
+    """A genuine token's signature around other claims."""
     first, _, last = mint(claims(email="eve@example.com")).split(".")
     return f"{first}.{b64(json.dumps(claims()).encode())}.{last}"
 
 
 def elliptic() -> str:
-    """Signed by a key of another kind."""
+    """Signed by a key of another type."""
     signed = f"{b64(json.dumps(head(alg='ES256')).encode())}.{b64(json.dumps(claims()).encode())}"
     signature = ec.generate_private_key(ec.SECP256R1()).sign(
         signed.encode(), ec.ECDSA(hashes.SHA256())
@@ -98,7 +98,7 @@ def elliptic() -> str:
 
 
 def own_jwk() -> str:
-    """Brings its own key along in the header."""
+    """A token that brings its own key in the header."""
     public = OTHER_KEY.public_key().public_numbers()
     jwk = {"kty": "RSA", "n": number(public.n), "e": number(public.e)}
     return mint(header=head(jwk=jwk), key=OTHER_KEY)

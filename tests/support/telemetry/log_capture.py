@@ -1,4 +1,4 @@
-"""Catching what is logged, and putting logging back."""
+"""Capture logs, and restore logging."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shared.telemetry import logs as log
 
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
-    """Leave the process's logging as it was."""
+    """Leave the process's logging unchanged."""
     root = logging.getLogger()
     saved = (root.handlers[:], root.level, sys.excepthook, threading.excepthook)
     yield
@@ -26,7 +26,7 @@ def restored() -> Iterator[None]:
 
 
 def logged(act: Callable[[], object], format_: log.Format = "json") -> str:
-    """What is written while `act` runs."""
+    """The lines written while `act` runs."""
     stream = io.StringIO()
     log.configure(format_, "DEBUG", "my-project", stream)
     act()

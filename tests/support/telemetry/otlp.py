@@ -1,4 +1,4 @@
-"""A collector that takes OTLP over HTTP, decodes it, and can be told to misbehave."""
+"""A collector that takes and decodes OTLP over HTTP, and misbehaves on demand."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Labels = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Seen:
-    """One span as it came in; ids in hex, `parent` is "" for a root."""
+    """One received span; ids in hex, `parent` is "" for a root."""
 
     name: str
     trace: str
@@ -39,13 +39,13 @@ class Seen:
     events: tuple[tuple[str, Mapping[str, Any]], ...]
 
     def __getitem__(self, name: str) -> Any:
-        """An attribute of ours, None where it is not."""
+        """One of our attributes, or None."""
         return self.attributes.get(f"videomoments.{name}")
 
 
 @dataclass
 class Collector:
-    """What came in. `status` is what it answers; `hold` keeps every answer back until it is set."""
+    """Received telemetry. `status` is its answer; `hold` delays every answer until it is set."""
 
     url: str = ""
     status: int = 200
@@ -59,7 +59,7 @@ class Collector:
     asked: threading.Event = field(default_factory=threading.Event)
 
     def take(self, path: str, body: bytes) -> None:
-        """Decode what was posted."""
+        """Decode a posted body."""
         self.bodies.append(body)
         if path.endswith("/v1/traces"):
             for group in ExportTraceServiceRequest.FromString(body).resource_spans:
@@ -71,7 +71,7 @@ class Collector:
                     self.metrics |= {metric.name: metric for metric in scope.metrics}
 
     def named(self, name: str) -> list[Seen]:
-        """The spans of that name, as they ended."""
+        """The spans of that name, in the order of their ends."""
         return [span for span in self.spans if span.name == name]
 
     def one(self, name: str) -> Seen:
@@ -80,9 +80,9 @@ class Collector:
         return found
 
     def paths_from_root(self) -> Counter[str]:
-        """Each span as the names from its trace's root down, and how many there are of it.
+        """Each span as the names from its trace's root down, with their number.
 
-        A span whose parent did not come in begins with `?`.
+        A span whose parent is missing begins with `?`.
         """
         return Counter(" > ".join(self._path(span)) for span in self.spans)
 
@@ -93,7 +93,7 @@ class Collector:
         return [*(self._path(parent) if parent else ["?"]), span.name]
 
     def sums(self, name: str) -> dict[Labels, float]:
-        """By labels: a counter's sum, a histogram's, or a gauge's value."""
+        """By labels: a counter's sum, a histogram's sum, or a gauge's value."""
         if name not in self.metrics:
             return {}
         metric = self.metrics[name]
@@ -106,13 +106,13 @@ class Collector:
         }
 
     def counts(self, name: str) -> dict[Labels, int]:
-        """By labels: how many values a histogram holds."""
+        """By labels: the number of values in a histogram."""
         points = self.metrics[name].histogram.data_points
         return {_labels(p.attributes): p.count for p in points}
 
 
 def labels(**given: str) -> Labels:
-    """As a key of `Collector.sums`."""
+    """A key of `Collector.sums`."""
     return tuple(sorted(given.items()))
 
 
@@ -120,7 +120,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """That nobody waits for an answer any more is what some tests are about."""
+        """Ignore clients that did not wait: some tests are about them."""
 
 
 @contextmanager
@@ -159,7 +159,7 @@ def collecting() -> Iterator[Collector]:
 
 @contextmanager
 def exporting(url: str, **settings: Any) -> Iterator[None]:
-    """This process's telemetry goes there; all of it has when the block is left."""
+    """Export this process's telemetry there; all of it has arrived after the block."""
     given = {"telemetry": "otlp", "telemetry_endpoint": url, "telemetry_timeout_seconds": 20}
     with process.recorded_by(Settings(**{**given, **settings}), "tests"):
         yield
