@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import (
     AliasChoices,
@@ -23,8 +23,6 @@ from shared.domain.transcript import Segment, TimedTranscript, Word
 from shared.engines.speech.word_times import spread_words
 from shared.error_codes.commands import LABELLED_SET_INVALID
 from shared.errors import Reject
-
-Json = dict[str, Any]
 
 
 def _keyed(*names: str) -> BeforeValidator:

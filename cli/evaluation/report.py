@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -13,8 +12,8 @@ from rich.text import Text
 from cli.evaluation.configs import Config
 from cli.evaluation.labelled_set import LabelledSet
 from cli.evaluation.measuring.measures import LOWER_IS_BETTER, NAMES, Measures, Proposal
+from shared.domain.documents import Json
 
-Json = dict[str, Any]
 HEADINGS = {
     "recall_50": "R@.5",
     "recall_70": "R@.7",

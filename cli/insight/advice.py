@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
+from shared.domain.documents import Json
 from shared.error_codes import declared
-
-Json = dict[str, Any]
 
 STALLED_SECONDS = 300.0
 

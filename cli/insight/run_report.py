@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from textwrap import shorten
-from typing import Any
 
 from cli.insight.advice import advice
 from cli.report.causes import without_types
 from cli.report.quantities import count_words, time_words
 from cli.report.stage_words import stage_words
 from cli.report.tables import clock_time
+from shared.domain.documents import Json
 from shared.error_codes import ERROR_CODES, ErrorCode, declared
 from shared.error_codes.runs import ATTEMPTS_EXHAUSTED, PIPELINE_FAILED, TRANSIENT
 from shared.pipeline.ledger.fail import LAST_ERROR_CODE
-
-Json = dict[str, Any]
 
 ENDS = {
     "completed": "It is completed: every stage has finished.",

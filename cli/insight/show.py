@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from cli.local.database import database
 from cli.local.home import Home
 from cli.report.tables import clock_time
+from shared.domain.documents import Json
 from shared.moments.provenance import Provenance, provenance_of
 from shared.settings.settings import Settings
-
-Json = dict[str, Any]
 
 
 def show_moment(

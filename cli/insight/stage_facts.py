@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared.db.models import PipelineHistory, StageRun
+from shared.domain.documents import Json
 from shared.pipeline.clock import Clock
-
-Json = dict[str, Any]
 
 
 def stages_of(session: Session, pipeline: str) -> list[Json]:

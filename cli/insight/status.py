@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -17,11 +16,10 @@ from cli.local.home import Home
 from cli.report.quantities import size_words
 from cli.report.results import document
 from shared.db.models import PipelineHistory, StageRun, Video
+from shared.domain.documents import Json
 from shared.settings.settings import Settings
 from shared.videos.lookup import unknown_video
 from shared.videos.tombstones import unfinished
-
-Json = dict[str, Any]
 
 
 def show_status(

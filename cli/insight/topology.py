@@ -7,10 +7,9 @@ from typing import Any
 
 from cli.insight.topology_terraform import terraform_variables
 from functions.main import TOPOLOGY
+from shared.domain.documents import Json
 from shared.pipeline.stage import Function, Stage
 from shared.pipeline.topology import MAX_DELIVERY_ATTEMPTS, Topology
-
-Json = dict[str, Any]
 
 
 def show_topology(*, as_json: bool, as_markdown: bool, as_terraform: bool = False) -> None:

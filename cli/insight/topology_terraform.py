@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
+from shared.domain.documents import Json
 from shared.messages.upkeep import SweepRequested
 from shared.messages.videos import PipelineRequested, VideoUploaded
 from shared.pipeline.stage import Function
 from shared.pipeline.topology import MAX_DELIVERY_ATTEMPTS, Topology, published_topics
-
-Json = dict[str, Any]
 
 
 def terraform_variables(topology: Topology) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any
 
 from rich.console import Console
 
@@ -13,13 +12,12 @@ from cli.local.home import Home
 from cli.local.log_file import logged_to
 from cli.report.quantities import count_words, size_words
 from cli.report.tables import location
+from shared.domain.documents import Json
 from shared.pipeline.context import Context
 from shared.settings.settings import Settings
 from shared.videos.deletion import resume_deletions
 from shared.videos.garbage import Garbage, collect, find_garbage
 from shared.videos.tombstones import unfinished
-
-Json = dict[str, Any]
 
 
 def collect_garbage(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -18,12 +16,11 @@ from shared.db.models import (
     Transcript,
     Video,
 )
+from shared.domain.documents import Json
 from shared.error_codes.runs import NOTHING_TO_DO
 from shared.moments.generation_config import is_extractive
 from shared.moments.rules.extractive.method import METHOD as EXTRACTIVE
 from shared.moments.rules.scene_moments import METHOD as SCENES
-
-Json = dict[str, Any]
 
 
 def document(session: Session, identifiers: list[str]) -> Json:

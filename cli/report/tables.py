@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from shared.domain.documents import Json
 from shared.storage.urls import path_of
-
-Json = dict[str, Any]
 
 
 def clock_time(seconds: float) -> str:

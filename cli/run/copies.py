@@ -6,13 +6,11 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
 
 from cli.run.requests import Run
+from shared.domain.documents import Json
 from shared.domain.names import slug
 from shared.pipeline.context import Context
-
-Json = dict[str, Any]
 
 
 def check_out(out: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -16,6 +15,7 @@ from cli.report import results, tables
 from cli.run.copies import check_out, copy_results, folder_names
 from cli.run.progress import ProgressDisplay
 from cli.run.requests import DELETED, Run, StageState, request_file, wait
+from shared.domain.documents import Json
 from shared.error_codes.runs import VIDEO_DELETED
 from shared.errors import Reject
 from shared.messages.base import PipelineType
@@ -24,7 +24,6 @@ from shared.moments.generation_config import is_extractive
 from shared.pipeline.context import Context
 from shared.settings.settings import Settings
 
-Json = dict[str, Any]
 PROMPT_UNUSED = (
     "The prompt is not used: no language model is named to read it (--model or VIDEOMOMENTS_MODEL)."
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from sqlalchemy import Float, cast, func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -11,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from shared.db import models
 from shared.db.text import without_unstorable
+from shared.domain.documents import Json
 from shared.domain.spans import TimeSpan
 from shared.domain.transcript import Segment, TimedTranscript, Word
 
-Json = dict[str, Any]
 _ROUNDING_SECONDS = 0.001
 """Word times are stored to the millisecond."""
 

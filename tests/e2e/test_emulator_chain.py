@@ -10,6 +10,7 @@ import av
 import pytest
 
 from cli.dev.emulator import HOW_TO_GET_IT, find_emulator
+from shared.domain.documents import Json
 from shared.messages.base import DEAD_LETTER_TOPIC
 from shared.messages.options import Options
 from shared.messages.videos import PipelineRequested, VideoUploaded
@@ -17,7 +18,7 @@ from shared.messaging.pubsub import connection
 from shared.messaging.pubsub.provision import SubscriptionSpec, ensure
 from shared.storage.urls import folder_url, join_url
 from tests.support.patience import PATIENCE_SECONDS
-from tests.support.processes.command import SAMPLE, Json, check_outputs, local_file
+from tests.support.processes.command import SAMPLE, check_outputs, local_file
 from tests.support.processes.emulated import PROJECT, Cloud, emulated_cloud, eventually
 
 pytestmark = [

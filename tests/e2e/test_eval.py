@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from shared.domain.documents import Json
 from tests.support.llm.server import Reply, good, llm_server, user_text
 from tests.support.processes.command import SAMPLE, environment, videomoments
 
 HELD_OUT = Path(__file__).parents[2] / "cli" / "evaluation" / "sets" / "held_out.json"
-Json = dict[str, Any]
 
 
 @pytest.fixture

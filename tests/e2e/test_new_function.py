@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.domain.documents import Json
 from tests.support.media.factory import make_video
-from tests.support.processes.command import Json, environment, write_cues
+from tests.support.processes.command import environment, write_cues
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("functions", "shared", "cli", "tools", "migrations")

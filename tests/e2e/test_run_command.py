@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.domain.documents import Json
 from tests.support.processes.command import (
     SAMPLE,
-    Json,
     check_outputs,
     environment,
     local_file,

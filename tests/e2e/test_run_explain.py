@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.domain.documents import Json
 from tests.support.media.factory import make_video
-from tests.support.processes.command import SAMPLE, Json, environment, run_json, videomoments
+from tests.support.processes.command import SAMPLE, environment, run_json, videomoments
 
 STAGE_KEYS = {
     "stage",

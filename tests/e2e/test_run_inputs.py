@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from shared.domain.documents import Json
 from tests.support.databases.server import DatabaseServer
 from tests.support.media.factory import make_audio, make_video
-from tests.support.processes.command import Json, check_outputs, environment, run_json, write_cues
+from tests.support.processes.command import check_outputs, environment, run_json, write_cues
 
 SECONDS = 12.0
 LONG_NAME = "n" * 196 + ".mp4"

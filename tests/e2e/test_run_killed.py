@@ -12,10 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from shared.domain.documents import Json
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.processes.command import (
     SAMPLE,
-    Json,
     check_outputs,
     command,
     environment,

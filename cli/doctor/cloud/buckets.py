@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from cli.doctor.checks import Check
 from cli.doctor.cloud.policies import Policy, account
 from cli.doctor.cloud.view import View, summed
+from shared.domain.documents import Json
 from shared.messages.videos import VideoUploaded
 from shared.pipeline.stage import Need
 
-Json = dict[str, Any]
 STORAGE = "https://storage.googleapis.com/storage/v1"
 TEMPORARY = "temporary/"
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from cli.doctor.checks import Check
 from cli.doctor.cloud.services import RUN
 from cli.doctor.cloud.view import View, resource_id, summed
+from shared.domain.documents import Json
 
-Json = dict[str, Any]
 SQL = "https://sqladmin.googleapis.com/v1"
 MIGRATES = ["db", "upgrade"]
 

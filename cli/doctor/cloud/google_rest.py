@@ -15,9 +15,9 @@ from tenacity import (
     wait_exponential,
 )
 
+from shared.domain.documents import Json
 from shared.errors import VideoMomentsError
 
-Json = dict[str, Any]
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 TIMEOUT_SECONDS = 20.0
 ATTEMPTS = 3

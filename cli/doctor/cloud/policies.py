@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from cli.doctor.checks import Check
+from shared.domain.documents import Json
 
-Json = dict[str, Any]
 EVERYBODY = ("allUsers", "allAuthenticatedUsers")
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from cli.doctor.checks import Check
 from cli.doctor.cloud.policies import Policy, account
 from cli.doctor.cloud.view import View, summed
 from cli.report.quantities import count_words
+from shared.domain.documents import Json
 from shared.messages.upkeep import SweepRequested
 
-Json = dict[str, Any]
 SCHEDULER = "https://cloudscheduler.googleapis.com/v1"
 SECRETS = "https://secretmanager.googleapis.com/v1"
 MONITORING = "https://monitoring.googleapis.com/v3"

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from cli.doctor.checks import Check
 from cli.doctor.cloud.policies import Policy, account
 from cli.doctor.cloud.record import DeployedFunction
 from cli.doctor.cloud.view import View, resource_id, summed
+from shared.domain.documents import Json
 from shared.pipeline.stage import Function
 
-Json = dict[str, Any]
 RUN = "https://run.googleapis.com/v2"
 INTERNAL = "INGRESS_TRAFFIC_INTERNAL_ONLY"
 INVOKER = "roles/run.invoker"

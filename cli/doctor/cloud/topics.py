@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from cli.doctor.checks import Check
 from cli.doctor.cloud.policies import Policy, account
 from cli.doctor.cloud.view import View, resource_id, summed
+from shared.domain.documents import Json
 from shared.messages.videos import VideoUploaded
 from shared.pipeline.topology import MAX_DELIVERY_ATTEMPTS, Subscription, published_topics
 
-Json = dict[str, Any]
 PUBSUB = "https://pubsub.googleapis.com/v1"
 PUBLISHER = "roles/pubsub.publisher"
 SUBSCRIBER = "roles/pubsub.subscriber"

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from shared.domain.documents import Json
 from shared.domain.tokens import estimate_tokens
 
-Json = dict[str, Any]
 Provider = Literal["openai", "vertex"]
 OutputForm = Literal["schema", "json", "text"]
 Role = Literal["user", "assistant"]

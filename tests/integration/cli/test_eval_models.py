@@ -17,11 +17,12 @@ from cli.evaluation.proposals import Attempt, Recording
 from cli.local.home import Home
 from shared.db.engine import make_engine
 from shared.db.models import AiRequest, ModelConfig, Moment, MomentCandidate, PipelineHistory
+from shared.domain.documents import Json
 from shared.domain.transcript import TimedTranscript
 from shared.moments.rules.bounds import Bounds
 from shared.pipeline.context import Context
 from tests.support.llm.runs import talk
-from tests.support.llm.server import Json, Recorded, Reply, Script, form_of, good, llm_server
+from tests.support.llm.server import Recorded, Reply, Script, form_of, good, llm_server
 
 BOUNDS = Bounds(3, 60, 1, 5)
 Run = Callable[..., Attempt]

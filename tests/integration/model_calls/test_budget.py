@@ -21,11 +21,12 @@ from shared.db.models import (
     PipelineHistory,
     StageRun,
 )
+from shared.domain.documents import Json
 from shared.errors import Reject
 from shared.model_calls.budget import Budget, reserve
 from tests.support.databases.rows import add_config, add_whole_video, new_ai_request
 from tests.support.llm.runs import llm_runs, talk
-from tests.support.llm.server import Json, Reply, form_of, good, items_of, llm_server, marks_of
+from tests.support.llm.server import Reply, form_of, good, items_of, llm_server, marks_of
 from tests.support.pipelines.pipelines import in_threads
 
 TALK = talk(60, seed=1)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.domain.documents import Json
 from shared.engines.llm.client import ModelClient
 from shared.engines.llm.forms import schema_of
 from shared.engines.llm.protocol import Answer, Endpoint, Question, Turn
@@ -17,14 +18,7 @@ from shared.moments.prompts.answers import Ranking
 from tests.support.google.account import write_account
 from tests.support.llm.runs import llm_runs, talk
 from tests.support.llm.server import Reply, good_moments, items_of
-from tests.support.llm.vertex_server import (
-    Json,
-    VertexRecord,
-    VertexReply,
-    failed,
-    spoken,
-    vertex_server,
-)
+from tests.support.llm.vertex_server import VertexRecord, VertexReply, failed, spoken, vertex_server
 
 QUESTION = Question(
     "rank", "You compare.", (Turn("user", "1 | a | b"),), "ranking", schema_of(Ranking)

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from shared.db.models import AiRequest, GenerationConfig, MomentCandidate, Prompt
+from shared.domain.documents import Json
 from shared.domain.transcript import TimedTranscript
 from shared.moments.rules.script import Script
 from tests.support.llm.runs import LlmRuns, llm_runs, talk
-from tests.support.llm.server import Json, Reply, form_of, good, items_of, llm_server
+from tests.support.llm.server import Reply, form_of, good, items_of, llm_server
 
 LONG = talk(240, seed=3)
 

@@ -7,17 +7,9 @@ from pathlib import Path
 import pytest
 
 from shared.db.models import AiRequest, MomentCandidate, StageRun
+from shared.domain.documents import Json
 from tests.support.llm.runs import ALONE, llm_runs, talk
-from tests.support.llm.server import (
-    Json,
-    Reply,
-    form_of,
-    good,
-    lines_of,
-    llm_server,
-    once,
-    user_text,
-)
+from tests.support.llm.server import Reply, form_of, good, lines_of, llm_server, once, user_text
 
 TALK = talk(60, seed=1)
 

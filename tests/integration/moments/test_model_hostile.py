@@ -7,13 +7,14 @@ import threading
 from pathlib import Path
 
 from shared.db.models import Moment, MomentCandidate, StageRun
+from shared.domain.documents import Json
 from shared.domain.transcript import TimedTranscript
 from shared.moments.rules.proposals import occurs
 from shared.moments.rules.script import Script
 from tests.integration.moments.test_model_chain import check_moments
 from tests.support.llm.hostile_server import INJECTIONS, MAKERS, hostile, hostile_of, obedient
 from tests.support.llm.runs import LlmRuns, llm_runs, talk
-from tests.support.llm.server import Json, Reply, form_of, good, lines_of, llm_server
+from tests.support.llm.server import Reply, form_of, good, lines_of, llm_server
 
 OUTPUTS = 200
 

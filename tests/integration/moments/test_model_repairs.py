@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from shared.db.models import AiRequest, MomentCandidate, StageRun
+from shared.domain.documents import Json
 from tests.support.llm.runs import ALONE, llm_runs, talk
 from tests.support.llm.server import (
-    Json,
     Reply,
     Script,
     form_of,

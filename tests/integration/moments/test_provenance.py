@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import delete
 
 from shared.db.models import AiRequest, Moment, StageRun
+from shared.domain.documents import Json
 from shared.errors import Reject
 from shared.moments.provenance import provenance_of
 from tests.support.llm.runs import llm_runs, talk
-from tests.support.llm.server import Json, Reply, form_of, good, llm_server, user_text
+from tests.support.llm.server import Reply, form_of, good, llm_server, user_text
 
 TALK = talk(120, seed=9)
 

@@ -6,13 +6,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock
 
+from shared.domain.documents import Json
 from tests.support.terraform.terraform import Workspace
 
-Json = dict[str, Any]
 # What is granted on the whole project has no other resource than that.
 PLACES = ("topic", "subscription", "bucket", "secret_id", "service_account_id", "name")
 

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-Json = dict[str, Any]
+from shared.domain.documents import Json
+
 DISCOVERY_FILE = Path(__file__).resolve().with_name("google-discovery.json")
 METHODS = {
     "cloudresourcemanager.v3": ["projects.getIamPolicy"],

@@ -12,9 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from shared.domain.documents import Json
 from tests.support.google.discovery import Method, methods
 
-Json = dict[str, Any]
 TOKEN = "a-token"
 PAGE_ITEMS = 5
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from functions.main import TOPOLOGY
+from shared.domain.documents import Json
 from shared.pipeline.stage import Function
 
-Json = dict[str, Any]
 PROJECT = "my-project"
 REGION = "europe-west1"
 NUMBER = "123456789012"

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from shared.domain.documents import Json
 from tests.support.google.place import PUBSUB, RUN, member
 
-Json = dict[str, Any]
 Answers = dict[str, Json]
 BUILD = "gcloud builds submit"
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from functions.main import TOPOLOGY
+from shared.domain.documents import Json
 from shared.pipeline.stage import Function
 from shared.pipeline.topology import MAX_DELIVERY_ATTEMPTS, Subscription, published_topics
 from tests.support.google.place import (
@@ -31,8 +30,6 @@ from tests.support.google.place import (
     service_name,
     url_of,
 )
-
-Json = dict[str, Any]
 
 
 def account_names() -> list[str]:

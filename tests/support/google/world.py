@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 from functions.main import TOPOLOGY
+from shared.domain.documents import Json
 from shared.pipeline.stage import Function
 from tests.support.google.place import (
     ACCOUNTS,
@@ -37,8 +37,6 @@ from tests.support.google.place import (
     url_of,
 )
 from tests.support.google.resources import account_names, buckets, pubsub, run, sql
-
-Json = dict[str, Any]
 
 
 def outputs() -> Json:

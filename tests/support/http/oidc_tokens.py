@@ -14,6 +14,8 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
+from shared.domain.documents import Json
+
 AUDIENCE = "https://split-audio.example.run.app"
 EMAIL = "pusher@video-moments.iam.gserviceaccount.com"
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -21,7 +23,6 @@ OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 PUBLIC_PEM = KEY.public_key().public_bytes(
     serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
 )
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ import json
 import random
 from collections.abc import Callable
 
-from tests.support.llm.server import Json, Reply, good, good_moments, lines_of, moment
+from shared.domain.documents import Json
+from tests.support.llm.server import Reply, good, good_moments, lines_of, moment
 
 Maker = Callable[[random.Random, Json], str]
 

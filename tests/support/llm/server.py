@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
-Json = dict[str, Any]
+from shared.domain.documents import Json
+
 LINE = re.compile(r"^(\d+) \| (\d+) \| (.*)$", re.MULTILINE)
 ITEM = re.compile(r"^(\d+) \| ([^|]*) \| (.*)$", re.MULTILINE)
 

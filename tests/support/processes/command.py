@@ -8,16 +8,15 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
+from shared.domain.documents import Json
 from shared.domain.media_info import MediaInfo
 from shared.media.input import LocalInput
 from shared.media.probe import probe
 from shared.media.sandbox.runner import Limits, Sandbox
 from tests.support.patience import PATIENCE_SECONDS
 
-Json = dict[str, Any]
 SAMPLE = Path(__file__).parents[3] / "tools" / "sample" / "three-topics.mp4"
 CUES = (
     (0.5, 5.5, "The tide turns twice a day because the moon pulls the sea."),

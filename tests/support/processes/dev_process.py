@@ -13,8 +13,9 @@ from pathlib import Path
 import psutil
 
 from cli.local.dev_note import Running, find_running
+from shared.domain.documents import Json
 from tests.support.patience import PATIENCE_SECONDS
-from tests.support.processes.command import Json, command, environment, videomoments
+from tests.support.processes.command import command, environment, videomoments
 from tests.support.processes.emulated import eventually, family
 
 QUICK = {

@@ -22,12 +22,13 @@ from cli.report.results import pipeline_json
 from functions.main import TOPOLOGY
 from shared.db.engine import make_engine
 from shared.db.models import PipelineHistory, StageRun, Video
+from shared.domain.documents import Json
 from shared.messages.base import Message
 from shared.messages.upkeep import SweepRequested
 from shared.messaging.outgoing import outgoing
 from shared.messaging.protocol import Outgoing
 from shared.settings.settings import Settings, load_settings
-from tests.support.processes.command import Json, environment
+from tests.support.processes.command import environment
 
 PROJECT = "videomoments-e2e"
 DEADLINE_SECONDS = 600.0

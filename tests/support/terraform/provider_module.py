@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-Json = dict[str, Any]
+from shared.domain.documents import Json
+
 SCALARS = {"String": "string", "Number": "number", "Boolean": "bool"}
 _CLASS = re.compile(r"^class (\w+) extends cdktn\.(\w+) \{$(.*?)^\}$", re.MULTILINE | re.DOTALL)
 _MEMBER = re.compile(

@@ -24,11 +24,10 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from shared.domain.documents import Json
 from tests.support.terraform.provider_module import Module
 
-Json = dict[str, Any]
 HERE = Path(__file__).resolve().parent
 TERRAFORM = HERE.parents[2] / "infra" / "terraform"
 SCHEMA_FILE = HERE / "google-provider-schema.json"

@@ -19,7 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-Json = dict[str, Any]
+from shared.domain.documents import Json
+
 NESTING = {"single": 1, "list": 2, "set": 3, "map": 4, "group": 5}
 # Their empty answer means: no diagnostics.
 SILENT = ("ValidateProviderConfig", "ValidateResourceConfig", "ValidateDataResourceConfig")

@@ -8,12 +8,12 @@ import pytest
 
 from cli.insight.run_report import ENDS, run_lines
 from cli.report.quantities import count_words, size_words, time_words
+from shared.domain.documents import Json
 from shared.error_codes import ERROR_CODES, ErrorCode
 from shared.error_codes.environment import DISK_FULL, OUT_OF_MEMORY
 from shared.error_codes.runs import LEASE_EXPIRED
 from shared.error_codes.storage import STORAGE_UNAVAILABLE
 
-Json = dict[str, Any]
 VIDEO = "talk-0123456789"
 MOMENT = {"identifier": "m1", "title": "On the tides", "start_time": 62.0, "is_refined": False}
 
