@@ -28,6 +28,7 @@ _TRANSIENT_SIGNS = {
     "No space left": DISK_FULL,
     "Cannot allocate memory": OUT_OF_MEMORY,
     "malloc of size": OUT_OF_MEMORY,
+    "MemoryError": OUT_OF_MEMORY,
     "Resource temporarily unavailable": TRANSIENT,
 }
 _CONSEQUENCES = ("Terminating thread", "Task finished", "Nothing was written", "Conversion failed")
