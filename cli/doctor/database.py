@@ -13,7 +13,7 @@ from cli.local.database import database
 from cli.local.home import Home
 from cli.report.quantities import count_words
 from shared.db.migrate import current, head, is_known
-from shared.db.models import PipelineHistory, StageRun
+from shared.db.models import Run, RunStatus, StageRun, StageRunStatus
 from shared.pipeline.clock import Clock
 from shared.settings.settings import Settings
 from shared.videos.tombstones import unfinished
@@ -81,7 +81,7 @@ def _waiting(session: Session, settings: Settings) -> Iterator[Check]:
 
 
 def _dead_letters(session: Session) -> Check:
-    count = _count(session, StageRun.pipeline_id.is_(None))
+    count = _count(session, StageRun.run_id.is_(None))
     if count == 0:
         return Check("dead letters", "ok", "none")
     return Check(
@@ -97,11 +97,10 @@ def _stalled(session: Session, settings: Settings) -> Check:
     """Work that a sweep should have resumed long ago."""
     clock = Clock()
     patience = 3 * max(settings.republish_seconds, settings.lease_seconds)
-    running = StageRun.pipeline_id.in_(
-        select(PipelineHistory.id).where(PipelineHistory.status == "running")
-    )
-    queued = (StageRun.status == "queued") & (StageRun.available_at < clock.after(-patience))
-    lost = (StageRun.status == "running") & (StageRun.lease_expires_at < clock.after(-patience))
+    before = clock.after(-patience)
+    running = StageRun.run_id.in_(select(Run.id).where(Run.status == RunStatus.RUNNING))
+    queued = (StageRun.status == StageRunStatus.QUEUED) & (StageRun.available_at < before)
+    lost = (StageRun.status == StageRunStatus.RUNNING) & (StageRun.lease_expires_at < before)
     count = _count(session, running & (queued | lost))
     if count == 0:
         return Check("work", "ok", "nothing waits longer than it should")

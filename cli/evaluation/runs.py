@@ -11,7 +11,16 @@ from cli.evaluation.measuring.measures import Proposal
 from cli.evaluation.proposals import Attempt, Recording
 from cli.run.requests import START
 from functions.main import TOPOLOGY
-from shared.db.models import AiRequest, Moment, PipelineHistory, StageRun, Video
+from shared.db.models import (
+    AiRequest,
+    Moment,
+    PipelineHistory,
+    Run,
+    RunStatus,
+    StageRun,
+    StageRunStatus,
+    Video,
+)
 from shared.domain.names import pipeline_identifier, video_identifier
 from shared.domain.spans import TimeSpan
 from shared.messages.options import Options
@@ -23,6 +32,7 @@ from shared.moments.rules.bounds import Bounds
 from shared.pipeline.context import Context
 from shared.pipeline.ledger.claim import queue
 from shared.transcripts.rows import transcript_row
+from shared.videos.history import open_video_run
 
 GENERATE = TOPOLOGY.stage("generate_moments")
 _SHORTEST_SECONDS = 0.001
@@ -56,31 +66,30 @@ def begin(context: Context, model: str, recording: Recording, bounds: Bounds) ->
         session.add(video)
         session.flush()
         given = transcript_row(video.id, recording.transcript, service="labelled set", seconds=0.0)
-        pipeline = PipelineHistory(
+        session.add(given)
+        run = open_video_run(
+            session,
             identifier=pipeline_identifier(name, {"model": model}),
             video_id=video.id,
             generation_config_id=config.id,
             pipeline_type="moments_only",
-            status="running",
-            started_at=clock.now(),
+            clock=clock,
         )
-        session.add_all([given, pipeline])
-        session.flush()
         asked = PipelineRequested(
             video=name,
             pipeline_type="moments_only",
             options=options,
-            pipeline=pipeline.identifier,
+            pipeline=run.identifier,
         )
         # The first message of a run carries its options.
-        queue(session, pipeline.id, START, asked, parent_id=None, clock=clock)
+        queue(session, run.id, START, asked, parent_id=None, clock=clock)
         session.execute(
             update(StageRun)
-            .where(StageRun.pipeline_id == pipeline.id)
-            .values(status="completed", completed_at=clock.now())
+            .where(StageRun.run_id == run.id)
+            .values(status=StageRunStatus.COMPLETED, completed_at=clock.now())
         )
-        heard = VideoTranscribed(pipeline=pipeline.identifier, video=name, has_speech=True)
-        queue(session, pipeline.id, GENERATE, heard, parent_id=None, clock=clock)
+        heard = VideoTranscribed(pipeline=run.identifier, video=name, has_speech=True)
+        queue(session, run.id, GENERATE, heard, parent_id=None, clock=clock)
     context.publisher.publish([outgoing(heard)])
     return str(heard.pipeline)
 
@@ -96,16 +105,18 @@ def result(session: Session, identifier: str, seconds: float, *, refined: bool) 
             func.coalesce(func.sum(AiRequest.output_tokens), 0),
             func.coalesce(func.sum(AiRequest.cost), 0.0),
             func.count().filter(AiRequest.cost.is_(None), AiRequest.outcome != "failed"),
-        ).where(AiRequest.pipeline_id == pipeline.id)
+        )
+        .join(Run, Run.id == AiRequest.run_id)
+        .where(Run.pipeline_history_id == pipeline.id)
     ).one()
-    failed = pipeline.status == "failed"
+    failed = pipeline.status == RunStatus.FAILED
     proposal = Proposal(
         () if failed else _spans(session, pipeline, refined=refined),
         tokens=int(input_tokens + output_tokens),
         cost=None if unpriced else float(cost or 0.0),
         seconds=seconds,
     )
-    if pipeline.status == "completed":
+    if pipeline.status == RunStatus.COMPLETED:
         return Attempt(proposal)
     return Attempt(proposal, f"{pipeline.error_stage}: {pipeline.error_message}")
 

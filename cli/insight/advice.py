@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from shared.db.models import RunStatus, StageRunStatus
 from shared.domain.documents import Json
 from shared.error_codes import declared
 
@@ -14,24 +15,24 @@ def advice(
     pipeline: Json, stages: Sequence[Json], video: str, *, deserted: bool, noted: bool
 ) -> Iterator[str]:
     """What the user can do now. `deserted` and `noted` are as in `run_lines`."""
-    if pipeline["status"] in {"failed", "partial"}:
+    if pipeline["status"] in {RunStatus.FAILED, RunStatus.PARTIAL}:
         if any(_can_be_retried(stage) for stage in stages):
             yield f"Then: videomoments retry {video}   (runs only the failed stages again)"
-    elif pipeline["status"] == "running" and deserted:
+    elif pipeline["status"] == RunStatus.RUNNING and deserted:
         yield (
             "What to do: no worker is running. Give the `videomoments run` command again, or start "
             "`videomoments dev`; the run continues where it stopped."
         )
-    elif pipeline["status"] == "running" and _is_stalled(stages):
+    elif pipeline["status"] == RunStatus.RUNNING and _is_stalled(stages):
         yield (
             "What to do: no worker has touched this run for a while. `videomoments doctor` finds "
             "out why; add `--cloud` for a deployment."
         )
-    elif pipeline["status"] == "running":
+    elif pipeline["status"] == RunStatus.RUNNING:
         yield "What to do: wait."
-    elif pipeline["status"] == "completed" and not pipeline["moments"]:
+    elif pipeline["status"] == RunStatus.COMPLETED and not pipeline["moments"]:
         yield f"What to do: nothing, if you expected no moments. {_more_moments(pipeline, stages)}"
-    elif pipeline["status"] == "completed":
+    elif pipeline["status"] == RunStatus.COMPLETED:
         unless = ", unless you want to repair the file (see above)" if noted else ""
         yield f"What to do: nothing{unless}."
 
@@ -46,16 +47,19 @@ def _more_moments(pipeline: Json, stages: Sequence[Json]) -> str:
 
 
 def _can_be_retried(stage: Json) -> bool:
-    failed = stage["status"] == "failed"
+    failed = stage["status"] == StageRunStatus.FAILED
     return failed and "videomoments retry" in declared(stage["error_code"]).remedy
 
 
 def _is_stalled(stages: Sequence[Json]) -> bool:
     alive = any(
-        stage["status"] == "running" and (stage["lease_seconds_left"] or 0) > -STALLED_SECONDS
+        stage["status"] == StageRunStatus.RUNNING
+        and (stage["lease_seconds_left"] or 0) > -STALLED_SECONDS
         for stage in stages
     )
     overdue = all(
-        stage["waited_seconds"] > STALLED_SECONDS for stage in stages if stage["status"] == "queued"
+        stage["waited_seconds"] > STALLED_SECONDS
+        for stage in stages
+        if stage["status"] == StageRunStatus.QUEUED
     )
     return not alive and overdue

@@ -10,18 +10,20 @@ from cli.report.causes import without_types
 from cli.report.quantities import count_words, time_words
 from cli.report.stage_words import stage_words
 from cli.report.tables import clock_time
+from shared.db.models import UNFINISHED, RunStatus, StageRunStatus
 from shared.domain.documents import Json
 from shared.error_codes import ERROR_CODES, ErrorCode, declared
 from shared.error_codes.runs import ATTEMPTS_EXHAUSTED, PIPELINE_FAILED, TRANSIENT
 from shared.pipeline.ledger.fail import LAST_ERROR_CODE
 
 ENDS = {
-    "completed": "It is completed: every stage has finished.",
-    "partial": "It is partial: its results can be used, but some are missing.",
-    "failed": "It failed: it cannot continue without the stage that failed.",
-    "superseded": "It was abandoned because its file was overwritten. The newer version has its "
-    "own run.",
-    "source_gone": "It was abandoned because its file was deleted or moved before the run ended.",
+    RunStatus.COMPLETED: "It is completed: every stage has finished.",
+    RunStatus.PARTIAL: "It is partial: its results can be used, but some are missing.",
+    RunStatus.FAILED: "It failed: it cannot continue without the stage that failed.",
+    RunStatus.SUPERSEDED: "It was abandoned because its file was overwritten. The newer version "
+    "has its own run.",
+    RunStatus.SOURCE_GONE: "It was abandoned because its file was deleted or moved before the run "
+    "ended.",
 }
 # The code says nothing that the message does not.
 _SAYS_NOTHING = (TRANSIENT, ATTEMPTS_EXHAUSTED)
@@ -42,7 +44,7 @@ def run_lines(
     lines before this run report a problem with the video's file.
     """
     yield f"Run of type {pipeline['pipeline_type']} ({pipeline['identifier']})"
-    if pipeline["status"] == "running":
+    if pipeline["status"] == RunStatus.RUNNING:
         yield from _indented(_running_lines(stages, deserted))
     else:
         spent = pipeline["duration_seconds"]
@@ -74,13 +76,13 @@ def _results(pipeline: Json) -> str:
 
 
 def _running_lines(stages: Sequence[Json], deserted: bool) -> Iterator[str]:
-    done = sum(stage["status"] in {"completed", "skipped", "failed"} for stage in stages)
+    done = sum(stage["status"] not in UNFINISHED for stage in stages)
     state = "It was interrupted" if deserted else "It is running"
     yield f"{state}: {done} of {count_words(len(stages), 'known stage')} finished."
     for stage in stages:
-        if stage["status"] == "running":
+        if stage["status"] == StageRunStatus.RUNNING:
             yield f"Interrupted: {stage_words(stage['stage'])}." if deserted else _at_work(stage)
-        elif stage["status"] == "queued":
+        elif stage["status"] == StageRunStatus.QUEUED:
             yield _waiting(stage)
 
 
@@ -114,7 +116,7 @@ def _failure_lines(pipeline: Json, stages: Sequence[Json], video: str) -> Iterat
     titles = {moment["identifier"]: moment for moment in pipeline["moments"]}
     groups: dict[tuple[str, ErrorCode, ErrorCode], list[Json]] = {}
     for stage in stages:
-        if stage["status"] == "failed":
+        if stage["status"] == StageRunStatus.FAILED:
             code = declared(stage["error_code"])
             groups.setdefault((stage["stage"], code, _cause(stage, code)), []).append(stage)
     for (name, code, cause), failed in groups.items():
@@ -158,7 +160,7 @@ def _skipped_lines(stages: Sequence[Json]) -> Iterator[str]:
     left_out: dict[str, None] = {}
     reasons: dict[str, None] = {}
     for stage in stages:
-        if stage["status"] != "skipped":
+        if stage["status"] != StageRunStatus.SKIPPED:
             continue
         if stage["error_code"] == PIPELINE_FAILED:
             left_out[stage["stage"]] = None

@@ -7,17 +7,17 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared.db.models import PipelineHistory, StageRun
+from shared.db.models import Run, StageRun, StageRunStatus
 from shared.domain.documents import Json
 from shared.pipeline.clock import Clock
 
 
-def stages_of(session: Session, pipeline: str) -> list[Json]:
+def stages_of(session: Session, identifier: str) -> list[Json]:
     """Every stage run of a run, in queueing order."""
     rows = session.execute(
         select(StageRun)
-        .join(PipelineHistory, PipelineHistory.id == StageRun.pipeline_id)
-        .where(PipelineHistory.identifier == pipeline)
+        .join(Run, Run.id == StageRun.run_id)
+        .where(Run.identifier == identifier)
         .order_by(StageRun.id)
     ).scalars()
     now = database_time(session)
@@ -27,7 +27,7 @@ def stages_of(session: Session, pipeline: str) -> list[Json]:
 def failures_outside(session: Session) -> list[Json]:
     """Failures outside any run: unreadable messages, and messages without a source."""
     rows = session.execute(
-        select(StageRun).where(StageRun.pipeline_id.is_(None)).order_by(StageRun.id)
+        select(StageRun).where(StageRun.run_id.is_(None)).order_by(StageRun.id)
     ).scalars()
     now = database_time(session)
     return [stage_json(row, now) for row in rows]
@@ -54,14 +54,16 @@ def stage_json(row: StageRun, now: datetime) -> Json:
         "queued_at": _iso(row.queued_at),
         "started_at": _iso(row.started_at),
         "completed_at": _iso(row.completed_at),
-        "waited_seconds": _since(row.available_at, now) if row.status == "queued" else None,
+        "waited_seconds": _since(row.available_at, now)
+        if row.status == StageRunStatus.QUEUED
+        else None,
         "lease_seconds_left": -_since(row.lease_expires_at, now) if row.lease_expires_at else None,
     }
 
 
 def _seconds(row: StageRun, now: datetime) -> float | None:
     """Seconds of the last or current attempt."""
-    if row.status == "running" and row.started_at is not None:
+    if row.status == StageRunStatus.RUNNING and row.started_at is not None:
         return _since(row.started_at, now)
     spent = row.metrics.get("seconds")
     if spent is not None or row.started_at is None or row.completed_at is None:

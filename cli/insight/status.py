@@ -36,7 +36,7 @@ def show_status(
         found["failures"] = failures_outside(session) if video is None else []
         found["deletions"] = _deletions(session) if video is None else []
         if forget:
-            session.execute(delete(StageRun).where(StageRun.pipeline_id.is_(None)))
+            session.execute(delete(StageRun).where(StageRun.run_id.is_(None)))
             session.commit()
     if as_json:
         print(json.dumps(found, ensure_ascii=False, indent=2))  # noqa: T201

@@ -21,7 +21,7 @@ from cli.local.home import Home
 from functions.main import TOPOLOGY
 from functions.upkeep.sweep import sweep_all
 from functions.wiring import Speech, make_context
-from shared.db.models import StageRun
+from shared.db.models import StageRun, StageRunStatus
 from shared.http.events.intake import Intake
 from shared.messages.upkeep import SweepRequested
 from shared.messaging.in_process.broker import CLOSE_SECONDS, MemoryBroker
@@ -167,7 +167,7 @@ def dead_owners(engine: Engine) -> list[str]:
     host = this_process().partition(":")[0]
     with engine.connect() as connection:
         owners = connection.execute(
-            select(StageRun.lease_owner).where(StageRun.status == "running").distinct()
+            select(StageRun.lease_owner).where(StageRun.status == StageRunStatus.RUNNING).distinct()
         ).scalars()
         return [owner for owner in owners if owner and _is_dead(owner, host)]
 

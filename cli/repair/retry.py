@@ -14,10 +14,11 @@ from cli.repair.publish import reachable_publisher
 from cli.report.quantities import count_words
 from cli.run.progress import ProgressDisplay
 from cli.run.requests import state, wait
+from shared.db.models import RunStatus
 from shared.error_codes.commands import NOTHING_TO_RETRY
 from shared.errors import Reject
 from shared.pipeline.context import Context
-from shared.pipeline.ledger.pipeline_state import ENDS_PIPELINE
+from shared.pipeline.ledger.run_state import ENDS_RUN
 from shared.pipeline.upkeep.retry import retry
 from shared.settings.settings import Settings
 
@@ -49,7 +50,7 @@ def retry_video(settings: Settings, home: Home, video: str, stage: str | None) -
         ends = {identifier: state(cloud.context, identifier)[0] for identifier in reopened}
     for identifier, status in ends.items():
         say(f"{identifier}: {status}")
-    if all(status == "completed" for status in ends.values()):
+    if all(status == RunStatus.COMPLETED for status in ends.values()):
         return 0
     say(f"Why: videomoments explain {video}")
     return 1
@@ -70,7 +71,7 @@ def _nothing_to_retry(
     context: Context, identifiers: list[str], video: str, stage: str | None
 ) -> Reject:
     ends = {state(context, identifier)[0] for identifier in identifiers}
-    if ends and ends <= set(ENDS_PIPELINE):
+    if ends and ends <= set(ENDS_RUN.values()):
         return Reject(
             NOTHING_TO_RETRY,
             f"The file of {video} was deleted or overwritten since. Run the current file instead.",

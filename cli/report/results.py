@@ -11,7 +11,10 @@ from shared.db.models import (
     GenerationConfig,
     Moment,
     PipelineHistory,
+    Run,
+    RunStatus,
     StageRun,
+    StageRunStatus,
     Thumbnail,
     Transcript,
     Video,
@@ -70,7 +73,7 @@ def refused_json(pipeline_type: str, message: str) -> Json:
     """A file that never became a pipeline, in the same shape."""
     return {
         "identifier": None,
-        "status": "failed",
+        "status": RunStatus.FAILED,
         "pipeline_type": pipeline_type,
         "duration_seconds": None,
         "error_stage": "start_pipeline",
@@ -109,7 +112,8 @@ def file_notes(session: Session, video_id: int) -> list[str]:
     """What of the video's file was not as it should be, as the runs noted that looked into it."""
     kept = session.execute(
         select(StageRun.metrics["notes"])
-        .join(PipelineHistory, PipelineHistory.id == StageRun.pipeline_id)
+        .join(Run, Run.id == StageRun.run_id)
+        .join(PipelineHistory, PipelineHistory.id == Run.pipeline_history_id)
         .where(PipelineHistory.video_id == video_id, StageRun.metrics.has_key("notes"))
         .order_by(StageRun.id)
     ).scalars()
@@ -122,9 +126,10 @@ def notes(session: Session, identifier: str) -> list[str]:
     pipeline, video = _pipeline(session, identifier)
     found = session.execute(
         select(StageRun.error_message)
+        .join(Run, Run.id == StageRun.run_id)
         .where(
-            StageRun.pipeline_id == pipeline.id,
-            StageRun.status == "skipped",
+            Run.pipeline_history_id == pipeline.id,
+            StageRun.status == StageRunStatus.SKIPPED,
             StageRun.error_code == NOTHING_TO_DO,
             StageRun.stage.in_(decisive_stages()),
         )

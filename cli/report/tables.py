@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from shared.db.models import RunStatus
 from shared.domain.documents import Json
 from shared.storage.urls import path_of
 
@@ -72,7 +73,7 @@ def _headline(pipeline: Json) -> str:
 
 def reason_line(name: str, pipeline: Json) -> str | None:
     """Why a run did not complete, in one line; None if it did."""
-    if pipeline["status"] == "completed":
+    if pipeline["status"] == RunStatus.COMPLETED:
         return None
     stage = pipeline["error_stage"] or "pipeline"
     message = " ".join((pipeline["error_message"] or "unknown reason").split())

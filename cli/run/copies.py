@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from cli.run.requests import Run
+from cli.run.requests import RequestedRun
 from shared.domain.documents import Json
 from shared.domain.names import slug
 from shared.pipeline.context import Context
@@ -20,7 +20,7 @@ def check_out(out: Path) -> None:
         pass
 
 
-def folder_names(runs: Sequence[Run]) -> list[str]:
+def folder_names(runs: Sequence[RequestedRun]) -> list[str]:
     """Each run's folder name: its file's name, numbered if another run has it."""
     owners: dict[str, str | None] = {}
     names: list[str] = []

@@ -9,8 +9,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from cli.report.causes import without_types
 from cli.run.requests import StageState
+from shared.db.models import RunStatus, StageRunStatus
 
-ENDED = ("completed", "failed", "skipped")
+ENDED = (StageRunStatus.COMPLETED, StageRunStatus.FAILED, StageRunStatus.SKIPPED)
 
 
 class ProgressDisplay:
@@ -51,7 +52,7 @@ class ProgressDisplay:
             if stage.trouble is not None:
                 reason = " ".join(without_types(stage.trouble).split())
                 self._say(pipeline, f"{stage.stage} is tried again:", reason)
-        if status != "running" and self._bars is None:
+        if status != RunStatus.RUNNING and self._bars is None:
             self._say(pipeline, "pipeline", status)
 
     def _move_bar(self, bars: Progress, pipeline: str, stage: StageState) -> None:
@@ -76,5 +77,11 @@ def in_words(counts: Mapping[str, int]) -> str:
     total = sum(counts.values())
     if total == 1:
         return next(iter(counts))
-    order = ("completed", "skipped", "failed", "running", "queued")
+    order = (
+        StageRunStatus.COMPLETED,
+        StageRunStatus.SKIPPED,
+        StageRunStatus.FAILED,
+        StageRunStatus.RUNNING,
+        StageRunStatus.QUEUED,
+    )
     return ", ".join(f"{counts[status]} {status}" for status in order if counts.get(status))

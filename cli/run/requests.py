@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from cli.run.drops import drop
 from functions.main import TOPOLOGY
-from shared.db.models import Moment, PipelineHistory, StageRun, Transcript, Video
+from shared.db.models import Moment, Run, RunStatus, StageRun, StageRunStatus, Transcript, Video
 from shared.domain.names import digest
 from shared.error_codes.commands import NO_VIDEO
 from shared.errors import Reject
@@ -34,7 +34,7 @@ DELETED = "deleted"
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RequestedRun:
     """One file's run: its pipeline, or why it was refused. `advice` is printed for the user."""
 
     path: Path
@@ -57,14 +57,14 @@ class StageState:
 
 def request_file(
     context: Context, path: Path, pipeline_type: PipelineType, options: Options
-) -> Run:
+) -> RequestedRun:
     """Drop the file and request its run. Finished work of earlier runs is reused."""
     stat, subtitles = drop(context, path)
     advice = _advice(context, identifier_of(stat), subtitles)
     try:
         forget_deletion(context, identifier_of(stat))
     except Reject as reject:
-        return Run(path, None, reject)
+        return RequestedRun(path, None, reject)
     message = PipelineRequested(
         source_url=stat.url,
         pipeline_type=pipeline_type,
@@ -74,14 +74,16 @@ def request_file(
     try:
         admitted = admit_request(context, START, message)
     except Reject as reject:
-        return Run(path, None, reject)
+        return RequestedRun(path, None, reject)
     if isinstance(admitted, Ignored):
-        return Run(path, None, Reject(NO_VIDEO, f"This is not a video: {admitted.reason}."))
+        return RequestedRun(
+            path, None, Reject(NO_VIDEO, f"This is not a video: {admitted.reason}.")
+        )
     if admitted.pipeline is None:
         raise TypeError("an admitted request names its pipeline")
     if not retry(context, admitted.pipeline):
         context.publisher.publish([outgoing(admitted)])
-    return Run(path, admitted.pipeline, advice=advice)
+    return RequestedRun(path, admitted.pipeline, advice=advice)
 
 
 def _advice(context: Context, video: str, subtitles: list[str]) -> str | None:
@@ -128,7 +130,7 @@ def wait(
             if seen.get(identifier) != now:
                 seen[identifier] = now
                 on_change(identifier, *now)
-            if now[0] != "running":
+            if now[0] != RunStatus.RUNNING:
                 waiting.remove(identifier)
         if waiting:
             time.sleep(POLL_SECONDS)
@@ -138,16 +140,14 @@ def state(context: Context, identifier: str) -> tuple[str, list[StageState]]:
     """The run's status, or DELETED, and its stages in the order of the flow."""
     with context.session() as session:
         found = session.execute(
-            select(PipelineHistory.id, PipelineHistory.status).where(
-                PipelineHistory.identifier == identifier
-            )
+            select(Run.id, Run.status).where(Run.identifier == identifier)
         ).one_or_none()
         if found is None:
             return DELETED, []
-        pipeline_id, status = found
+        run_id, status = found
         rows = session.execute(
             select(StageRun.stage, StageRun.status, StageRun.error_message)
-            .where(StageRun.pipeline_id == pipeline_id)
+            .where(StageRun.run_id == run_id)
             .order_by(StageRun.id)
         ).all()
     counts: dict[str, dict[str, int]] = {}
@@ -155,7 +155,7 @@ def state(context: Context, identifier: str) -> tuple[str, list[StageState]]:
     for row in rows:
         of_stage = counts.setdefault(row.stage, {})
         of_stage[row.status] = of_stage.get(row.status, 0) + 1
-        if row.status == "queued" and row.error_message:
+        if row.status == StageRunStatus.QUEUED and row.error_message:
             troubles.setdefault(row.stage, row.error_message)
     return status, [
         StageState(stage.name, counts[stage.name], troubles.get(stage.name))

@@ -14,7 +14,7 @@ from cli.local.log_file import logged_to
 from cli.report import results, tables
 from cli.run.copies import check_out, copy_results, folder_names
 from cli.run.progress import ProgressDisplay
-from cli.run.requests import DELETED, Run, StageState, request_file, wait
+from cli.run.requests import DELETED, RequestedRun, StageState, request_file, wait
 from shared.domain.documents import Json
 from shared.error_codes.runs import VIDEO_DELETED
 from shared.errors import Reject
@@ -79,7 +79,7 @@ def run(settings: Settings, request: RunRequest) -> int:
     return _exit_code(stderr, runs, found, request.home)
 
 
-def _wait(context: Context, console: Console, runs: list[Run]) -> list[Run]:
+def _wait(context: Context, console: Console, runs: list[RequestedRun]) -> list[RequestedRun]:
     """Wait for the runs. Returns them; a run whose video was deleted meanwhile is refused."""
     names = {run.pipeline: run.path.name for run in runs if run.pipeline is not None}
     deleted: set[str | None] = set()
@@ -100,7 +100,7 @@ def _wait(context: Context, console: Console, runs: list[Run]) -> list[Run]:
     ]
 
 
-def _results(context: Context, runs: list[Run], pipeline_type: PipelineType) -> list[Json]:
+def _results(context: Context, runs: list[RequestedRun], pipeline_type: PipelineType) -> list[Json]:
     with context.session() as session:
         return [
             results.pipeline_json(session, run.pipeline)
@@ -110,14 +110,14 @@ def _results(context: Context, runs: list[Run], pipeline_type: PipelineType) -> 
         ]
 
 
-def _notes(context: Context, runs: list[Run]) -> list[list[str]]:
+def _notes(context: Context, runs: list[RequestedRun]) -> list[list[str]]:
     with context.session() as session:
         return [
             results.notes(session, run.pipeline) if run.pipeline is not None else [] for run in runs
         ]
 
 
-def _exit_code(console: Console, runs: list[Run], found: list[Json], home: Home) -> int:
+def _exit_code(console: Console, runs: list[RequestedRun], found: list[Json], home: Home) -> int:
     """Print one line for each run that did not complete. Returns 1 if there is one, else 0."""
     reasons = [
         reason

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.clips.rows import count_clip, find_clip, replace_clip
+from shared.clips.rows import find_clip, replace_clip
 from shared.clips.window import window_of
 from shared.domain.names import clip_url, plan_name
 from shared.domain.spans import TimeSpan
@@ -14,6 +14,7 @@ from shared.messages.moments import MomentFound
 from shared.moments.rows import find_moment
 from shared.pipeline.stage import Resources, stage
 from shared.storage.protocol import ObjectStat
+from shared.videos.history import count_clip
 from shared.videos.source import open_source, reusable_object
 from shared.videos.video_job import VideoJob
 
@@ -44,7 +45,7 @@ def cut_clip(message: MomentFound, job: VideoJob) -> None:
     with job.finish() as done:
         if result is not None and (before := replace_clip(done.session, moment, result, stat)):
             job.replace(before)
-        count_clip(done.pipeline)
+        count_clip(done.session, job.run.id)
         done.emit(
             job.message(
                 ClipCut,

@@ -19,8 +19,9 @@ from shared.moments.moments_job import MomentsJob
 from shared.moments.rows import NewMoment, identifier_of, insert_moments
 from shared.moments.rules.script import Script
 from shared.moments.selector import Selection, Selector, fill_up_without_model
-from shared.pipeline.ledger.finish import Done
+from shared.pipeline.ledger.finish import Completion
 from shared.pipeline.stage import Resources, stage
+from shared.videos.history import count_moments
 
 NO_MOMENT = "The model found no moments, and the minimum is zero."
 
@@ -37,8 +38,8 @@ NO_MOMENT = "The model found no moments, and the minimum is zero."
 def choose_moments(message: CandidatesFound, job: MomentsJob) -> None:
     """Merge duplicate proposals, ask the model to rank them, select within the bounds."""
     with job.read() as session:
-        rows = proposed(session, job.pipeline.id)
-        rejected = rejections(session, job.pipeline.id)
+        rows = proposed(session, job.history.id)
+        rejected = rejections(session, job.history.id)
     if not rows and rejected:
         raise _nothing_usable(job.config.model, rejected)
     transcript, prompts = transcript_of(job), prompts_of(job)
@@ -71,14 +72,16 @@ def _nothing_usable(model: str, rejected: dict[str, int]) -> Reject:
     )
 
 
-def _write(job: MomentsJob, done: Done, selection: Selection, moments: Sequence[NewMoment]) -> None:
+def _write(
+    job: MomentsJob, done: Completion, selection: Selection, moments: Sequence[NewMoment]
+) -> None:
     ids = insert_moments(done.session, job, moments)
     decisions = {key: dict(values) for key, values in selection.decisions.items()}
     for moment in moments:
         if moment.candidate is not None:
             decisions[moment.candidate]["moment_id"] = ids[identifier_of(job, moment.span)]
     decide(done.session, decisions)
-    done.pipeline.total_moments_generated = len(ids)
+    count_moments(done.session, job.run.id, len(ids))
     for identifier in ids:
         done.emit(job.message(MomentFound, moment=identifier))
         if job.settings.llm_refine:

@@ -16,6 +16,7 @@ from shared.moments.rules.scene_moments import METHOD as SCENES
 from shared.moments.rules.script import Script
 from shared.moments.without_speech import moments_without_speech
 from shared.pipeline.stage import Resources, stage
+from shared.videos.history import count_moments
 
 NO_SENTENCE = "There is no sentence to find moments in."
 NO_MOMENT = "No part of the speech fits the limits for a moment's length."
@@ -66,7 +67,7 @@ def _without_model(job: MomentsJob) -> None:
 def _write(job: MomentsJob, moments: list[NewMoment], why_none: str) -> None:
     with job.finish(skipped=None if moments else why_none) as done:
         identifiers = insert_moments(done.session, job, moments)
-        done.pipeline.total_moments_generated = len(identifiers)
+        count_moments(done.session, job.run.id, len(identifiers))
         for identifier in identifiers:
             done.emit(job.message(MomentFound, moment=identifier))
 

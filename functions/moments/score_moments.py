@@ -40,7 +40,7 @@ def score_moments(message: ScoringRequested, job: MomentsJob) -> None:
     script, prompts = script_of(job), prompts_of(job)
     spans = [TimeSpan(moment.start_time, moment.end_time) for moment in moments]
     texts = [script.text(*script.sentences_of(span)) for span in spans]
-    alone = job.pipeline.pipeline_type == "scores_only"
+    alone = job.run.kind == "scores_only"
     judged = score(
         Asker(job, message.subject, job.endpoint()),
         system_of(job) if alone else prompts.system("score"),

@@ -12,7 +12,7 @@ from shared.engines.speech.wav import with_loudness
 from shared.error_codes.videos import SPEECH_NOT_SET_UP
 from shared.errors import Reject, SettingsError
 from shared.messages.transcripts import AudioSliced, VideoTranscribed
-from shared.pipeline.ledger.finish import Done
+from shared.pipeline.ledger.finish import Completion
 from shared.pipeline.stage import Resources, stage
 from shared.telemetry import spans
 from shared.transcripts.rows import from_json, to_json, transcript_row, write_once
@@ -48,7 +48,7 @@ def transcribe_audio(message: AudioSliced, job: VideoJob) -> None:
             "processing_seconds": seconds,
             "transcript": to_json(heard),
         }
-        if done.is_last_sibling() and done.pipeline.error_stage is None:
+        if done.is_last_sibling() and done.run.error_stage is None:
             _join(job, done, service=engine.name)
 
 
@@ -62,7 +62,7 @@ def _engine(job: VideoJob) -> SpeechEngine:
         raise Reject(SPEECH_NOT_SET_UP, str(error)) from error
 
 
-def _join(job: VideoJob, done: Done, *, service: str) -> None:
+def _join(job: VideoJob, done: Completion, *, service: str) -> None:
     parts = done.sibling_results()
     whole = join([_slice(part) for part in parts])
     seconds = sum(part["processing_seconds"] for part in parts)

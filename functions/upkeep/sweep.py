@@ -8,7 +8,7 @@ from shared.messages.upkeep import SweepRequested
 from shared.model_calls.budget import purge_model_calls
 from shared.pipeline.context import Context
 from shared.pipeline.stage import Resources, task
-from shared.pipeline.upkeep.sweep import Chore, Swept
+from shared.pipeline.upkeep.sweep import Chore, SweepReport
 from shared.pipeline.upkeep.sweep import sweep as sweep_ledger
 from shared.videos.deletion import resume_deletions
 
@@ -35,6 +35,6 @@ def sweep(message: SweepRequested, context: Context) -> None:
 
 def sweep_all(
     context: Context, *, at_once: bool = False, dead_owners: Collection[str] | None = None
-) -> Swept:
+) -> SweepReport:
     """Sweep the ledger and do every subject's chore. Parameters and errors as the ledger's."""
     return sweep_ledger(context, at_once=at_once, dead_owners=dead_owners, chores=CHORES)

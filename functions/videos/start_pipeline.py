@@ -7,6 +7,7 @@ from shared.messages.moments import MomentFound, ScoringRequested
 from shared.messages.videos import PipelineRequested, VideoUploaded
 from shared.moments.admission import admit_request
 from shared.pipeline.stage import Resources, stage
+from shared.videos.history import count_moments
 from shared.videos.source import pinned
 from shared.videos.video_job import VideoJob
 
@@ -28,7 +29,7 @@ def start_pipeline(message: PipelineRequested, job: VideoJob) -> None:
 
     A `scores_only` run rescores the existing moments.
     """
-    match job.pipeline.pipeline_type:
+    match job.run.kind:
         case "clips_only":
             _cut_missing_clips(job)
         case "scores_only":
@@ -43,7 +44,7 @@ def _cut_missing_clips(job: VideoJob) -> None:
         moments = moments_without_clip(session, job.video.id)
     reason = NO_MOMENTS if moments is None else None if moments else ALL_CUT
     with job.finish(skipped=reason) as done:
-        done.pipeline.total_moments_generated = 0
+        count_moments(done.session, job.run.id, 0)
         for moment in moments or ():
             done.emit(job.message(MomentFound, moment=moment))
 
@@ -55,7 +56,7 @@ def _begin_with_source(message: PipelineRequested, job: VideoJob) -> None:
             VideoUploaded(
                 source_url=source.url,
                 generation=source.generation,
-                pipeline=job.pipeline.identifier,
+                pipeline=job.run.identifier,
                 options=message.options,
             )
         )

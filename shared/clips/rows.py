@@ -6,7 +6,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shared.db.models import Clip, Moment, PipelineHistory
+from shared.db.models import Clip, Moment
 from shared.error_codes.runs import UNKNOWN_CLIP
 from shared.errors import NotThere
 from shared.media.cut import CutResult
@@ -58,11 +58,6 @@ def replace_clip(
         .on_conflict_do_update(index_elements=["moment_id"], set_=values)
     )
     return before
-
-
-def count_clip(pipeline: PipelineHistory) -> None:
-    """Count one more clip of the run, cut now or before."""
-    pipeline.total_clips_created = (pipeline.total_clips_created or 0) + 1
 
 
 def moments_without_clip(session: Session, video_id: int) -> list[str] | None:

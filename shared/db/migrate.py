@@ -21,7 +21,7 @@ _one_at_a_time = threading.Lock()
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Upgrade to `revision` in one transaction; waits for an upgrade already under way.
+    """Upgrade to `revision`, one transaction for each migration; waits for an upgrade under way.
 
     A database that a newer version of the project has upgraded is left as it is: by rule, old
     code runs on the newer schema.
@@ -32,13 +32,13 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
             "The database is at revision %s, newer than this version's %s: left.", at, head()
         )
         return
-    with _one_at_a_time, engine.begin() as connection:
+    with _one_at_a_time, engine.connect() as connection:
         command.upgrade(_config(connection), revision)
 
 
 def downgrade(engine: Engine, revision: str) -> None:
     """Downgrade to `revision` (`base` for an empty database). Rows of dropped tables are lost."""
-    with _one_at_a_time, engine.begin() as connection:
+    with _one_at_a_time, engine.connect() as connection:
         command.downgrade(_config(connection), revision)
 
 

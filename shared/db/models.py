@@ -7,10 +7,12 @@ from shared.db.tables.base import Base
 from shared.db.tables.clips import Clip, Thumbnail
 from shared.db.tables.deletions import Deletion
 from shared.db.tables.moments import GenerationConfig, Moment, Prompt
-from shared.db.tables.runs import PipelineHistory, StageRun
+from shared.db.tables.runs import PipelineHistory, Run, StageRun
+from shared.db.tables.statuses import UNFINISHED, RunStatus, StageRunStatus
 from shared.db.tables.videos import Transcript, Video
 
 __all__ = [
+    "UNFINISHED",
     "AiRequest",
     "Base",
     "Clip",
@@ -21,7 +23,10 @@ __all__ = [
     "MomentCandidate",
     "PipelineHistory",
     "Prompt",
+    "Run",
+    "RunStatus",
     "StageRun",
+    "StageRunStatus",
     "Thumbnail",
     "Transcript",
     "Video",

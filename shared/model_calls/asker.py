@@ -113,16 +113,16 @@ class Asker:
         """
         request = request_json(self.endpoint, question)
         request_hash = digest_of(request)
-        context, pipeline_id = self.job.context, self.job.pipeline.id
+        context, run_id = self.job.context, self.job.run.id
         with context.session() as session:
-            before = ai_requests.answered_before(session, pipeline_id, request_hash)
+            before = ai_requests.answered_before(session, run_id, request_hash)
         if before is not None:
             return RecordedAnswer(
                 Answer(before.response or "", before.input_tokens, before.output_tokens), before.id
             )
         wanted = estimate_spending(self.endpoint, question)
         row = AiRequest(
-            pipeline_id=pipeline_id,
+            run_id=run_id,
             stage=self.job.stage.name,
             subject=self._subject,
             operation=question.operation,

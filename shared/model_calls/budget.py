@@ -16,6 +16,7 @@ from shared.pipeline.context import Context
 
 BUDGET_LOCK = 0x4149
 """The first half of the advisory lock that guards the sum of a run's calls; the other is its id."""
+MAX_KEY = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +45,12 @@ def reserve(session: Session, row: AiRequest, budget: Budget) -> None:
     """Insert the call as `reserved`, with its estimate. Raises Reject if it exceeds the budget."""
     if budget.tokens is not None or budget.cost is not None:
         session.execute(
-            text("SELECT pg_advisory_xact_lock(:key, :pipeline)"),
-            {"key": BUDGET_LOCK, "pipeline": row.pipeline_id or 0},
+            text("SELECT pg_advisory_xact_lock(:key, :run)"),
+            {"key": BUDGET_LOCK, "run": (row.run_id or 0) % MAX_KEY},
         )
         check_budget(
             session,
-            row.pipeline_id,
+            row.run_id,
             Spending(row.input_tokens, row.output_tokens, row.cost),
             budget,
         )
@@ -57,15 +58,13 @@ def reserve(session: Session, row: AiRequest, budget: Budget) -> None:
     session.flush()
 
 
-def check_budget(
-    session: Session, pipeline_id: int | None, wanted: Spending, budget: Budget
-) -> None:
+def check_budget(session: Session, run_id: int | None, wanted: Spending, budget: Budget) -> None:
     """Raise Reject if the spent, the reserved and the wanted together exceed the budget."""
     tokens, cost = session.execute(
         select(
             func.coalesce(func.sum(AiRequest.input_tokens + AiRequest.output_tokens), 0),
             func.coalesce(func.sum(AiRequest.cost), 0.0),
-        ).where(AiRequest.pipeline_id == pipeline_id)
+        ).where(AiRequest.run_id == run_id)
     ).one()
     if budget.tokens is not None and tokens + wanted.tokens > budget.tokens:
         raise Reject(
@@ -105,7 +104,7 @@ def note_parse(session: Session, request_id: int, parse_result: dict[str, Any]) 
     )
 
 
-def answered_before(session: Session, pipeline_id: int, request_hash: str) -> AiRequest | None:
+def answered_before(session: Session, run_id: int, request_hash: str) -> AiRequest | None:
     """The run's latest answer to the same question, so that no question is paid for twice.
 
     Ignores answers that could not be parsed.
@@ -113,7 +112,7 @@ def answered_before(session: Session, pipeline_id: int, request_hash: str) -> Ai
     return session.execute(
         select(AiRequest)
         .where(
-            AiRequest.pipeline_id == pipeline_id,
+            AiRequest.run_id == run_id,
             AiRequest.request_hash == request_hash,
             AiRequest.outcome == "answered",
             AiRequest.parse_result.is_(None) | ~AiRequest.parse_result.has_key("unreadable"),

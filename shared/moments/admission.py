@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shared.db.models import PipelineHistory, Video
+from shared.db.models import Run, RunStatus, Video
 from shared.domain.names import pipeline_identifier, video_identifier
 from shared.error_codes.runs import OPTIONS_CLASH
 from shared.errors import ObjectMissing, Reject, SourceGone, SourceSuperseded
@@ -26,6 +25,7 @@ from shared.pipeline.context import Context
 from shared.pipeline.ledger.claim import queue
 from shared.pipeline.stage import Stage
 from shared.storage.protocol import ObjectStat
+from shared.videos.history import open_video_run
 from shared.videos.lookup import deleted_video, unknown_video
 from shared.videos.registration import identifier_of, name_stem, not_a_source, register_video
 from shared.videos.tombstones import hold_identifier, tombstone
@@ -117,10 +117,10 @@ def _admit(
         video = register_video(session, stat)
         if request.video not in (None, video.identifier):
             raise SourceSuperseded(stat.url)
-        pipeline = _begin_pipeline(session, video, request, options, context)
-        admitted = message.model_copy(update={"pipeline": pipeline.identifier, "options": options})
-        if pipeline.status == "running":
-            queue(session, pipeline.id, stage, admitted, parent_id=None, clock=context.clock)
+        run = _begin_run(session, video, request, options, context)
+        admitted = message.model_copy(update={"pipeline": run.identifier, "options": options})
+        if run.status == RunStatus.RUNNING:
+            queue(session, run.id, stage, admitted, parent_id=None, clock=context.clock)
     return admitted
 
 
@@ -132,9 +132,9 @@ def _resolved(context: Context, options: Options) -> Options:
         raise Reject(OPTIONS_CLASH, f"The options contradict each other: {error}") from None
 
 
-def _begin_pipeline(
+def _begin_run(
     session: Session, video: Video, request: _Request, options: Options, context: Context
-) -> PipelineHistory:
+) -> Run:
     generator = generator_of(session, context.settings, options, request.pipeline_type)
     config = ensure_config(session, options, generator)
     identifier = pipeline_identifier(
@@ -150,18 +150,11 @@ def _begin_pipeline(
             "request": request.request_id,
         },
     )
-    session.execute(
-        insert(PipelineHistory)
-        .values(
-            identifier=identifier,
-            video_id=video.id,
-            generation_config_id=config.id,
-            pipeline_type=request.pipeline_type,
-            status="running",
-            started_at=context.clock.now(),
-        )
-        .on_conflict_do_nothing()
+    return open_video_run(
+        session,
+        identifier=identifier,
+        video_id=video.id,
+        generation_config_id=config.id,
+        pipeline_type=request.pipeline_type,
+        clock=context.clock,
     )
-    return session.execute(
-        select(PipelineHistory).where(PipelineHistory.identifier == identifier).with_for_update()
-    ).scalar_one()

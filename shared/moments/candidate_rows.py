@@ -27,7 +27,7 @@ def candidate_row(
 ) -> MomentCandidate:
     """A new row of what the run's model proposed when it was asked that."""
     return MomentCandidate(
-        pipeline_id=job.pipeline.id,
+        pipeline_id=job.history.id,
         video_id=job.video.id,
         prompt_id=prompt_id,
         operation=operation,

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from sqlalchemy import select
 
-from shared.db.models import GenerationConfig, PipelineHistory
+from shared.db.models import GenerationConfig
 from shared.engines.llm.protocol import Endpoint
 from shared.model_calls.endpoints import endpoint_of
 from shared.videos.video_job import VideoJob
@@ -20,9 +20,9 @@ class MomentsJob(VideoJob):
         """The generation config of the run."""
         with self.read() as session:
             return session.execute(
-                select(GenerationConfig)
-                .join(PipelineHistory, PipelineHistory.generation_config_id == GenerationConfig.id)
-                .where(PipelineHistory.id == self.pipeline.id)
+                select(GenerationConfig).where(
+                    GenerationConfig.id == self.history.generation_config_id
+                )
             ).scalar_one()
 
     def endpoint(self) -> Endpoint:

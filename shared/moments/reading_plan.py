@@ -84,4 +84,4 @@ def check_whole_budget(
         sum(costs) if len(costs) == len(wanted) else None,
     )
     with job.read() as session:
-        check_budget(session, job.pipeline.id, whole, budget_of(job.settings))
+        check_budget(session, job.run.id, whole, budget_of(job.settings))

@@ -102,7 +102,7 @@ def moments_to_score(session: Session, job: MomentsJob) -> Sequence[Moment]:
         Moment.parent_id.is_(None),
         Moment.is_refined.is_not(True),
     )
-    if job.pipeline.pipeline_type != "scores_only":
+    if job.run.kind != "scores_only":
         roots = roots.where(Moment.generation_config_id == job.config.id)
     return session.execute(roots.order_by(Moment.start_time, Moment.id)).scalars().all()
 

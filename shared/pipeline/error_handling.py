@@ -19,9 +19,9 @@ from shared.errors import (
 from shared.messaging.delivery import Outcome
 from shared.pipeline.context import Context
 from shared.pipeline.job import Job
-from shared.pipeline.ledger.fail import LAST_ERROR_CODE, fail, gave_up
+from shared.pipeline.ledger.fail import LAST_ERROR_CODE, exhausted_message, fail
 from shared.pipeline.ledger.lease import release
-from shared.pipeline.ledger.postpone import give_back_if_early
+from shared.pipeline.ledger.postpone import postpone_if_early
 from shared.pipeline.upkeep.cleanup import clean_up
 from shared.telemetry import measures, spans
 
@@ -39,14 +39,14 @@ def record_error(context: Context, job: Job, error: BaseException) -> Outcome:
         # The version that was asked for never comes back.
         return _fail(context, job, error, without_unstorable(str(error)), code=error.code)
     policy = context.policy
-    if job.run.attempt >= policy.max_attempts:
-        message = gave_up(job.run.attempt, message)
+    if job.claim.attempt >= policy.max_attempts:
+        message = exhausted_message(job.claim.attempt, message)
         return _fail(context, job, error, message, code=ATTEMPTS_EXHAUSTED, last=code)
     _log.warning("transient error", error=message, exc_info=error)
     with context.session() as session, session.begin():
         ours = release(
             session,
-            job.run,
+            job.claim,
             code,
             message,
             policy=policy,
@@ -67,7 +67,8 @@ def _asked_to_wait(error: BaseException) -> float:
 def _wait(context: Context, job: Job, missing: NotThere) -> Outcome | None:
     """Requeue the run; None when the missing row cannot appear any more."""
     try:
-        early = give_back_if_early(context, job.stage, job.run, without_unstorable(missing.message))
+        message = without_unstorable(missing.message)
+        early = postpone_if_early(context, job.stage, job.claim, message)
     except LeaseLost:
         return Outcome.BUSY
     if not early:
@@ -91,7 +92,7 @@ def _fail(
             ended = fail(
                 session,
                 job.stage,
-                job.run,
+                job.claim,
                 code=code,
                 message=message,
                 clock=context.clock,
@@ -102,8 +103,8 @@ def _fail(
     _log.warning("failed", code=code, reason=message)
     measures.run_ended(job.stage.name, "failed", figures)
     _tell(job, code, error, final=True)
-    if ended.pipeline_ended:
-        clean_up(context, job.pipeline.id)
+    if ended.run_ended:
+        clean_up(context, job.run.id)
     return Outcome.REJECTED
 
 

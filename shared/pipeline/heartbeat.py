@@ -1,4 +1,4 @@
-"""Keeps a lease alive from a thread of its own while the work goes on."""
+"""Keep a lease alive from a thread of its own while a stage works."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _log = structlog.get_logger(__name__)
 
 
 class Heartbeat:
-    """A context: renews the lease until it is left. `lost` is set once another has the run."""
+    """Renew the lease until the context ends. `lost` is set once another worker has the claim."""
 
-    def __init__(self, context: Context, run: Claim) -> None:
+    def __init__(self, context: Context, claim: Claim) -> None:
         self._context = context
-        self._run = run
+        self._claim = claim
         self._stop = threading.Event()
         self.lost = threading.Event()
         self._thread = threading.Thread(
-            target=self._beat, name=f"heartbeat-{run.run_id}", daemon=True
+            target=self._beat, name=f"heartbeat-{claim.stage_run_id}", daemon=True
         )
 
     def __enter__(self) -> Heartbeat:
@@ -38,7 +38,7 @@ class Heartbeat:
         while not self._stop.wait(policy.heartbeat_seconds):
             try:
                 with self._context.session() as session, session.begin():
-                    ours = renew(session, self._run, policy=policy, clock=self._context.clock)
+                    ours = renew(session, self._claim, policy=policy, clock=self._context.clock)
             except Exception as error:
                 # The database may be back before the lease ends; the fence decides at the finish.
                 _log.warning("heartbeat failed", error=str(error))

@@ -15,8 +15,8 @@ from shared.db.text import without_unstorable
 from shared.errors import LeaseLost
 from shared.pipeline.context import Context
 from shared.pipeline.heartbeat import Heartbeat
-from shared.pipeline.ledger.claim import Claim, PipelineFacts
-from shared.pipeline.ledger.finish import Done, Ended, begin_finish, complete
+from shared.pipeline.ledger.claim import Claim, RunIdentity
+from shared.pipeline.ledger.finish import AfterCommit, Completion, begin_finish, complete
 from shared.pipeline.stage import Stage
 from shared.settings.settings import Settings
 from shared.storage.protocol import ObjectStat, Storage
@@ -29,16 +29,16 @@ class Job:
     """
 
     def __init__(
-        self, context: Context, stage: Stage, run: Claim, heartbeat: Heartbeat, workdir: Path
+        self, context: Context, stage: Stage, claim: Claim, heartbeat: Heartbeat, workdir: Path
     ) -> None:
         self.context = context
         self.stage = stage
-        self.run = run
+        self.claim = claim
         self.workdir = workdir
-        self.metrics: dict[str, float] = {"queued_seconds": round(run.queued_seconds, 3)}
+        self.metrics: dict[str, float] = {"queued_seconds": round(claim.queued_seconds, 3)}
         self.recorded: dict[str, float] = {}
         self.notes: list[str] = []
-        self.ended: Ended | None = None
+        self.ended: AfterCommit | None = None
         self.commit_began = False
         self.skipped: str | None = None
         self._heartbeat = heartbeat
@@ -58,14 +58,14 @@ class Job:
         return self.context.storage
 
     @property
-    def pipeline(self) -> PipelineFacts:
-        """The pipeline this run belongs to."""
-        return self.run.pipeline
+    def run(self) -> RunIdentity:
+        """The run that this stage run belongs to."""
+        return self.claim.run
 
     @cached_property
     def attempt_name(self) -> str:
         """Unique to this attempt, so that what it stores is its own."""
-        return f"{self.run.attempt:02d}-{self.run.token.hex[:10]}"
+        return f"{self.claim.attempt:02d}-{self.claim.token.hex[:10]}"
 
     @property
     def remaining_seconds(self) -> float:
@@ -118,14 +118,14 @@ class Job:
             self.storage.delete(self._replaced.pop())
 
     @contextmanager
-    def finish(self, *, skipped: str | None = None) -> Iterator[Done]:
+    def finish(self, *, skipped: str | None = None) -> Iterator[Completion]:
         """The end of the stage: one short fenced transaction, committed when the block ends.
 
         `skipped`: the reason why there was nothing to do. Raises `LeaseLost`.
         """
         context = self.context
         with context.session() as session, session.begin():
-            done = begin_finish(session, self.stage, self.run, context.topology)
+            done = begin_finish(session, self.stage, self.claim, context.topology)
             self._finishing = session
             try:
                 yield done

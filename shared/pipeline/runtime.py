@@ -24,8 +24,8 @@ from shared.pipeline.error_handling import one_line, record_error
 from shared.pipeline.heartbeat import Heartbeat
 from shared.pipeline.job import Job
 from shared.pipeline.ledger import claim as claims
-from shared.pipeline.ledger.fail import give_up, record_orphan, tell_given_up
-from shared.pipeline.ledger.finish import Ended, pending_children
+from shared.pipeline.ledger.fail import abandon, count_abandoned, record_orphan
+from shared.pipeline.ledger.finish import AfterCommit, pending_children
 from shared.pipeline.stage import Function, Stage, Task
 from shared.pipeline.upkeep.cleanup import clean_up
 from shared.telemetry import measures, spans, trace
@@ -83,7 +83,7 @@ class Runtime:
             return self._claim_and_work(stage, message, pipeline)
 
     def _reject_entry(self, stage: Stage, message: Message, reject: Reject) -> Outcome:
-        """No pipeline exists yet, so the failure is recorded on its own."""
+        """No run exists yet, so the failure is recorded on its own."""
         with self.context.session() as session, session.begin():
             record_orphan(
                 session,
@@ -117,38 +117,39 @@ class Runtime:
                 return Outcome.IGNORED
             case claims.Busy():
                 return Outcome.BUSY
-            case claims.Finished(run_id, _):
-                return self._send_again(run_id)
-            case claims.Hopeless(run_id, pipeline_id):
-                return self._give_up(stage, run_id, pipeline_id)
+            case claims.AlreadyEnded(stage_run_id, _):
+                return self._send_again(stage_run_id)
+            case claims.NotRunnable(stage_run_id, run_id):
+                return self._abandon(stage, stage_run_id, run_id)
             case claims.Claim():
                 return self._work(stage, message, claim)
 
-    def _send_again(self, run_id: int) -> Outcome:
+    def _send_again(self, stage_run_id: int) -> Outcome:
         with self.context.session() as session:
-            pending = pending_children(session, run_id, self.context.topology)
+            pending = pending_children(session, stage_run_id, self.context.topology)
         self._publish(pending)
         return Outcome.DUPLICATE
 
-    def _give_up(self, stage: Stage, run_id: int, pipeline_id: int) -> Outcome:
+    def _abandon(self, stage: Stage, stage_run_id: int, run_id: int) -> Outcome:
         context = self.context
         with context.session() as session, session.begin():
-            ended = give_up(
-                session, stage, pipeline_id, run_id, context.policy.max_attempts, context.clock
+            abandoned = abandon(
+                session, stage, run_id, stage_run_id, context.policy.max_attempts, context.clock
             )
-        if ended is None:
+        if abandoned is None:
             return Outcome.RETRY
-        _log.warning("given up", status=ended.status)
-        tell_given_up(stage, ended)
-        if ended.pipeline_ended:
-            clean_up(context, pipeline_id)
+        _log.warning("given up", status=abandoned.status)
+        count_abandoned(stage, abandoned)
+        if abandoned.run_ended:
+            clean_up(context, run_id)
         return Outcome.REJECTED
 
-    def _work(self, stage: Stage, message: Message, run: claims.Claim) -> Outcome:
-        _tell_claimed(stage, run)
-        heartbeat = Heartbeat(self.context, run)
-        job: Job = stage.job(self.context, stage, run, heartbeat, _folder_of(self.context, run))
-        with bound_contextvars(attempt=run.attempt):
+    def _work(self, stage: Stage, message: Message, claim: claims.Claim) -> Outcome:
+        _tell_claimed(stage, claim)
+        heartbeat = Heartbeat(self.context, claim)
+        folder = _folder_of(self.context, claim)
+        job: Job = stage.job(self.context, stage, claim, heartbeat, folder)
+        with bound_contextvars(attempt=claim.attempt):
             try:
                 with working_folder(job.workdir), heartbeat:
                     stage(message, job)
@@ -179,7 +180,7 @@ class Runtime:
                 self._take_back(job)
         return outcome
 
-    def _after_commit(self, job: Job, ended: Ended) -> Outcome:
+    def _after_commit(self, job: Job, ended: AfterCommit) -> Outcome:
         _log.info("skipped" if job.skipped else "done", reason=job.skipped, **job.recorded)
         status = "skipped" if job.skipped else "completed"
         measures.run_ended(job.stage.name, status, job.recorded)
@@ -190,8 +191,8 @@ class Runtime:
                 job.drop_replaced()
             except Exception as error:
                 _log.warning("could not delete what was replaced", error=one_line(error))
-            if ended.pipeline_ended:
-                clean_up(self.context, job.pipeline.id)
+            if ended.run_ended:
+                clean_up(self.context, job.run.id)
         return Outcome.DONE
 
     def _take_back(self, job: Job) -> None:
@@ -215,21 +216,21 @@ def working_folder(folder: Path) -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _folder_of(context: Context, run: claims.Claim) -> Path:
+def _folder_of(context: Context, claim: claims.Claim) -> Path:
     root = context.work_root or Path(tempfile.gettempdir())
-    return root / f"videomoments-{run.run_id}-{run.token.hex}"
+    return root / f"videomoments-{claim.stage_run_id}-{claim.token.hex}"
 
 
-def _tell_claimed(stage: Stage, run: claims.Claim) -> None:
+def _tell_claimed(stage: Stage, claim: claims.Claim) -> None:
     span, here = spans.current(), trace.current()
     span.set(
-        pipeline=run.pipeline.identifier, attempt=run.attempt, queued_seconds=run.queued_seconds
+        pipeline=claim.run.identifier, attempt=claim.attempt, queued_seconds=claim.queued_seconds
     )
-    queued_in = trace.parse(run.traceparent)
+    queued_in = trace.parse(claim.traceparent)
     if queued_in is not None and (here is None or queued_in.trace_id != here.trace_id):
         # The same event delivered twice comes with two traces.
-        span.link(run.traceparent)
-    measures.run_claimed(stage.name, run.queued_seconds)
+        span.link(claim.traceparent)
+    measures.run_claimed(stage.name, claim.queued_seconds)
 
 
 def _ends_process(error: BaseException) -> bool:

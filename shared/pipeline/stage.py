@@ -97,7 +97,7 @@ def stage(
     emits: Collection[type[Message]] = (),
     required: bool = True,
     entry: Entry | None = None,
-    pipeline_types: Collection[PipelineType] | None = None,
+    pipeline_types: Collection[str] | None = None,
     resources: Resources | None = None,
     needs: Collection[Need] = (),
     decides_moments: bool = False,

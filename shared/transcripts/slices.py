@@ -22,9 +22,7 @@ def store_slices(job: VideoJob, source: MediaInput, info: MediaInfo) -> Iterator
         sandbox=job.sandbox,
     )
     for piece in pieces:
-        url = slice_url(
-            job.context.derived_url, job.pipeline.identifier, job.attempt_name, piece.index
-        )
+        url = slice_url(job.context.derived_url, job.run.identifier, job.attempt_name, piece.index)
         stat = job.store(piece.path, url, content_type="audio/wav")
         # The disk of a function is its memory.
         piece.path.unlink()

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared.db.models import Clip, PipelineHistory, StageRun, Thumbnail
+from shared.db.models import Clip, Run, StageRun, Thumbnail
 from shared.domain.names import FOLDERS, OwnName, own_name
 from shared.pipeline.context import Context
 from shared.pipeline.upkeep.cleanup import is_due
@@ -110,8 +110,6 @@ def _needed(context: Context, session: Session, pipelines: set[str]) -> set[str]
     """Runs that may still need their temporary objects: under way, or failed not long ago."""
     return set(
         session.execute(
-            select(PipelineHistory.identifier).where(
-                PipelineHistory.identifier.in_(pipelines), ~is_due(context)
-            )
+            select(Run.identifier).where(Run.identifier.in_(pipelines), ~is_due(context))
         ).scalars()
     )

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import select
 
-from shared.db.models import PipelineHistory, StageRun, Video
+from shared.db.models import PipelineHistory, Run, StageRun, Video
 from shared.media.sandbox.runner import Limits, Sandbox
 from shared.messages.base import PipelineMessage
 from shared.messages.options import Options
@@ -18,16 +18,24 @@ RunMessage = TypeVar("RunMessage", bound=PipelineMessage)
 
 
 class VideoJob(Job):
-    """A job whose pipeline is a run over a video."""
+    """A job of a run over a video."""
+
+    @cached_property
+    def history(self) -> PipelineHistory:
+        """The run's row in pipeline_history, as it was when the job first read it."""
+        with self.read() as session:
+            return session.execute(
+                select(PipelineHistory)
+                .join(Run, Run.pipeline_history_id == PipelineHistory.id)
+                .where(Run.id == self.run.id)
+            ).scalar_one()
 
     @cached_property
     def video(self) -> Video:
-        """The pipeline's video, as it was when the job first read it."""
+        """The run's video, as it was when the job first read it."""
         with self.read() as session:
             return session.execute(
-                select(Video)
-                .join(PipelineHistory, PipelineHistory.video_id == Video.id)
-                .where(PipelineHistory.id == self.pipeline.id)
+                select(Video).where(Video.id == self.history.video_id)
             ).scalar_one()
 
     @cached_property
@@ -36,7 +44,7 @@ class VideoJob(Job):
         with self.read() as session:
             first = session.execute(
                 select(StageRun.message)
-                .where(StageRun.pipeline_id == self.pipeline.id)
+                .where(StageRun.run_id == self.run.id)
                 .order_by(StageRun.id)
                 .limit(1)
             ).scalar_one()
@@ -53,7 +61,7 @@ class VideoJob(Job):
     def message(self, contract: type[RunMessage], **fields: Any) -> RunMessage:
         """A message of that contract about this run and its video. Raises `ValidationError`."""
         return contract.model_validate(
-            {"pipeline": self.pipeline.identifier, "video": self.video.identifier, **fields}
+            {"pipeline": self.run.identifier, "video": self.video.identifier, **fields}
         )
 
 

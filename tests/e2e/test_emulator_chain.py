@@ -150,7 +150,7 @@ def test_garbage(cloud: Cloud) -> None:
     """What no function can read ends among the dead letters, and its failure is visible."""
     failures = eventually(
         "the failure's row",
-        lambda: cloud.stage_runs(pipeline_id=None, error_code="malformed_message"),
+        lambda: cloud.stage_runs(run_id=None, error_code="malformed_message"),
     )
     assert [(one.stage, one.topic, one.status) for one in failures] == [
         ("transcribe_audio", "audio-sliced", "failed")

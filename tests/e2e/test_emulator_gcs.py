@@ -101,4 +101,4 @@ def test_an_object_that_is_gone(cloud: Cloud, storage: GcsStorage) -> None:
     storage.delete(url)
     notify(cloud, stat)
     (row,) = eventually("the failure's row", lambda: cloud.stage_runs(error_code="source_gone"))
-    assert (row.stage, row.status, row.pipeline_id) == ("probe_video", "failed", None)
+    assert (row.stage, row.status, row.run_id) == ("probe_video", "failed", None)

@@ -4,9 +4,9 @@
 
 The stage does nothing, so the benchmark measures the claim, the heartbeat's thread, the fenced
 finish with its fan-in, and the delivery around them. The baseline sends the statements that a
-claim and a finish need, over plain pg8000 connections: the pipeline looked up, the
-run locked and taken, commit; the pipeline and the run locked, the run closed, the unfinished
-counted, the pipeline's end written, commit. Both take turns, with as many threads, on pipelines of
+claim and a finish need, over plain pg8000 connections: the run looked up, the stage run locked and
+taken, commit; the run and the stage run locked, the stage run closed, the unfinished counted, the
+run's end written, commit. Both take turns, with as many threads, on pipelines of
 four runs each. Uses VIDEOMOMENTS_DATABASE_URL, which must be empty, or an embedded server.
 """
 
@@ -48,41 +48,42 @@ PIPELINES = 150
 RUNS_EACH = 4
 WORKERS = 4
 
-QUEUE = f"""
+PIPELINES_OF_VIDEOS = f"""
 WITH a AS (INSERT INTO prompts (user_prompt, system_prompt, prompt_hash)
            VALUES ('', '', :name) RETURNING id),
 b AS (INSERT INTO generation_configs (prompt_id, model, operation_type, config_hash)
       SELECT id, 'm', 'generation', :name FROM a RETURNING id),
 c AS (INSERT INTO videos (identifier, cloud_url)
       SELECT :name || '-' || n, 'file:///' || n FROM generate_series(1, {PIPELINES}) AS n
-      RETURNING id, identifier),
-d AS (INSERT INTO pipeline_history (identifier, video_id, generation_config_id, pipeline_type,
-                                    status, started_at)
-      SELECT 'pipeline:' || c.identifier, c.id, b.id, 'clips_only', 'running', now()
-      FROM b, c RETURNING id, identifier)
-INSERT INTO stage_runs (pipeline_id, stage, subject, topic, message, status)
-SELECT d.id, 'note_moment', 'moment-' || n, 'moment-found',
-       jsonb_build_object('pipeline', d.identifier, 'video', 'v', 'moment', 'moment-' || n),
+      RETURNING id, identifier)
+INSERT INTO pipeline_history (identifier, video_id, generation_config_id, pipeline_type, status,
+                              started_at)
+SELECT 'pipeline:' || c.identifier, c.id, b.id, 'clips_only', 'running', now() FROM b, c
+"""
+QUEUE = f"""
+INSERT INTO stage_runs (run_id, stage, subject, topic, message, status)
+SELECT r.id, 'note_moment', 'moment-' || n, 'moment-found',
+       jsonb_build_object('pipeline', r.identifier, 'video', 'v', 'moment', 'moment-' || n),
        'queued'
-FROM d, generate_series(1, {RUNS_EACH}) AS n ORDER BY n, d.id
+FROM runs r, generate_series(1, {RUNS_EACH}) AS n
+WHERE r.identifier LIKE 'pipeline:' || :name || '-%' ORDER BY n, r.id
 RETURNING message ->> 'pipeline' AS pipeline, subject
 """
 CLAIM = (
-    "SELECT id FROM pipeline_history WHERE identifier = %s",
-    "SELECT id, status, attempt FROM stage_runs WHERE pipeline_id = %s AND stage = 'note_moment' "
+    "SELECT id FROM runs WHERE identifier = %s",
+    "SELECT id, status, attempt FROM stage_runs WHERE run_id = %s AND stage = 'note_moment' "
     "AND subject = %s FOR UPDATE",
     "UPDATE stage_runs SET status = 'running', attempt = attempt + 1, "
     "lease_token = gen_random_uuid(), lease_expires_at = clock_timestamp() + interval '90 s' "
     "WHERE id = %s RETURNING lease_token",
 )
 FINISH = (
-    "SELECT id FROM pipeline_history WHERE id = %s FOR UPDATE",
+    "SELECT id FROM lock_run(%s)",
     "SELECT id FROM stage_runs WHERE id = %s AND lease_token = %s FOR UPDATE",
     "UPDATE stage_runs SET status = 'completed', lease_token = NULL, lease_expires_at = NULL, "
     "completed_at = clock_timestamp() WHERE id = %s",
-    "SELECT count(*) FROM stage_runs WHERE pipeline_id = %s AND status IN ('queued', 'running')",
-    "UPDATE pipeline_history SET status = 'completed', completed_at = clock_timestamp() "
-    "WHERE id = %s",
+    "SELECT count(*) FROM stage_runs WHERE run_id = %s AND status IN ('queued', 'running')",
+    "UPDATE runs SET status = 'completed', completed_at = clock_timestamp() WHERE id = %s",
 )
 
 Message = tuple[str, str]
@@ -159,9 +160,10 @@ def _engine() -> Iterator[Engine]:
 def _queue(engine: Engine, name: str) -> list[Message]:
     """Insert runs with queued stage runs; the stage runs of one run are far apart."""
     with engine.begin() as connection:
+        connection.execute(text(PIPELINES_OF_VIDEOS), {"name": name})
         rows = connection.execute(text(QUEUE), {"name": name}).all()
     with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        connection.execute(text("VACUUM ANALYZE stage_runs, pipeline_history"))
+        connection.execute(text("VACUUM ANALYZE stage_runs, runs, pipeline_history"))
     return [(row.pipeline, row.subject) for row in rows]
 
 
@@ -198,9 +200,9 @@ def _by_hand(engine: Engine) -> Callable[[Message], None]:
         if not hasattr(local, "connection"):
             local.connection = engine.raw_connection()
         cursor = local.connection.cursor()
-        pipeline, run, token = _claim(cursor, message)
+        run, stage_run, token = _claim(cursor, message)
         local.connection.commit()
-        _finish(cursor, pipeline, run, token)
+        _finish(cursor, run, stage_run, token)
         local.connection.commit()
 
     return handle
@@ -209,21 +211,21 @@ def _by_hand(engine: Engine) -> Callable[[Message], None]:
 def _claim(cursor: Any, message: Message) -> tuple[int, int, Any]:
     name, subject = message
     cursor.execute(CLAIM[0], (name,))
-    (pipeline,) = cursor.fetchone()
-    cursor.execute(CLAIM[1], (pipeline, subject))
-    run = cursor.fetchone()[0]
-    cursor.execute(CLAIM[2], (run,))
-    return pipeline, run, cursor.fetchone()[0]
+    (run,) = cursor.fetchone()
+    cursor.execute(CLAIM[1], (run, subject))
+    stage_run = cursor.fetchone()[0]
+    cursor.execute(CLAIM[2], (stage_run,))
+    return run, stage_run, cursor.fetchone()[0]
 
 
-def _finish(cursor: Any, pipeline: int, run: int, token: Any) -> None:
-    cursor.execute(FINISH[0], (pipeline,))
-    cursor.execute(FINISH[1], (run, token))
+def _finish(cursor: Any, run: int, stage_run: int, token: Any) -> None:
+    cursor.execute(FINISH[0], (run,))
+    cursor.execute(FINISH[1], (stage_run, token))
     assert cursor.fetchone() is not None
-    cursor.execute(FINISH[2], (run,))
-    cursor.execute(FINISH[3], (pipeline,))
+    cursor.execute(FINISH[2], (stage_run,))
+    cursor.execute(FINISH[3], (run,))
     if cursor.fetchone()[0] == 0:
-        cursor.execute(FINISH[4], (pipeline,))
+        cursor.execute(FINISH[4], (run,))
 
 
 def _measure(

@@ -65,20 +65,21 @@ class AiRequest(Base):
     """One call of a model, kept for some days. Reserved before it is made, settled after.
 
     While `outcome` is `reserved` the tokens and the cost are estimates, so that a budget holds
-    for calls under way. `request_hash` is that of all that decides the answer.
+    for calls under way. `request_hash` is the hash of everything that decides the answer.
+
+    `pipeline_id` serves the last release alone; the trigger `ai_requests_run` fills it.
     """
 
     __tablename__ = "ai_requests"
     __table_args__ = (
         CheckConstraint("outcome IN ('reserved', 'answered', 'refused', 'failed')", name="outcome"),
+        Index("idx_ai_requests_run_hash", "run_id", "request_hash"),
         Index("idx_ai_requests_pipeline_hash", "pipeline_id", "request_hash"),
         Index("idx_ai_requests_created_at", "created_at"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    pipeline_id: Mapped[int | None] = mapped_column(
-        Integer, ForeignKey("pipeline_history.id", ondelete="CASCADE")
-    )
+    pipeline_id: Mapped[int | None]
     stage: Mapped[str] = mapped_column(String(50))
     subject: Mapped[str]
     operation: Mapped[str] = mapped_column(String(20))
@@ -94,6 +95,9 @@ class AiRequest(Base):
     cost: Mapped[float | None]
     duration_seconds: Mapped[float | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    run_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("runs.id", ondelete="CASCADE")
+    )
 
 
 class MomentCandidate(Base):

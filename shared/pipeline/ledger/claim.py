@@ -1,4 +1,4 @@
-"""Queueing a stage run and taking it: the first half of a run's life in the ledger."""
+"""Queue a stage run, and claim it: the first half of its life in the ledger."""
 
 from __future__ import annotations
 
@@ -11,105 +11,99 @@ from sqlalchemy import ColumnElement, and_, case, extract, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shared.db.models import PipelineHistory, StageRun
+from shared.db.models import UNFINISHED, Run, StageRun, StageRunStatus
 from shared.error_codes.runs import ASKED_TO_WAIT, LEASE_EXPIRED
 from shared.messages.base import Message
 from shared.messaging.delivery import Ignored
 from shared.pipeline.clock import Clock
-from shared.pipeline.ledger.pipeline_state import UNFINISHED, is_doomed, lock_pipeline, not_begun
+from shared.pipeline.ledger.run_state import is_closed, lock_run, not_begun
 from shared.pipeline.stage import Stage
 from shared.settings.runtime import RuntimeSettings
 from shared.telemetry import trace
 
-"""A server said when to come back: a message that is delivered before that is refused."""
-
 
 @dataclass(frozen=True, slots=True)
-class PipelineFacts:
-    """What a stage needs to know of its pipeline; it does not change while the pipeline runs."""
+class RunIdentity:
+    """The facts of a run that never change. `kind` names its pipeline."""
 
     id: int
     identifier: str
-    pipeline_type: str
-    video_id: int
-    generation_config_id: int
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The run is ours until the lease ends; `token` is the fence for all we write.
+    """A stage run that this worker holds until the lease ends; `token` fences all its writes.
 
     `queued_seconds`: how long it had been due. `traceparent`: the span it was queued in.
     """
 
-    run_id: int
+    stage_run_id: int
     token: uuid.UUID
     attempt: int
-    pipeline: PipelineFacts
+    run: RunIdentity
     queued_seconds: float = 0.0
     traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """The run ended before. `run_id` finds what it emitted, which may have to be sent again."""
+class AlreadyEnded:
+    """The stage run ended before. The messages it emitted may have to be published again."""
 
-    run_id: int
+    stage_run_id: int
     status: str
 
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Another worker's lease is live, or the run waits until a server will answer it."""
+    """Another worker's lease is live, or the stage run waits until a server will answer it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hopeless:
-    """Not to be begun: no attempt is left, or its pipeline cannot succeed any more."""
+class NotRunnable:
+    """The stage run may not begin: no attempt is left, or its run has failed or ended."""
 
+    stage_run_id: int
     run_id: int
-    pipeline_id: int
 
 
 def claim(
     session: Session,
     stage: Stage,
     message: Message,
-    pipeline: str,
+    identifier: str,
     *,
     owner: str,
     policy: RuntimeSettings,
     clock: Clock,
-) -> Claim | Finished | Busy | Hopeless | Ignored:
-    """Take the run if it is queued, or its lease expired, or it is new to a running pipeline.
+) -> Claim | AlreadyEnded | Busy | NotRunnable | Ignored:
+    """Take the stage run if it is queued, if its lease expired, or if it is new to a running run.
 
-    Locks the run's row only, except for a new run: there the pipeline's comes first, as always.
+    Locks the stage run alone. A new one is inserted under the lock of its run, which comes first.
     """
-    found = session.execute(
-        select(PipelineHistory).where(PipelineHistory.identifier == pipeline)
-    ).scalar_one_or_none()
-    if found is None:
-        return Ignored(f"there is no pipeline {pipeline}")
-    if found.pipeline_type not in stage.pipeline_types:
-        return Ignored(f"a {found.pipeline_type} run has no {stage.name}")
-    run = _locked_run(session, found.id, stage, message, clock)
+    run = session.execute(select(Run).where(Run.identifier == identifier)).scalar_one_or_none()
     if run is None:
-        run = _new_run(session, found.id, stage, message, clock)
-    if run is None:
+        return Ignored(f"there is no pipeline {identifier}")
+    if run.kind not in stage.pipeline_types:
+        return Ignored(f"a {run.kind} run has no {stage.name}")
+    row = _locked_row(session, run.id, stage, message, clock)
+    if row is None:
+        row = _new_row(session, run.id, stage, message, clock)
+    if row is None:
         return Ignored("the pipeline has ended, or is about to, or was deleted")
-    if run.status not in UNFINISHED:
-        return Finished(run.id, run.status)
-    if run.is_resting or (run.status == "running" and run.is_live):
+    if row.status not in UNFINISHED:
+        return AlreadyEnded(row.id, row.status)
+    if row.is_resting or (row.status == StageRunStatus.RUNNING and row.is_live):
         return Busy()
-    if run.attempt >= policy.max_attempts or is_doomed(found):
-        return Hopeless(run.id, found.id)
+    if row.attempt >= policy.max_attempts or is_closed(run):
+        return NotRunnable(row.id, run.id)
     token = uuid.uuid4()
     session.execute(
         update(StageRun)
-        .where(StageRun.id == run.id)
+        .where(StageRun.id == row.id)
         .values(
-            status="running",
-            attempt=run.attempt + 1,
+            status=StageRunStatus.RUNNING,
+            attempt=row.attempt + 1,
             lease_token=token,
             lease_owner=owner,
             lease_expires_at=clock.after(policy.lease_seconds),
@@ -117,23 +111,15 @@ def claim(
             updated_at=clock.now(),
         )
     )
-    facts = PipelineFacts(
-        found.id,
-        found.identifier,
-        found.pipeline_type,
-        found.video_id,
-        found.generation_config_id,
-    )
-    waited = max(0.0, float(run.waited))
-    return Claim(run.id, token, run.attempt + 1, facts, waited, run.traceparent)
+    identity = RunIdentity(run.id, run.identifier, run.kind)
+    waited = max(0.0, float(row.waited))
+    return Claim(row.id, token, row.attempt + 1, identity, waited, row.traceparent)
 
 
-def _locked_run(
-    session: Session, pipeline_id: int, stage: Stage, message: Message, clock: Clock
-) -> Any:
+def _locked_row(session: Session, run_id: int, stage: Stage, message: Message, clock: Clock) -> Any:
     is_live = (StageRun.lease_expires_at > clock.now()).label("is_live")
     resting = and_(
-        StageRun.status == "queued",
+        StageRun.status == StageRunStatus.QUEUED,
         StageRun.error_code == ASKED_TO_WAIT,
         StageRun.available_at > clock.now(),
     ).label("is_resting")
@@ -149,7 +135,7 @@ def _locked_run(
             waited,
         )
         .where(
-            StageRun.pipeline_id == pipeline_id,
+            StageRun.run_id == run_id,
             StageRun.stage == stage.name,
             StageRun.subject == message.subject,
         )
@@ -158,58 +144,55 @@ def _locked_run(
 
 
 def due_at() -> ColumnElement[datetime]:
-    """Since when an unfinished run waits for a worker, in SQL."""
+    """The time since which an unfinished stage run waits for a worker, in SQL."""
     return case(
-        (StageRun.status == "running", StageRun.lease_expires_at),
-        # The sweep dates what it frees back, so as to publish it at once.
+        (StageRun.status == StageRunStatus.RUNNING, StageRun.lease_expires_at),
+        # The sweep backdates the stage runs that it frees, so as to publish them at once.
         (StageRun.error_code == LEASE_EXPIRED, StageRun.updated_at),
         else_=StageRun.available_at,
     )
 
 
-def _new_run(
-    session: Session, pipeline_id: int, stage: Stage, message: Message, clock: Clock
-) -> Any:
-    """A message nobody queued, as a person may publish it: only a running pipeline takes it.
+def _new_row(session: Session, run_id: int, stage: Stage, message: Message, clock: Clock) -> Any:
+    """A message that no stage queued, as a person may publish it. Only an open run takes it.
 
-    The pipeline's lock keeps its end from being decided meanwhile.
+    The run's lock keeps others from deciding its end meanwhile.
     """
-    pipeline = lock_pipeline(session, pipeline_id)
-    if pipeline is None or is_doomed(pipeline):
+    run = lock_run(session, run_id)
+    if run is None or is_closed(run):
         return None
-    queue(session, pipeline_id, stage, message, parent_id=None, clock=clock)
-    return _locked_run(session, pipeline_id, stage, message, clock)
+    queue(session, run_id, stage, message, parent_id=None, clock=clock)
+    return _locked_row(session, run_id, stage, message, clock)
 
 
 def queue(
     session: Session,
-    pipeline_id: int,
+    run_id: int,
     stage: Stage,
     message: Message,
     *,
     parent_id: int | None,
     clock: Clock,
-    doomed: bool = False,
+    closed: bool = False,
 ) -> bool:
-    """Insert the run as `queued`, or as not to be begun in a doomed pipeline.
+    """Insert the stage run as `queued`, or in a `closed` run as skipped.
 
-    False when it is there already, whatever became of it. The caller holds the pipeline's lock.
+    False when it exists already, in whatever status. The caller holds the run's lock.
     """
     values = {
-        "pipeline_id": pipeline_id,
+        "run_id": run_id,
         "stage": stage.name,
         "subject": message.subject,
         "topic": message.topic,
         "message": message.model_dump(mode="json"),
         "parent_id": parent_id,
-        "status": "queued",
+        "status": StageRunStatus.QUEUED,
         "available_at": clock.now(),
         "queued_at": clock.now(),
-        # What nobody emitted is at work already: should it have to be begun anew, then where it
-        # came from.
+        # An entry message has no parent; remember the trace it arrived in, for a later retry.
         "traceparent": trace.origin() if parent_id is None else trace.traceparent(),
     }
-    if doomed:
+    if closed:
         values |= not_begun("the run had failed already", clock)
     inserted = session.execute(
         insert(StageRun).values(values).on_conflict_do_nothing().returning(StageRun.id)

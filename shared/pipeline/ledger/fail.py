@@ -1,4 +1,4 @@
-"""The other end of a stage run: it failed for good, or is given up without being begun."""
+"""Mark a stage run as failed, or abandon it before it starts."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import literal, select
+from sqlalchemy import literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shared.db.models import StageRun
+from shared.db.models import StageRun, StageRunStatus
 from shared.error_codes.error_code import ErrorCode
 from shared.error_codes.runs import ATTEMPTS_EXHAUSTED, LEASE_EXPIRED
 from shared.pipeline.clock import Clock
 from shared.pipeline.ledger.claim import Claim
-from shared.pipeline.ledger.finish import Ended, close_run, fenced, own_trace
-from shared.pipeline.ledger.pipeline_state import (
-    ENDS_PIPELINE,
-    doom,
+from shared.pipeline.ledger.finish import AfterCommit, close_stage_run, fenced, own_trace
+from shared.pipeline.ledger.run_state import (
+    ENDS_RUN,
     end_if_done,
-    is_doomed,
-    lock_pipeline,
+    is_closed,
+    lock_run,
+    mark_failed,
     not_begun,
 )
 from shared.pipeline.stage import Stage
@@ -32,21 +32,21 @@ LAST_ERROR_CODE = "last_error_code"
 
 
 @dataclass(frozen=True, slots=True)
-class GivenUp:
-    """How the run ended that was not begun, and whether its pipeline ended with it."""
+class Abandoned:
+    """The status of a stage run that never began, and whether its run ended with it."""
 
     status: str
-    pipeline_ended: bool
+    run_ended: bool
 
 
-def tell_given_up(stage: Stage, ended: GivenUp) -> None:
-    """Count it, once it is committed."""
-    if ended.status == "failed":
+def count_abandoned(stage: Stage, abandoned: Abandoned) -> None:
+    """Count the failure, once it is committed."""
+    if abandoned.status == StageRunStatus.FAILED:
         measures.failed(stage.name, ATTEMPTS_EXHAUSTED, final=True)
 
 
-def gave_up(attempt: int, last_error: str | None) -> str:
-    """The message of a run that failed because no attempt is left."""
+def exhausted_message(attempt: int, last_error: str | None) -> str:
+    """The error message of a stage run that has no attempt left."""
     last = f" The last error: {last_error}" if last_error else ""
     return f"Gave up after {attempt} {'attempt' if attempt == 1 else 'attempts'}.{last}"
 
@@ -54,71 +54,74 @@ def gave_up(attempt: int, last_error: str | None) -> str:
 def fail(
     session: Session,
     stage: Stage,
-    run: Claim,
+    claim: Claim,
     *,
     code: ErrorCode,
     message: str,
     clock: Clock,
     metrics: Mapping[str, float | str],
-) -> Ended:
-    """Close the run as failed for good. Raises `LeaseLost`."""
-    pipeline = fenced(session, run)
-    close_run(
+) -> AfterCommit:
+    """Close the stage run as failed, without a further attempt. Raises `LeaseLost`."""
+    run = fenced(session, claim)
+    close_stage_run(
         session,
-        run.run_id,
+        claim.stage_run_id,
         clock,
-        status="failed",
+        status=StageRunStatus.FAILED,
         error_code=code,
         error_message=message,
         metrics=dict(metrics),
         **own_trace(),
     )
-    if stage.required or code in ENDS_PIPELINE:
-        doom(session, pipeline, stage.name, message, clock)
-    return Ended((), end_if_done(session, pipeline, clock))
+    if stage.required or code in ENDS_RUN:
+        mark_failed(session, run, stage.name, message, clock)
+    return AfterCommit((), end_if_done(session, run, clock))
 
 
-def give_up(
-    session: Session, stage: Stage, pipeline_id: int, run_id: int, max_attempts: int, clock: Clock
-) -> GivenUp | None:
-    """End a run without a live lease that is not to be begun (see `Hopeless`).
+def abandon(
+    session: Session, stage: Stage, run_id: int, stage_run_id: int, max_attempts: int, clock: Clock
+) -> Abandoned | None:
+    """End a stage run that may not begin (see `NotRunnable`) and has no live lease.
 
-    It is `skipped` in a pipeline that cannot succeed any more, else `failed`. None when there is
-    no reason for either: somebody has it, or it was given new attempts.
+    It is `skipped` in a run that has failed or ended, else `failed`. None when it may begin after
+    all: a worker holds it, or a retry gave it new attempts.
     """
-    pipeline = lock_pipeline(session, pipeline_id)
-    if pipeline is None:
+    run = lock_run(session, run_id)
+    if run is None:
         return None
-    run = session.execute(
+    row = session.execute(
         select(StageRun.attempt, StageRun.error_code, StageRun.error_message)
         .where(
-            StageRun.id == run_id,
-            (StageRun.status == "queued")
-            | ((StageRun.status == "running") & (StageRun.lease_expires_at <= clock.now())),
+            StageRun.id == stage_run_id,
+            (StageRun.status == StageRunStatus.QUEUED)
+            | (
+                (StageRun.status == StageRunStatus.RUNNING)
+                & (StageRun.lease_expires_at <= clock.now())
+            ),
         )
         .with_for_update()
     ).one_or_none()
-    if run is None:
+    if row is None:
         return None
-    if is_doomed(pipeline):
-        reason = f"{pipeline.error_stage} failed" if pipeline.error_stage else "the run has ended"
-        close_run(session, run_id, clock, **not_begun(reason, clock))
-        return GivenUp("skipped", end_if_done(session, pipeline, clock))
-    if run.attempt < max_attempts:
+    if is_closed(run):
+        reason = f"{run.error_stage} failed" if run.error_stage else "the run has ended"
+        close_stage_run(session, stage_run_id, clock, **not_begun(reason, clock))
+        return Abandoned(StageRunStatus.SKIPPED, end_if_done(session, run, clock))
+    if row.attempt < max_attempts:
         return None
-    message = gave_up(run.attempt, run.error_message)
-    close_run(
+    message = exhausted_message(row.attempt, row.error_message)
+    close_stage_run(
         session,
-        run_id,
+        stage_run_id,
         clock,
-        status="failed",
+        status=StageRunStatus.FAILED,
         error_code=ATTEMPTS_EXHAUSTED,
         error_message=message,
-        metrics=StageRun.metrics.op("||")({LAST_ERROR_CODE: run.error_code or LEASE_EXPIRED}),
+        metrics=StageRun.metrics.op("||")({LAST_ERROR_CODE: row.error_code or LEASE_EXPIRED}),
     )
     if stage.required:
-        doom(session, pipeline, stage.name, message, clock)
-    return GivenUp("failed", end_if_done(session, pipeline, clock))
+        mark_failed(session, run, stage.name, message, clock)
+    return Abandoned(StageRunStatus.FAILED, end_if_done(session, run, clock))
 
 
 def record_orphan(
@@ -131,27 +134,29 @@ def record_orphan(
     code: ErrorCode,
     text: str,
 ) -> None:
-    """Make a failure visible which belongs to no pipeline: seen by `videomoments status`."""
-    statement = insert(StageRun).values(
-        pipeline_id=None,
-        stage=stage,
-        subject=subject,
-        topic=topic,
-        message=dict(message),
-        status="failed",
-        attempt=1,
-        error_code=code,
-        error_message=text,
-        traceparent=trace.traceparent(),
-    )
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["pipeline_id", "stage", "subject"],
-            set_={
-                "error_code": statement.excluded.error_code,
-                "error_message": statement.excluded.error_message,
-                "traceparent": statement.excluded.traceparent,
-                "attempt": StageRun.attempt + literal(1),
-            },
+    """Record a failure that belongs to no run, for `videomoments status` to show.
+
+    A failure of the same stage and subject is counted as a further attempt.
+    """
+    error = {"error_code": code, "error_message": text, "traceparent": trace.traceparent()}
+    inserted = session.execute(
+        insert(StageRun)
+        .values(
+            stage=stage,
+            subject=subject,
+            topic=topic,
+            message=dict(message),
+            status=StageRunStatus.FAILED,
+            attempt=1,
+            **error,
         )
-    )
+        .on_conflict_do_nothing()
+        .returning(StageRun.id)
+    ).one_or_none()
+    if inserted is None:
+        session.execute(
+            update(StageRun)
+            .where(StageRun.run_id.is_(None), StageRun.stage == stage, StageRun.subject == subject)
+            .values(attempt=StageRun.attempt + literal(1), **error)
+            .execution_options(synchronize_session=False)
+        )

@@ -1,4 +1,4 @@
-"""The fenced end of a stage run: results, what is emitted and the pipeline's state, all at once."""
+"""Finish a stage run: its results, its messages and the state of its run, in one transaction."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
-from shared.db.models import PipelineHistory, StageRun
+from shared.db.models import UNFINISHED, Run, StageRun, StageRunStatus
 from shared.error_codes.runs import NOTHING_TO_DO
 from shared.errors import LeaseLost
 from shared.messages.base import Message
@@ -17,20 +17,20 @@ from shared.messaging.outgoing import outgoing
 from shared.messaging.protocol import Outgoing
 from shared.pipeline.clock import Clock
 from shared.pipeline.ledger.claim import Claim, queue
-from shared.pipeline.ledger.pipeline_state import UNFINISHED, end_if_done, is_doomed, lock_pipeline
+from shared.pipeline.ledger.run_state import end_if_done, is_closed, lock_run
 from shared.pipeline.stage import Stage
 from shared.pipeline.topology import Topology
 from shared.telemetry import spans, trace
 
 
 @dataclass(slots=True)
-class Done:
-    """What a stage hands in. The pipeline's row is locked while this is open: be short."""
+class Completion:
+    """The results that a stage hands in. `run` is locked while this is open: be short."""
 
     session: Session
-    pipeline: PipelineHistory
+    run: Run
     stage: Stage
-    run: Claim
+    claim: Claim
     topology: Topology
     result: Any = None
     emitted: list[Message] = field(default_factory=list)
@@ -46,133 +46,124 @@ class Done:
         self.emitted.append(message)
 
     def is_last_sibling(self) -> bool:
-        """True when every other run of this stage in this pipeline has ended: the fan-in.
+        """True when every other stage run of this stage in this run has ended: the fan-in.
 
-        Right only because the pipeline is locked: two last siblings cannot both, or neither,
-        see themselves as last. Never true in a pipeline that cannot succeed any more: there
-        what is missing comes with a retry, and the last of that is the last sibling.
+        Correct because the run is locked: of the last two siblings, exactly one sees itself as
+        the last. Never true in a failed run: a retry redoes the missing siblings, and the last
+        of them is the last sibling.
         """
-        if is_doomed(self.pipeline):
+        if is_closed(self.run):
             return False
         others = self.session.execute(
             select(func.count())
             .select_from(StageRun)
-            .where(
-                StageRun.pipeline_id == self.run.pipeline.id,
-                StageRun.stage == self.stage.name,
-                StageRun.id != self.run.run_id,
-                StageRun.status.in_(UNFINISHED),
-            )
+            .where(*self._siblings(), StageRun.status.in_(UNFINISHED))
         ).scalar_one()
         if others:
             return False
         self._link_siblings()
         return True
 
-    def _link_siblings(self) -> None:
-        """What comes together in this run is told by its span, whose parent is only its own."""
-        if not spans.recorded():
-            return
-        siblings = self.session.execute(
-            select(StageRun.traceparent)
-            .where(
-                StageRun.pipeline_id == self.run.pipeline.id,
-                StageRun.stage == self.stage.name,
-                StageRun.id != self.run.run_id,
-            )
-            .order_by(StageRun.id)
-        ).scalars()
-        for traceparent in siblings:
-            spans.current().link(traceparent)
-
     def sibling_results(self) -> list[Any]:
-        """What the completed runs of this stage left as `result`, this one's included."""
+        """The results of the completed stage runs of this stage, this one's included."""
         results = self.session.execute(
             select(StageRun.result)
-            .where(
-                StageRun.pipeline_id == self.run.pipeline.id,
-                StageRun.stage == self.stage.name,
-                StageRun.id != self.run.run_id,
-                StageRun.status == "completed",
-            )
+            .where(*self._siblings(), StageRun.status == StageRunStatus.COMPLETED)
             .order_by(StageRun.id)
         ).scalars()
         return [result for result in [*results, self.result] if result is not None]
 
+    def _link_siblings(self) -> None:
+        """Link this span to its siblings' spans: its parent is only the span that queued it."""
+        if not spans.recorded():
+            return
+        siblings = self.session.execute(
+            select(StageRun.traceparent).where(*self._siblings()).order_by(StageRun.id)
+        ).scalars()
+        for traceparent in siblings:
+            spans.current().link(traceparent)
+
+    def _siblings(self) -> tuple[ColumnElement[bool], ...]:
+        return (
+            StageRun.run_id == self.run.id,
+            StageRun.stage == self.stage.name,
+            StageRun.id != self.claim.stage_run_id,
+        )
+
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """What there is to do after the commit."""
+class AfterCommit:
+    """The work that follows the commit: publish `outgoing`, clean up if the run ended."""
 
     outgoing: tuple[Outgoing, ...]
-    pipeline_ended: bool
+    run_ended: bool
 
 
-def begin_finish(session: Session, stage: Stage, run: Claim, topology: Topology) -> Done:
-    """Lock the pipeline and check the fence; the caller writes, and `complete` closes the run.
+def begin_finish(session: Session, stage: Stage, claim: Claim, topology: Topology) -> Completion:
+    """Lock the run and check the fence. The caller writes, then `complete` closes the stage run.
 
-    Raises `LeaseLost` when the run is no longer ours: nothing may be committed.
+    Raises `LeaseLost` when another worker has taken the stage run over: commit nothing.
     """
-    return Done(session, fenced(session, run), stage, run, topology)
+    return Completion(session, fenced(session, claim), stage, claim, topology)
 
 
-def fenced(session: Session, run: Claim) -> PipelineHistory:
-    """The pipeline and then the run, locked. Raises `LeaseLost` unless the run is still ours."""
-    pipeline = lock_pipeline(session, run.pipeline.id)
-    if pipeline is None:
+def fenced(session: Session, claim: Claim) -> Run:
+    """Lock the run and then the stage run. Raises `LeaseLost` unless the lease is still ours."""
+    run = lock_run(session, claim.run.id)
+    if run is None:
         raise LeaseLost("the pipeline was deleted")
     held = session.execute(
         select(StageRun.id)
         .where(
-            StageRun.id == run.run_id,
-            StageRun.lease_token == run.token,
-            StageRun.status == "running",
+            StageRun.id == claim.stage_run_id,
+            StageRun.lease_token == claim.token,
+            StageRun.status == StageRunStatus.RUNNING,
         )
         .with_for_update()
     ).one_or_none()
     if held is None:
         raise LeaseLost("another worker took this stage run over")
-    return pipeline
+    return run
 
 
 def complete(
-    done: Done, *, clock: Clock, metrics: Mapping[str, Any], skipped: str | None = None
-) -> Ended:
-    """Close the run, queue what it emitted, end the pipeline if nothing is left to do."""
-    session, pipeline = done.session, done.pipeline
-    close_run(
+    completion: Completion, *, clock: Clock, metrics: Mapping[str, Any], skipped: str | None = None
+) -> AfterCommit:
+    """Close the stage run, queue its messages, and end the run if nothing is left to do."""
+    session, run = completion.session, completion.run
+    close_stage_run(
         session,
-        done.run.run_id,
+        completion.claim.stage_run_id,
         clock,
-        status="skipped" if skipped else "completed",
+        status=StageRunStatus.SKIPPED if skipped else StageRunStatus.COMPLETED,
         error_code=NOTHING_TO_DO if skipped else None,
         error_message=skipped,
-        result=done.result,
+        result=completion.result,
         metrics=dict(metrics),
         **own_trace(),
     )
-    doomed = is_doomed(pipeline)
+    closed = is_closed(run)
     sent: list[Outgoing] = []
-    for message in done.emitted:
+    for message in completion.emitted:
         queued = [
             queue(
                 session,
-                pipeline.id,
+                run.id,
                 consumer,
                 message,
-                parent_id=done.run.run_id,
+                parent_id=completion.claim.stage_run_id,
                 clock=clock,
-                doomed=doomed,
+                closed=closed,
             )
-            for consumer in done.topology.consumers(type(message), pipeline.pipeline_type)
+            for consumer in completion.topology.consumers(type(message), run.kind)
         ]
-        if any(queued) and not doomed:
+        if any(queued) and not closed:
             sent.append(outgoing(message))
-    return Ended(tuple(sent), end_if_done(session, pipeline, clock))
+    return AfterCommit(tuple(sent), end_if_done(session, run, clock))
 
 
-def close_run(session: Session, run_id: int, clock: Clock, **values: Any) -> None:
-    """Write how the run ended, and let go of its lease."""
+def close_stage_run(session: Session, stage_run_id: int, clock: Clock, **values: Any) -> None:
+    """Write how the stage run ended, and release its lease."""
     session.flush()
     closed = {
         "lease_token": None,
@@ -183,36 +174,40 @@ def close_run(session: Session, run_id: int, clock: Clock, **values: Any) -> Non
     }
     session.execute(
         update(StageRun)
-        .where(StageRun.id == run_id)
+        .where(StageRun.id == stage_run_id)
         .values({**closed, **values})
         .execution_options(synchronize_session=False)
     )
 
 
 def own_trace() -> dict[str, str]:
-    """The values of a run that ends: what goes on from it later goes on from here."""
+    """The values of a stage run that ends: a later retry continues from this span."""
     span = trace.traceparent()
     return {} if span is None else {"traceparent": span}
 
 
-def pending_children(session: Session, run_id: int, topology: Topology) -> list[Outgoing]:
-    """What a finished run emitted and nobody has taken up: perhaps it was never published.
+def pending_children(session: Session, stage_run_id: int, topology: Topology) -> list[Outgoing]:
+    """The messages of an ended stage run that no worker has taken up: perhaps never published.
 
-    What was tried before and waits for its next attempt is not among it.
+    A message that was tried before and waits for its next attempt is not among them.
     """
     rows = session.execute(
         select(StageRun.stage, StageRun.topic, StageRun.message, StageRun.traceparent)
-        .where(StageRun.parent_id == run_id, StageRun.status == "queued", StageRun.attempt == 0)
+        .where(
+            StageRun.parent_id == stage_run_id,
+            StageRun.status == StageRunStatus.QUEUED,
+            StageRun.attempt == 0,
+        )
         .order_by(StageRun.id)
     ).all()
     return [again(topology, row) for row in rows]
 
 
 def again(topology: Topology, row: Any) -> Outgoing:
-    """A queued run's message once more, for its stage alone and in its trace.
+    """The message of a queued stage run once more, for its stage alone and in its trace.
 
-    `row` has the run's stage, topic, message and traceparent. Raises KeyError and ValidationError
-    when this version knows no such message.
+    `row` has the stage run's stage, topic, message and traceparent. Raises KeyError and
+    ValidationError when this version knows no such message.
     """
     message = topology.messages[row.topic].model_validate(row.message)
     return outgoing(message, stage=row.stage, traceparent=row.traceparent)

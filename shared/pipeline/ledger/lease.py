@@ -1,4 +1,4 @@
-"""Keeping a stage run, and giving it back unfinished: only while the lease is still ours."""
+"""Renew or release a lease. Both fail once another worker holds it."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, Result, update
 from sqlalchemy.orm import Session
 
-from shared.db.models import StageRun
+from shared.db.models import StageRun, StageRunStatus
 from shared.error_codes.error_code import ErrorCode
 from shared.pipeline.clock import Clock
 from shared.pipeline.ledger.claim import Claim
 from shared.settings.runtime import MAX_BACKOFF_SECONDS, RuntimeSettings
 
 
-def renew(session: Session, run: Claim, *, policy: RuntimeSettings, clock: Clock) -> bool:
-    """Lengthen the lease; False when it is no longer ours."""
+def renew(session: Session, claim: Claim, *, policy: RuntimeSettings, clock: Clock) -> bool:
+    """Extend the lease; False when another worker holds it."""
     result = session.execute(
         update(StageRun)
-        .where(StageRun.id == run.run_id, StageRun.lease_token == run.token)
+        .where(StageRun.id == claim.stage_run_id, StageRun.lease_token == claim.token)
         .values(lease_expires_at=clock.after(policy.lease_seconds), updated_at=clock.now())
         .execution_options(synchronize_session=False)
     )
@@ -27,7 +27,7 @@ def renew(session: Session, run: Claim, *, policy: RuntimeSettings, clock: Clock
 
 def release(
     session: Session,
-    run: Claim,
+    claim: Claim,
     code: ErrorCode,
     message: str,
     *,
@@ -36,19 +36,20 @@ def release(
     counted: bool = True,
     least_wait_seconds: float = 0.0,
 ) -> bool:
-    """Give the run back after a transient error, due after the backoff; False when it is lost.
+    """Requeue the stage run after a transient error; False when another worker holds it.
 
-    An attempt that is not `counted` brings the run no nearer to its limit. It waits for
-    `least_wait_seconds` where that is longer, yet never longer than the longest backoff.
+    It is due after the backoff, or after `least_wait_seconds` where that is longer, but never
+    later than the longest backoff. An attempt that is not `counted` leaves the limit as far away
+    as before.
     """
-    backoff = policy.backoff_seconds(run.attempt)
+    backoff = policy.backoff_seconds(claim.attempt)
     wait = max(backoff, min(least_wait_seconds, MAX_BACKOFF_SECONDS))
     result = session.execute(
         update(StageRun)
-        .where(StageRun.id == run.run_id, StageRun.lease_token == run.token)
+        .where(StageRun.id == claim.stage_run_id, StageRun.lease_token == claim.token)
         .values(
-            status="queued",
-            attempt=run.attempt if counted else run.attempt - 1,
+            status=StageRunStatus.QUEUED,
+            attempt=claim.attempt if counted else claim.attempt - 1,
             lease_token=None,
             lease_owner=None,
             lease_expires_at=None,

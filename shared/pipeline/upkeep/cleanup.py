@@ -1,6 +1,6 @@
-"""What a run needed only while it ran is deleted when it has ended.
+"""Delete the temporary objects and results of a run once it has ended.
 
-A failed run keeps it for a while, so that a retry redoes only what failed.
+A failed run keeps them for a while, so that a retry redoes only the failed stage runs.
 """
 
 from __future__ import annotations
@@ -8,39 +8,37 @@ from __future__ import annotations
 import structlog
 from sqlalchemy import ColumnElement, delete, exists, func, select, update
 
-from shared.db.models import PipelineHistory, StageRun
+from shared.db.models import Run, RunStatus, StageRun, StageRunStatus
 from shared.domain.names import temporary_folder
 from shared.error_codes.runs import PIPELINE_FAILED
 from shared.pipeline.context import Context
-from shared.pipeline.ledger.pipeline_state import lock_pipeline
+from shared.pipeline.ledger.run_state import lock_run
 
 _log = structlog.get_logger(__name__)
 
 
-def clean_up(context: Context, pipeline_id: int) -> bool:
-    """Delete the temporary objects of an ended run, then the results its siblings left.
+def clean_up(context: Context, run_id: int) -> bool:
+    """Delete the temporary objects of an ended run, then the results of its stage runs.
 
-    In this order: a result still there tells the sweep that the run was not cleaned up. Does
-    nothing while the run may still need them. Errors are logged and left to the sweep. True when
-    all is gone.
+    In this order: a result that is left tells the sweep that the run was not cleaned up. Does
+    nothing while the run may still need them. Logs errors and leaves them to the sweep. True when
+    everything is deleted.
     """
     try:
         with context.session() as session:
             identifier = session.execute(
-                select(PipelineHistory.identifier).where(
-                    PipelineHistory.id == pipeline_id, is_due(context)
-                )
+                select(Run.identifier).where(Run.id == run_id, is_due(context))
             ).scalar_one_or_none()
         if identifier is None:
             return False
         # Listed first: a retry that begins meanwhile must not lose what it stores.
         folder = temporary_folder(context.derived_url, identifier)
         urls = [stat.url for stat in context.storage.list(folder)]
-        if not _give_up_results(context, pipeline_id):
+        if not _discard_results(context, run_id):
             return False
         for url in urls:
             context.storage.delete(url)
-        _forget_results(context, pipeline_id)
+        _forget_results(context, run_id)
     except Exception as error:
         _log.warning("clean-up is left to the sweep", error=str(error))
         return False
@@ -48,18 +46,16 @@ def clean_up(context: Context, pipeline_id: int) -> bool:
 
 
 def not_cleaned_up(context: Context, limit: int = 100) -> list[int]:
-    """Ended pipelines whose temporary objects may still be there, and are not needed any more."""
+    """Ids of ended runs whose temporary objects may exist but are no longer needed."""
     with context.session() as session:
         return list(
             session.execute(
-                select(PipelineHistory.id)
+                select(Run.id)
                 .where(
                     is_due(context),
-                    exists().where(
-                        StageRun.pipeline_id == PipelineHistory.id, StageRun.result.is_not(None)
-                    ),
+                    exists().where(StageRun.run_id == Run.id, StageRun.result.is_not(None)),
                 )
-                # In any order: those that cannot be cleaned up hold up no others.
+                # In random order, so that runs that cannot be cleaned up do not hold up others.
                 .order_by(func.random())
                 .limit(limit)
             ).scalars()
@@ -67,36 +63,37 @@ def not_cleaned_up(context: Context, limit: int = 100) -> list[int]:
 
 
 def is_due(context: Context) -> ColumnElement[bool]:
-    """Of pipelines: ended, and nothing temporary is kept for a retry any more."""
+    """Whether a run has ended and no longer keeps temporary objects for a retry, in SQL."""
     kept_since = context.clock.after(-context.policy.keep_failed_seconds)
-    return PipelineHistory.status.not_in(("running", "failed")) | (
-        (PipelineHistory.status == "failed") & (PipelineHistory.completed_at <= kept_since)
+    return Run.status.not_in((RunStatus.RUNNING, RunStatus.FAILED)) | (
+        (Run.status == RunStatus.FAILED) & (Run.completed_at <= kept_since)
     )
 
 
-def _give_up_results(context: Context, pipeline_id: int) -> bool:
-    """Let a retry of a failed run redo what left a result. False when the run goes on again.
+def _discard_results(context: Context, run_id: int) -> bool:
+    """Let a retry of a failed run redo the stage runs that left a result.
 
-    What those stage runs emitted is deleted with them: it may be other work the next time.
+    Their children are deleted: the next attempt may emit other messages. False when the run is
+    running again.
     """
     with context.session() as session, session.begin():
-        pipeline = lock_pipeline(session, pipeline_id)
-        if pipeline is None or pipeline.status == "running":
+        run = lock_run(session, run_id)
+        if run is None or run.status == RunStatus.RUNNING:
             return False
-        if pipeline.status != "failed":
+        if run.status != RunStatus.FAILED:
             return True
-        with_result = (StageRun.pipeline_id == pipeline_id) & StageRun.result.is_not(None)
+        with_result = (StageRun.run_id == run_id) & StageRun.result.is_not(None)
         parents = select(StageRun.id).where(with_result).scalar_subquery()
         session.execute(
             delete(StageRun)
-            .where(StageRun.pipeline_id == pipeline_id, StageRun.parent_id.in_(parents))
+            .where(StageRun.run_id == run_id, StageRun.parent_id.in_(parents))
             .execution_options(synchronize_session=False)
         )
         session.execute(
             update(StageRun)
             .where(with_result)
             .values(
-                status="skipped",
+                status=StageRunStatus.SKIPPED,
                 error_code=PIPELINE_FAILED,
                 error_message="What it had left for the next stage is no longer kept.",
                 updated_at=context.clock.now(),
@@ -106,15 +103,15 @@ def _give_up_results(context: Context, pipeline_id: int) -> bool:
     return True
 
 
-def _forget_results(context: Context, pipeline_id: int) -> None:
+def _forget_results(context: Context, run_id: int) -> None:
     with context.session() as session, session.begin():
-        pipeline = lock_pipeline(session, pipeline_id)
-        if pipeline is None or pipeline.status == "running":
+        run = lock_run(session, run_id)
+        if run is None or run.status == RunStatus.RUNNING:
             return
-        left = (StageRun.pipeline_id == pipeline_id) & StageRun.result.is_not(None)
-        if pipeline.status == "failed":
-            # What a retry has left since then is still needed.
-            left &= StageRun.status != "completed"
+        left = (StageRun.run_id == run_id) & StageRun.result.is_not(None)
+        if run.status == RunStatus.FAILED:
+            # A later retry still needs the results that an earlier one has left since.
+            left &= StageRun.status != StageRunStatus.COMPLETED
         session.execute(
             update(StageRun)
             .where(left)

@@ -1,54 +1,52 @@
-"""Does again what failed in an ended pipeline, and nothing that was completed."""
+"""Retry the failed stage runs of an ended run, and none that was completed."""
 
 from __future__ import annotations
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared.db.models import PipelineHistory, StageRun
+from shared.db.models import Run, StageRun, StageRunStatus
 from shared.error_codes.commands import RETRY_NOT_ENOUGH
 from shared.errors import Reject
 from shared.messaging.protocol import Outgoing
 from shared.pipeline.context import Context
 from shared.pipeline.ledger.finish import again
-from shared.pipeline.ledger.pipeline_state import RETRYABLE_STATUSES, lock_pipeline, reopen
+from shared.pipeline.ledger.run_state import RETRYABLE_STATUSES, lock_run, reopen
 from shared.pipeline.topology import Topology
 
 
 def retry(context: Context, identifier: str, stage: str | None = None) -> int:
-    """Queue again what failed in the pipeline, or in that stage of it, and publish it.
+    """Queue and publish the failed stage runs of the run again, or those of one stage.
 
-    Returns how many stage runs; 0 when the pipeline is at work, completed, or ended for a reason
-    that a retry cannot mend. What cannot be published now is published by the sweep. Raises
-    `Reject` when the stage alone would not help, `TopologyError` when there is no such stage.
+    Returns how many stage runs; 0 when the run is running, completed, or ended for a reason that
+    a retry cannot mend. The sweep publishes what cannot be published now. Raises `Reject` when
+    the stage alone would not help, `TopologyError` when there is no such stage.
     """
     if stage is not None:
         context.topology.stage(stage)
     with context.session() as session, session.begin():
-        pipeline = _locked(session, identifier)
-        if pipeline is None or pipeline.status not in RETRYABLE_STATUSES:
+        run = _locked(session, identifier)
+        if run is None or run.status not in RETRYABLE_STATUSES:
             return 0
-        if stage is not None and not _is_enough(session, pipeline, stage, context.topology):
+        if stage is not None and not _is_enough(session, run, stage, context.topology):
             return 0
-        reopened = reopen(session, pipeline, context.clock, stage=stage)
-        messages = _queued(session, pipeline, context.topology) if reopened else []
+        reopened = reopen(session, run, context.clock, stage=stage)
+        messages = _queued(session, run, context.topology) if reopened else []
     context.publisher.publish(messages)
     return reopened
 
 
-def _locked(session: Session, identifier: str) -> PipelineHistory | None:
-    found = session.execute(
-        select(PipelineHistory.id).where(PipelineHistory.identifier == identifier)
-    ).scalar_one_or_none()
-    return lock_pipeline(session, found) if found is not None else None
+def _locked(session: Session, identifier: str) -> Run | None:
+    found = session.execute(select(Run.id).where(Run.identifier == identifier)).scalar_one_or_none()
+    return lock_run(session, found) if found is not None else None
 
 
-def _is_enough(session: Session, pipeline: PipelineHistory, stage: str, topology: Topology) -> bool:
-    """Whether anything failed in that stage. Raises `Reject` if the run cannot succeed so."""
+def _is_enough(session: Session, run: Run, stage: str, topology: Topology) -> bool:
+    """Whether the stage failed. Raises `Reject` if a retry of it alone cannot save the run."""
     failed = set(
         session.execute(
             select(StageRun.stage)
-            .where(StageRun.pipeline_id == pipeline.id, StageRun.status == "failed")
+            .where(StageRun.run_id == run.id, StageRun.status == StageRunStatus.FAILED)
             .distinct()
         ).scalars()
     )
@@ -66,10 +64,10 @@ def _is_enough(session: Session, pipeline: PipelineHistory, stage: str, topology
     return stage in failed
 
 
-def _queued(session: Session, pipeline: PipelineHistory, topology: Topology) -> list[Outgoing]:
+def _queued(session: Session, run: Run, topology: Topology) -> list[Outgoing]:
     rows = session.execute(
         select(StageRun.stage, StageRun.topic, StageRun.message, StageRun.traceparent)
-        .where(StageRun.pipeline_id == pipeline.id, StageRun.status == "queued")
+        .where(StageRun.run_id == run.id, StageRun.status == StageRunStatus.QUEUED)
         .order_by(StageRun.id)
     ).all()
     return [again(topology, row) for row in rows]

@@ -1,4 +1,4 @@
-"""Finds what was forgotten: everything in flight can be rebuilt from the ledger alone."""
+"""The sweep: rebuild everything in flight from the ledger alone."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import structlog
 from pydantic import ValidationError
 from sqlalchemy import ColumnElement, exists, func, select, update
 
-from shared.db.models import PipelineHistory, StageRun
+from shared.db.models import UNFINISHED, Run, RunStatus, StageRun, StageRunStatus
 from shared.error_codes.runs import LEASE_EXPIRED
 from shared.errors import PublishFailed
 from shared.messaging.protocol import Outgoing
 from shared.pipeline.context import Context
-from shared.pipeline.ledger.fail import give_up, tell_given_up
+from shared.pipeline.ledger.fail import abandon, count_abandoned
 from shared.pipeline.ledger.finish import again
-from shared.pipeline.ledger.pipeline_state import UNFINISHED, end_if_done, lock_pipeline
+from shared.pipeline.ledger.run_state import end_if_done, lock_run
 from shared.pipeline.topology import TopologyError
 from shared.pipeline.upkeep.backlog import tell_backlog
 from shared.pipeline.upkeep.cleanup import clean_up, not_cleaned_up
@@ -30,11 +30,11 @@ Chore = Callable[[Context], int]
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
-    """How much one sweep found; `chores` has the same of each subject's chore, by its name."""
+class SweepReport:
+    """How many of each one sweep found. `chores` has each subject's number, by its chore's name."""
 
     freed: int
-    given_up: int
+    abandoned: int
     published: int
     ended: int
     cleaned_up: int
@@ -42,7 +42,7 @@ class Swept:
 
     def counts(self) -> dict[str, int]:
         """All of it in one list, as it is logged."""
-        own = ("freed", "given_up", "published", "ended", "cleaned_up")
+        own = ("freed", "abandoned", "published", "ended", "cleaned_up")
         return {name: getattr(self, name) for name in own} | dict(self.chores)
 
 
@@ -52,8 +52,8 @@ def sweep(
     at_once: bool = False,
     dead_owners: Collection[str] | None = None,
     chores: Mapping[str, Chore] | None = None,
-) -> Swept:
-    """Free expired leases, fail runs without an attempt left, republish messages that wait long.
+) -> SweepReport:
+    """Free expired leases, abandon exhausted stage runs, republish messages that wait long.
 
     `at_once`: for a process whose topics start empty: publish every queued message, however young.
     `dead_owners`: processes known to be gone. Their leases are freed before they expire, and their
@@ -61,22 +61,22 @@ def sweep(
     Raises `PublishFailed`, or the error of the first chore that failed, when all else is done.
     """
     freed = _free_leases(context) + _free_dead(context, dead_owners or ())
-    given_up = _give_up_hopeless(context)
+    abandoned = _abandon_exhausted(context)
     published, errors = 0, list[Exception]()
     try:
         published = _publish_queued(context, at_once=at_once)
     except PublishFailed as error:
         errors.append(error)
     ended = _end_forgotten(context)
-    cleaned_up = sum(clean_up(context, pipeline_id) for pipeline_id in not_cleaned_up(context))
+    cleaned_up = sum(clean_up(context, run_id) for run_id in not_cleaned_up(context))
     done = _do_chores(context, chores or {}, errors)
-    swept = Swept(freed, given_up, published, ended, cleaned_up, done)
+    report = SweepReport(freed, abandoned, published, ended, cleaned_up, done)
     tell_backlog(context)
-    if any(swept.counts().values()):
-        _log.info("swept", **swept.counts())
+    if any(report.counts().values()):
+        _log.info("swept", **report.counts())
     if errors:
         raise errors[0]
-    return swept
+    return report
 
 
 def _do_chores(
@@ -109,13 +109,13 @@ def _free(context: Context, which: ColumnElement[bool], attempt: Any) -> int:
     clock = context.clock
     # Due at once, so that the same sweep publishes it.
     due = clock.after(-context.policy.republish_seconds)
-    rows = select(StageRun.id).where(StageRun.status == "running", which)
+    rows = select(StageRun.id).where(StageRun.status == StageRunStatus.RUNNING, which)
     with context.session() as session, session.begin():
         freed = session.execute(
             update(StageRun)
             .where(StageRun.id.in_(rows.with_for_update(skip_locked=True)))
             .values(
-                status="queued",
+                status=StageRunStatus.QUEUED,
                 attempt=attempt,
                 lease_token=None,
                 lease_owner=None,
@@ -133,19 +133,20 @@ def _free(context: Context, which: ColumnElement[bool], attempt: Any) -> int:
     return len(freed)
 
 
-def _give_up_hopeless(context: Context) -> int:
+def _abandon_exhausted(context: Context) -> int:
+    """Also skips queued stage runs of failed runs."""
     limit = context.policy.max_attempts
     with context.session() as session:
         rows = session.execute(
-            select(StageRun.id, StageRun.pipeline_id, StageRun.stage)
-            .join(PipelineHistory, PipelineHistory.id == StageRun.pipeline_id)
+            select(StageRun.id, StageRun.run_id, StageRun.stage)
+            .join(Run, Run.id == StageRun.run_id)
             .where(
-                PipelineHistory.status == "running",
-                StageRun.status == "queued",
-                (StageRun.attempt >= limit) | PipelineHistory.error_stage.is_not(None),
+                Run.status == RunStatus.RUNNING,
+                StageRun.status == StageRunStatus.QUEUED,
+                (StageRun.attempt >= limit) | Run.error_stage.is_not(None),
             )
         ).all()
-    given_up = 0
+    count = 0
     for row in rows:
         try:
             stage = context.topology.stage(row.stage)
@@ -153,22 +154,23 @@ def _give_up_hopeless(context: Context) -> int:
             _log.warning("left by another version", run=row.id, reason=str(error))
             continue
         with context.session() as session, session.begin():
-            ended = give_up(session, stage, row.pipeline_id, row.id, limit, context.clock)
-        if ended is None:
+            abandoned = abandon(session, stage, row.run_id, row.id, limit, context.clock)
+        if abandoned is None:
             continue
-        given_up += 1
-        tell_given_up(stage, ended)
-        if ended.pipeline_ended:
-            clean_up(context, row.pipeline_id)
-    return given_up
+        count += 1
+        count_abandoned(stage, abandoned)
+        if abandoned.run_ended:
+            clean_up(context, row.run_id)
+    return count
 
 
 def _publish_queued(context: Context, *, at_once: bool) -> int:
     clock = context.clock
+    running = select(Run.id).where(Run.status == RunStatus.RUNNING)
     since = func.greatest(
         StageRun.available_at, func.coalesce(StageRun.published_at, StageRun.queued_at)
     )
-    waiting = (StageRun.status == "queued") & _in_running_pipeline()
+    waiting = (StageRun.status == StageRunStatus.QUEUED) & StageRun.run_id.in_(running)
     if not at_once:
         waiting &= since <= clock.after(-context.policy.republish_seconds)
     published = 0
@@ -192,15 +194,9 @@ def _publish_queued(context: Context, *, at_once: bool) -> int:
         last_id = rows[-1].id
         messages = {row.id: message for row in rows if (message := _message(context, row))}
         context.publisher.publish(list(messages.values()))
-        # Only now: what could not be published is due at the next sweep.
+        # Marked after publishing: if that fails, the next sweep publishes these again.
         _mark_published(context, list(messages))
         published += len(messages)
-
-
-def _in_running_pipeline() -> ColumnElement[bool]:
-    return StageRun.pipeline_id.in_(
-        select(PipelineHistory.id).where(PipelineHistory.status == "running")
-    )
 
 
 def _message(context: Context, row: Any) -> Outgoing | None:
@@ -212,10 +208,10 @@ def _message(context: Context, row: Any) -> Outgoing | None:
 
 
 def _mark_published(context: Context, ids: list[int]) -> None:
-    # Whoever holds a row's lock is at work on it.
+    # A worker that holds a row's lock is at work on it.
     free = (
         select(StageRun.id)
-        .where(StageRun.id.in_(ids), StageRun.status == "queued")
+        .where(StageRun.id.in_(ids), StageRun.status == StageRunStatus.QUEUED)
         .with_for_update(skip_locked=True)
     )
     with context.session() as session, session.begin():
@@ -228,21 +224,20 @@ def _mark_published(context: Context, ids: list[int]) -> None:
 
 
 def _end_forgotten(context: Context) -> int:
-    """Running pipelines without unfinished runs: an older version of the code may leave such."""
+    """End running runs that have nothing unfinished. Other versions of the code may leave such."""
     with context.session() as session:
-        ids = session.execute(
-            select(PipelineHistory.id).where(
-                PipelineHistory.status == "running",
-                ~exists().where(
-                    StageRun.pipeline_id == PipelineHistory.id, StageRun.status.in_(UNFINISHED)
-                ),
-            )
-        ).scalars()
-        forgotten = list(ids)
+        forgotten = list(
+            session.execute(
+                select(Run.id).where(
+                    Run.status == RunStatus.RUNNING,
+                    ~exists().where(StageRun.run_id == Run.id, StageRun.status.in_(UNFINISHED)),
+                )
+            ).scalars()
+        )
     ended = 0
-    for pipeline_id in forgotten:
+    for run_id in forgotten:
         with context.session() as session, session.begin():
-            pipeline = lock_pipeline(session, pipeline_id)
-            if pipeline is not None and end_if_done(session, pipeline, context.clock):
+            run = lock_run(session, run_id)
+            if run is not None and end_if_done(session, run, context.clock):
                 ended += 1
     return ended

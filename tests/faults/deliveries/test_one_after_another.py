@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 
 from functions.clips import cut_clip, make_thumbnail
 from functions.main import TOPOLOGY
-from shared.db.models import PipelineHistory
+from shared.db.models import Run
 from shared.messages.videos import PipelineRequested
 from shared.messaging.delivery import Outcome
-from shared.pipeline.ledger import pipeline_state as ending
+from shared.pipeline.ledger import run_state as ending
 from tests.support.faults.report import Counts
 from tests.support.faults.world import FaultWorld
 from tests.support.pipelines.concurrent_runs import a_rival
@@ -86,7 +86,7 @@ def test_a_run_that_is_just_ending_is_not_begun_again(
     judge = ending._final_status
     late: list[Future[Outcome]] = []
 
-    def judge_slowly(session: Session, row: PipelineHistory) -> str:
+    def judge_slowly(session: Session, row: Run) -> str:
         asked = PipelineRequested(source_url=url)
         late.append(rival.meet(lambda: world.deliver("start_pipeline", asked)))
         return judge(session, row)

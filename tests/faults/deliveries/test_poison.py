@@ -79,7 +79,7 @@ def test_what_nobody_can_read_is_found_in_the_ledger(make_world: Callable[..., F
                 continue
     world.drop()
     world.settle()
-    orphans = [run for run in world.runs() if run.pipeline_id is None]
+    orphans = [run for run in world.runs() if run.run_id is None]
     assert {run.stage for run in orphans} == {"cut_clip"}
     assert {run.error_code for run in orphans} == {"malformed_message"}
     assert {(run.message or {}).get("text") for run in orphans} == {

@@ -134,9 +134,9 @@ def _is_real(scenario: Scenario, point: str, wanted: bool) -> bool:
 
 def _check_end(world: FaultWorld, scenario: Scenario) -> None:
     assert {pipeline.status for pipeline in world.pipelines()} == set(scenario.ends)
-    cuts = [run for run in world.runs("cut_clip") if run.pipeline_id is not None]
+    cuts = [run for run in world.runs("cut_clip") if run.run_id is not None]
     assert len(cuts) == scenario.clips
-    orphans = [run for run in world.runs() if run.pipeline_id is None]
+    orphans = [run for run in world.runs() if run.run_id is None]
     if "record_failure" in scenario.points:
         assert len(orphans) in range(1, SHUFFLED.most_copies + 1)
     else:

@@ -27,7 +27,7 @@ def test_a_second_attempt_makes_all_that_the_first_would_have(
     finish = Job.finish
 
     def finish_the_second_time(job: Job, **options: Any) -> Any:
-        if job.run.attempt == 1:
+        if job.claim.attempt == 1:
             counts.faults["failed finish"] += 1
             raise OSError("for now")
         return finish(job, **options)
@@ -39,5 +39,5 @@ def test_a_second_attempt_makes_all_that_the_first_would_have(
         undisturbed, repeated = connection.execute(text(STATE)).scalars()
     assert repeated == undisturbed
     assert undisturbed["pictures"] == len(undisturbed["clips"]) + 1 > 1
-    attempts = {(run.pipeline_id, run.attempt) for run in world.runs()}
+    attempts = {(run.run_id, run.attempt) for run in world.runs()}
     assert sorted(attempts) == [(p.id, n) for n, p in enumerate(world.pipelines(), 1)]

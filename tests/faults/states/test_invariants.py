@@ -25,6 +25,7 @@ DAMAGE = {
     "lost: moment-found": "DELETE FROM stage_runs WHERE stage = 'cut_clip'",
     "wrong status": "UPDATE pipeline_history SET status = 'partial'",
     "an end without its reason": "UPDATE pipeline_history SET error_stage = 'cut_clip'",
+    "a run and its history differ": "UPDATE runs SET kind = 'another'",
     "a message not handled": "UPDATE stage_runs SET status = 'queued'",
     "an expired lease": f"UPDATE stage_runs SET lease_expires_at = {LATER}",
     "a failure without its reason": "UPDATE stage_runs SET status = 'skipped'",

@@ -9,8 +9,11 @@ import pytest
 from sqlalchemy import Engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
+from shared.db import migrate
 from shared.db.engine import make_engine
 from shared.db.migrate import grant_use
+from shared.messages.videos import VideoProbed
+from tests.support.databases.last_release import LastRelease
 
 PASSWORD = "for this test only"
 
@@ -79,6 +82,20 @@ def test_granting_twice_changes_nothing(engine: Engine, user: str, as_user: Engi
     grant_use(engine, [user])
     grant_use(engine, [user])
     assert not refused(as_user, "SELECT count(*) FROM stage_runs")
+
+
+def test_last_releases_user_begins_runs_before_it_is_granted_the_new_tables(
+    engine: Engine, user: str, as_user: Engine
+) -> None:
+    """Between an upgrade and its grant, the triggers write for a user that may not."""
+    migrate.downgrade(engine, "0011")
+    grant_use(engine, [user])
+    migrate.upgrade(engine)
+    assert refused(as_user, "SELECT count(*) FROM runs")
+    message = VideoProbed(pipeline="pipeline:v", video="v", generation="1")
+    LastRelease(as_user).begin("pipeline:v", "split", message)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(run_id) FROM stage_runs")).scalar_one() == 1
 
 
 def test_an_unknown_user_is_an_error(engine: Engine, user: str, as_user: Engine) -> None:

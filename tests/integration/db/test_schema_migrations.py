@@ -118,16 +118,18 @@ def test_processes_upgrading_at_once_all_succeed(empty_database_url: str) -> Non
 
 def test_a_failing_migration_leaves_nothing_behind(empty_database_engine: Engine) -> None:
     """Half a migration does not exist: the tables made before the failing statement are gone."""
+    migrate.upgrade(empty_database_engine, "0002")
     with empty_database_engine.begin() as connection:
         connection.execute(text("CREATE TABLE stage_runs (id integer)"))
+        before = live_columns(connection)
     with pytest.raises(DBAPIError):
         migrate.upgrade(empty_database_engine)
     with empty_database_engine.connect() as connection:
-        assert set(live_columns(connection)) == {"stage_runs"}
-    assert migrate.current(empty_database_engine) is None
+        assert live_columns(connection) == before
+    assert migrate.current(empty_database_engine) == "0002"
 
 
-@pytest.mark.parametrize("nth", [1, 3, 10, 30, 60, 61])
+@pytest.mark.parametrize("nth", [1, 3, 10, 30, 60, 75, 90])
 def test_a_killed_migration_goes_on(engine: Engine, empty_database_url: str, nth: int) -> None:
     """SIGKILL after any statement: the next upgrade makes what one that was let alone does."""
     command = [sys.executable, "-c", UPGRADE_KILLED, empty_database_url, str(nth)]

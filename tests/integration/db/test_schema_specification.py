@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -45,15 +47,23 @@ def test_indexes_are_as_specified(engine: Engine) -> None:
     more = {
         name for name in live.keys() - INDEXES.keys() if not any(table in name for table in OURS)
     }
-    # transcripts.video_id is UNIQUE while its named index is specified as a plain one.
-    assert more == {"uq_transcripts_video_id"}
+    # transcripts.video_id is UNIQUE while its named index is specified as a plain one. No index is
+    # named for the unique columns of runs.
+    assert more == {
+        "uq_transcripts_video_id",
+        "uq_runs_identifier",
+        "uq_runs_pipeline_history_id",
+    }
 
 
 def test_stage_runs_have_their_indexes(engine: Engine) -> None:
-    """The ledger's indexes: one NULL pipeline is like another, and the partial ones are partial."""
+    """The ledger's indexes: one NULL run is like another, and the partial ones are partial."""
     with engine.connect() as connection:
         live = live_indexes(connection)
     assert {name: live[name] for name in live if "stage_runs" in name} == {
+        "uq_stage_runs_run_stage_subject": "CREATE UNIQUE INDEX "
+        "uq_stage_runs_run_stage_subject ON public.stage_runs USING btree "
+        "(run_id, stage, subject) NULLS NOT DISTINCT",
         "uq_stage_runs_pipeline_stage_subject": "CREATE UNIQUE INDEX "
         "uq_stage_runs_pipeline_stage_subject ON public.stage_runs USING btree "
         "(pipeline_id, stage, subject) NULLS NOT DISTINCT",
@@ -61,8 +71,8 @@ def test_stage_runs_have_their_indexes(engine: Engine) -> None:
         "(available_at) WHERE ((status)::text = 'queued'::text)",
         "idx_stage_runs_lease": "CREATE INDEX idx_stage_runs_lease ON public.stage_runs "
         "USING btree (lease_expires_at) WHERE ((status)::text = 'running'::text)",
-        "idx_stage_runs_pipeline_status": "CREATE INDEX idx_stage_runs_pipeline_status "
-        "ON public.stage_runs USING btree (pipeline_id, status)",
+        "idx_stage_runs_run_status": "CREATE INDEX idx_stage_runs_run_status "
+        "ON public.stage_runs USING btree (run_id, status)",
         "idx_stage_runs_parent_id": "CREATE INDEX idx_stage_runs_parent_id ON public.stage_runs "
         "USING btree (parent_id)",
     }
@@ -79,6 +89,7 @@ def test_tables_of_language_models_have_their_indexes(engine: Engine) -> None:
         if any(table in name for table in tables)
     } == {
         "uq_model_configs_name": "btree (name)",
+        "idx_ai_requests_run_hash": "btree (run_id, request_hash)",
         "idx_ai_requests_pipeline_hash": "btree (pipeline_id, request_hash)",
         "idx_ai_requests_created_at": "btree (created_at)",
         "idx_moment_candidates_pipeline_id": "btree (pipeline_id)",
@@ -127,11 +138,15 @@ def test_every_constraint_is_validated(engine: Engine) -> None:
             "moments_refined_has_parent",
             "stage_runs_updated_at",
             "model_configs_updated_at",
+            "runs_of_history",
+            "history_of_runs",
+            "stage_runs_run",
+            "ai_requests_run",
         }
 
 
 def _expected_definition(name: str, said: str) -> str:
-    """The words of indexes.csv as PostgreSQL would print the index."""
+    """The words of the specified index as PostgreSQL would print the index."""
     table, _, rest = said.partition(" ")
     unique = "UNIQUE " if rest.startswith("UNIQUE ") else ""
     rest = rest.removeprefix("UNIQUE ")
@@ -140,5 +155,6 @@ def _expected_definition(name: str, said: str) -> str:
         target = "gin (to_tsvector('english'::regconfig, full_text))"
     else:
         columns, _, condition = rest.removeprefix("on ").partition(" WHERE ")
+        condition = re.sub(r"(\w+) = ('\w+')", r"(\1)::text = \2::text", condition)
         target = f"btree ({columns.strip('()')})" + (f" WHERE ({condition})" if condition else "")
     return f"CREATE {unique}INDEX {name} ON public.{table} USING {target}"

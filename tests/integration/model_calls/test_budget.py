@@ -19,6 +19,7 @@ from shared.db.models import (
     ModelConfig,
     Moment,
     PipelineHistory,
+    Run,
     StageRun,
 )
 from shared.domain.documents import Json
@@ -104,7 +105,7 @@ def test_calls_under_way_count(database_url: str, tmp_path: Path) -> None:
     """Ten workers at the same time cannot together spend what none of them may."""
     with llm_runs(database_url, tmp_path, "http://127.0.0.1:9/v1") as runs:
         with runs.context.session() as session:
-            pipeline = _a_pipeline(session)
+            pipeline = _a_run(session)
 
         def attempt() -> bool:
             with (
@@ -119,12 +120,12 @@ def test_calls_under_way_count(database_url: str, tmp_path: Path) -> None:
         assert sum(in_threads(*[attempt] * 10)) == 2  # each takes 15 of 40
 
 
-def _a_pipeline(session: Session) -> int:
+def _a_run(session: Session) -> int:
     video = add_whole_video(session, add_config(session))
     session.execute(delete(AiRequest))
     session.commit()
     return session.execute(
-        select(PipelineHistory.id).where(PipelineHistory.video_id == video.id)
+        select(Run.id).join(PipelineHistory).where(PipelineHistory.video_id == video.id)
     ).scalar_one()
 
 

@@ -11,7 +11,7 @@ from shared.db.models import Transcript
 from shared.errors import Reject
 from shared.messaging.delivery import Outcome
 from shared.pipeline.context import Context
-from shared.pipeline.ledger.pipeline_state import lock_pipeline, reopen
+from shared.pipeline.ledger.run_state import lock_run, reopen
 from shared.pipeline.upkeep import cleanup as cleaning
 from shared.pipeline.upkeep.sweep import sweep
 from tests.support.error_codes import BAD_CUT, NOISE
@@ -75,8 +75,8 @@ def test_what_is_not_kept_any_more_is_done_again(world: World, stage: str) -> No
 
 
 STEPS = [
-    ("_give_up_results", "before"),
-    ("_give_up_results", "after"),
+    ("_discard_results", "before"),
+    ("_discard_results", "after"),
     ("_forget_results", "before"),
 ]
 
@@ -91,17 +91,17 @@ def test_a_retry_during_the_clean_up_loses_nothing(
     world.advance(world.context.policy.keep_failed_seconds + 60)
     original: Callable[[Context, int], bool] = getattr(cleaning, step)
 
-    def retried(context: Context, pipeline_id: int) -> bool:
+    def retried(context: Context, run_id: int) -> bool:
         if when == "before":
             _begin_again(world, pipeline, fails_again=fails_again)
-            return original(context, pipeline_id)
-        given_up = original(context, pipeline_id)
+            return original(context, run_id)
+        discarded = original(context, run_id)
         _begin_again(world, pipeline, fails_again=fails_again)
-        return given_up
+        return discarded
 
     with monkeypatch.context() as patch:
         patch.setattr(cleaning, step, retried)
-        cleaning.clean_up(world.context, world.history(pipeline).id)
+        cleaning.clean_up(world.context, world.run_of(pipeline).id)
     world.plan.hooks.clear()
     world.drain()
     if fails_again:
@@ -118,10 +118,10 @@ def test_a_clean_up_waits_for_a_retry_that_is_being_queued(world: World) -> None
     """It then sees that the run goes on, and takes nothing of what the retry counts on."""
     pipeline = _failed(world, "hear", subject="1")
     world.advance(world.context.policy.keep_failed_seconds + 60)
-    kept, row_id = world.objects(), world.history(pipeline).id
+    kept, row_id = world.objects(), world.run_of(pipeline).id
     with a_rival(world.engine) as rival:
         with world.context.session() as session, session.begin():
-            locked = lock_pipeline(session, row_id)
+            locked = lock_run(session, row_id)
             assert locked is not None
             assert reopen(session, locked, world.context.clock) == 1
             cleaned = rival.meet(lambda: cleaning.clean_up(world.context, row_id))

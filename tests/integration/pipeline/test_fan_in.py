@@ -11,48 +11,49 @@ from sqlalchemy import text
 from shared.messages.transcripts import VideoTranscribed
 from shared.pipeline.heartbeat import Heartbeat
 from shared.pipeline.job import Job
-from shared.pipeline.ledger.claim import Claim, PipelineFacts
+from shared.pipeline.ledger.claim import Claim, RunIdentity
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.pipelines.pipelines import World, in_threads
 
 ROUNDS = 1000
 SIBLINGS = 3
 
-# Every pipeline: one sibling done, two at work under leases of ours.
-SET_UP = f"""
+PIPELINES = f"""
 WITH a AS (INSERT INTO prompts (user_prompt, system_prompt, prompt_hash) VALUES ('', '', 'a')
            RETURNING id),
 b AS (INSERT INTO generation_configs (prompt_id, model, operation_type, config_hash)
       SELECT id, 'm', 'generation', 'b' FROM a RETURNING id),
 c AS (INSERT INTO videos (identifier, cloud_url)
       SELECT 'video-' || n, 'file:///' || n FROM generate_series(1, {ROUNDS}) AS n
-      RETURNING id, identifier),
-d AS (INSERT INTO pipeline_history
-          (identifier, video_id, generation_config_id, pipeline_type, status, started_at)
-      SELECT 'pipeline:' || c.identifier, c.id, b.id, 'full', 'running', now() FROM b, c
-      RETURNING id, identifier, video_id, generation_config_id),
-e AS (INSERT INTO stage_runs (pipeline_id, stage, subject, topic, message, status, attempt,
+      RETURNING id, identifier)
+INSERT INTO pipeline_history
+    (identifier, video_id, generation_config_id, pipeline_type, status, started_at)
+SELECT 'pipeline:' || c.identifier, c.id, b.id, 'full', 'running', now() FROM b, c
+"""
+# In every run: one sibling done, two at work under leases of ours.
+STAGE_RUNS = f"""
+WITH e AS (INSERT INTO stage_runs (run_id, stage, subject, topic, message, status, attempt,
                               lease_token, lease_expires_at, result)
-      SELECT d.id, 'hear', d.identifier || n, 'audio-sliced', '{{}}',
+      SELECT r.id, 'hear', r.identifier || n, 'audio-sliced', '{{}}',
              CASE WHEN n = 0 THEN 'completed' ELSE 'running' END, 1,
              CASE WHEN n > 0 THEN gen_random_uuid() END, now() + interval '1 hour', '{{"n": 0}}'
-      FROM d, generate_series(0, {SIBLINGS - 1}) AS n RETURNING id, pipeline_id, lease_token)
-SELECT e.id AS run, e.lease_token AS token, d.* FROM e JOIN d ON d.id = e.pipeline_id
-WHERE e.lease_token IS NOT NULL ORDER BY d.id, e.id
+      FROM runs r, generate_series(0, {SIBLINGS - 1}) AS n RETURNING id, run_id, lease_token)
+SELECT e.id AS stage_run, e.lease_token AS token, r.id, r.identifier
+FROM e JOIN runs r ON r.id = e.run_id WHERE e.lease_token IS NOT NULL ORDER BY r.id, e.id
 """
 
 
 def _job(world: World, row: Any) -> Job:
-    facts = PipelineFacts(row.id, row.identifier, "full", row.video_id, row.generation_config_id)
-    run = Claim(row.run, row.token, 1, facts)
+    claim = Claim(row.stage_run, row.token, 1, RunIdentity(row.id, row.identifier, "full"))
     stage = world.context.topology.stage("hear")
-    return Job(world.context, stage, run, Heartbeat(world.context, run), Path())
+    return Job(world.context, stage, claim, Heartbeat(world.context, claim), Path())
 
 
 def test_exactly_one_of_the_last_two_siblings_is_the_last(world: World) -> None:
     """Of two finishes released at once one joins, with every result: none is lost, none doubled."""
     with world.engine.begin() as connection:
-        rows = connection.execute(text(SET_UP)).all()
+        connection.execute(text(PIPELINES))
+        rows = connection.execute(text(STAGE_RUNS)).all()
     assert len(rows) == 2 * ROUNDS
     together = threading.Barrier(2)
 
@@ -66,7 +67,7 @@ def test_exactly_one_of_the_last_two_siblings_is_the_last(world: World) -> None:
                 done.result = {"n": which}
                 if done.is_last_sibling():
                     assert len(done.sibling_results()) == SIBLINGS
-                    name = job.pipeline.identifier
+                    name = job.run.identifier
                     done.emit(VideoTranscribed(pipeline=name, video="v", has_speech=True))
                     joined.append(number)
         return joined

@@ -44,7 +44,7 @@ class Overtaking:
         world.plan.hooks["cut.stored"] = self._stored
 
     def _stored(self, message: Message, job: Job) -> None:
-        if job.run.attempt == 1:
+        if job.claim.attempt == 1:
             self._world.advance(self._world.context.policy.lease_seconds + 1)
             self._stopped.set()
             assert self._go_on.wait(PATIENCE_SECONDS)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared.db.models import Moment, PipelineHistory
+from shared.db.models import Moment, Run
 from shared.error_codes.runs import UNKNOWN_MOMENT
 from shared.errors import NotThere
 from shared.messages.base import Message
@@ -18,7 +18,7 @@ from shared.messaging.delivery import Outcome
 from shared.pipeline.clock import Clock
 from shared.pipeline.job import Job
 from shared.pipeline.ledger import finish as finishing
-from shared.pipeline.ledger.pipeline_state import end_if_done
+from shared.pipeline.ledger.run_state import end_if_done
 from shared.videos.deletion import Deleted, delete_video
 from shared.videos.video_job import VideoJob
 from tests.integration.videos.test_deletion import rows
@@ -53,7 +53,7 @@ def test_a_pipeline_that_is_just_ending_takes_no_new_run(
     pipeline = world.begin()
     late: list[Future[Outcome]] = []
 
-    def end_slowly(session: Session, row: PipelineHistory, clock: Clock) -> bool:
+    def end_slowly(session: Session, row: Run, clock: Clock) -> bool:
         ended = end_if_done(session, row, clock)
         if ended:
             late.append(rival.meet(lambda: world.deliver("hear", sliced(pipeline, 7))))
@@ -98,7 +98,7 @@ def test_a_look_during_the_finish_that_brings_it_was_too_early(
     assert world.deliver("cut", moment) is Outcome.RETRY
     looks: list[Future[Outcome]] = []
 
-    def end_slowly(session: Session, row: PipelineHistory, clock: Clock) -> bool:
+    def end_slowly(session: Session, row: Run, clock: Clock) -> bool:
         ended = end_if_done(session, row, clock)
         if not rival.began and world.statuses(pipeline, "choose") == ["running"]:
             looks.append(rival.meet(lambda: world.deliver("cut", moment)))

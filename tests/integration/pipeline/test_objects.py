@@ -25,7 +25,7 @@ def test_what_is_replaced_stays_until_the_commit(world: World, tmp_path: Path) -
 
     def replace_it(message: Message, job: Job) -> None:
         job.replace(replaced)
-        if job.run.attempt == 1:
+        if job.claim.attempt == 1:
             with job.read() as session:
                 event.listen(session, "before_commit", _connection_lost, once=True)
 

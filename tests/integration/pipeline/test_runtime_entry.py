@@ -34,9 +34,7 @@ def _count(world: World, table: type[PipelineHistory] | type[Video]) -> int:
 
 def _orphans(world: World) -> list[StageRun]:
     with world.context.session() as session:
-        return list(
-            session.execute(select(StageRun).where(StageRun.pipeline_id.is_(None))).scalars()
-        )
+        return list(session.execute(select(StageRun).where(StageRun.run_id.is_(None))).scalars())
 
 
 def test_a_drop_begins_one_pipeline(world: World, tmp_path: Path) -> None:

@@ -14,13 +14,13 @@ from shared.messaging.delivery import Outcome
 from shared.pipeline.context import Context
 from shared.pipeline.upkeep import sweep as sweeping
 from shared.pipeline.upkeep.cleanup import not_cleaned_up
-from shared.pipeline.upkeep.sweep import Swept, sweep
+from shared.pipeline.upkeep.sweep import SweepReport, sweep
 from tests.support.error_codes import NOISE
 from tests.support.pipelines.pipelines import World, in_threads
 from tests.support.pipelines.plan import raising
 from tests.support.pipelines.stages import probed
 
-NOTHING = Swept(0, 0, 0, 0, 0)
+NOTHING = SweepReport(0, 0, 0, 0, 0)
 
 
 def test_an_expired_lease_is_freed_and_sent_again(world: World) -> None:
@@ -29,9 +29,11 @@ def test_an_expired_lease_is_freed_and_sent_again(world: World) -> None:
     run = world.take_lease("split", probed(pipeline))
     assert sweep(world.context) == NOTHING
     world.advance(world.context.policy.lease_seconds + 1)
-    assert sweep(world.context) == Swept(freed=1, given_up=0, published=1, ended=0, cleaned_up=0)
+    assert sweep(world.context) == SweepReport(
+        freed=1, abandoned=0, published=1, ended=0, cleaned_up=0
+    )
     (row,) = world.runs(pipeline)
-    assert (row.id, row.status, row.attempt) == (run.run_id, "queued", 1)
+    assert (row.id, row.status, row.attempt) == (run.stage_run_id, "queued", 1)
     assert row.error_code == "lease_expired"
     assert sweep(world.context) == NOTHING
     world.drain()
@@ -129,7 +131,9 @@ def test_a_run_whose_workers_all_died_fails(world: World) -> None:
     for _ in range(world.context.policy.max_attempts):
         world.take_lease("split", probed(pipeline))
         world.advance(world.context.policy.lease_seconds + 1)
-    assert sweep(world.context) == Swept(freed=1, given_up=1, published=0, ended=0, cleaned_up=0)
+    assert sweep(world.context) == SweepReport(
+        freed=1, abandoned=1, published=0, ended=0, cleaned_up=0
+    )
     history = world.history(pipeline)
     assert (history.status, history.error_stage) == ("failed", "split")
     assert (history.error_message or "").startswith("Gave up after 5 attempts.")
@@ -158,7 +162,9 @@ def test_a_doomed_run_whose_worker_died_is_left_out(world: World) -> None:
     world.take_lease("hear", message)
     world.receive(second)
     world.advance(world.context.policy.lease_seconds + 1)
-    assert sweep(world.context) == Swept(freed=1, given_up=1, published=0, ended=0, cleaned_up=0)
+    assert sweep(world.context) == SweepReport(
+        freed=1, abandoned=1, published=0, ended=0, cleaned_up=0
+    )
     assert world.statuses(pipeline, "hear") == ["skipped", "failed"]
     assert world.history(pipeline).status == "failed"
     assert world.retry(pipeline) == 2
@@ -214,7 +220,7 @@ def test_sweeps_at_once_do_no_harm(world: World) -> None:
     for pipeline in pipelines:
         world.take_lease("split", probed(pipeline))
     world.advance(world.context.policy.lease_seconds + 1)
-    work: Callable[[], Swept] = lambda: sweep(world.context)  # noqa: E731
+    work: Callable[[], SweepReport] = lambda: sweep(world.context)  # noqa: E731
     swept = in_threads(work, work, work, work)
     assert sum(one.freed for one in swept) == len(pipelines)
     world.drain()

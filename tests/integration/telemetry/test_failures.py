@@ -67,7 +67,7 @@ def test_stages_work_when_the_collector_fails(
         asked = len(collector.paths)
         while topics.step():
             assert process.flush()
-    (run,) = {run.pipeline_id for run in world.runs_of_all()}
+    (run,) = {run.run_id for run in world.runs_of_all()}
     assert run is not None
     assert {row.status for row in world.runs_of_all()} == {"completed"}
     lines = [record.getMessage() for record in caplog.records if LINE in record.getMessage()]

@@ -140,11 +140,11 @@ def test_sweep_records_unfinished_work(world: World, tmp_path: Path, collector: 
     with world.context.session() as session, session.begin():
         session.execute(
             update(StageRun)
-            .where(StageRun.pipeline_id == world.history(other).id)
+            .where(StageRun.run_id == world.run_of(other).id)
             .values(attempt=world.context.policy.max_attempts)
         )
     world.advance(1000)
-    assert sweep(world.context).given_up == 1
+    assert sweep(world.context).abandoned == 1
     found = exported(collector)
     assert found.sums("videomoments.pipelines.running") == {(): 1}
     assert 1000 <= found.sums("videomoments.queue.oldest")[()] < 1300

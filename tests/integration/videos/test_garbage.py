@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from shared.db.models import Clip, Moment, PipelineHistory, StageRun, Thumbnail, Video
+from shared.db.models import Clip, Moment, Run, StageRun, Thumbnail, Video
 from shared.domain.names import clip_url, slice_url, thumbnail_url
 from shared.videos import garbage as collecting
 from shared.videos.garbage import collect, find_garbage
@@ -45,8 +45,8 @@ def run_of(world: World, status: str = "completed") -> str:
     with world.context.session() as session, session.begin():
         session.execute(update(Video).values(identifier=VIDEO))
         session.execute(
-            update(PipelineHistory)
-            .where(PipelineHistory.identifier == begun)
+            update(Run)
+            .where(Run.identifier == begun)
             .values(identifier=name, status=status, completed_at=world.context.clock.now())
         )
     return name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,21 +30,26 @@ Schema = dict[str, dict[str, Column]]
 
 
 def specified_columns() -> Schema:
-    """tests/spec/columns.csv, in the words of PostgreSQL."""
+    """The columns of tests/spec, in the words of PostgreSQL."""
     schema: Schema = {}
-    with (SPEC / "columns.csv").open(newline="") as lines:
-        for row in csv.DictReader(lines):
-            column = _specified_column(row["table"], row["column"], row["type"], row["constraints"])
-            schema.setdefault(row["table"], {})[row["column"]] = column
+    for row in _specified("columns.csv", "wide-columns.csv"):
+        column = _specified_column(row["table"], row["column"], row["type"], row["constraints"])
+        schema.setdefault(row["table"], {})[row["column"]] = column
     return schema
 
 
 def specified_indexes() -> dict[str, str]:
-    """tests/spec/indexes.csv: name to `table` and definition."""
-    with (SPEC / "indexes.csv").open(newline="") as lines:
-        return {
-            row["index"]: f"{row['table']} {row['definition']}" for row in csv.DictReader(lines)
-        }
+    """The indexes of tests/spec: name to `table` and definition."""
+    return {
+        row["index"]: f"{row['table']} {row['definition']}"
+        for row in _specified("indexes.csv", "wide-indexes.csv")
+    }
+
+
+def _specified(*names: str) -> Iterator[dict[str, str]]:
+    for name in names:
+        with (SPEC / name).open(newline="") as lines:
+            yield from csv.DictReader(lines)
 
 
 def live_columns(connection: Connection) -> Schema:
@@ -123,6 +129,7 @@ def _specified_column(table: str, name: str, type_name: str, constraints: str) -
     elif written := re.search(r"DEFAULT (\S+)", constraints):
         default = {
             "NOW()": "now()",
+            "now()": "now()",
             "FALSE": "false",
             "'en'": "'en'::character varying",
         }[written.group(1)]
@@ -151,6 +158,7 @@ _POSTGRES_NAMES = {
     "JSONB": "jsonb",
     # The one deviation, by decision 0002.
     "TIMESTAMP": "timestamp with time zone",
+    "TIMESTAMPTZ": "timestamp with time zone",
 }
 
 

@@ -17,6 +17,7 @@ from shared.db.models import (
     MomentCandidate,
     PipelineHistory,
     Prompt,
+    Run,
     StageRun,
     Thumbnail,
     Transcript,
@@ -60,10 +61,10 @@ def new_moment(video_id: int, **values: object) -> Moment:
     return Moment(**{**base, "video_id": video_id, **values})
 
 
-def new_stage_run(pipeline_id: int | None, subject: str) -> StageRun:
-    """A queued run; not added to a session."""
+def new_stage_run(run_id: int | None, subject: str) -> StageRun:
+    """A queued stage run; not added to a session."""
     return StageRun(
-        pipeline_id=pipeline_id,
+        run_id=run_id,
         stage="probe_video",
         subject=subject,
         topic="t",
@@ -72,7 +73,7 @@ def new_stage_run(pipeline_id: int | None, subject: str) -> StageRun:
     )
 
 
-def new_ai_request(pipeline_id: int | None, **values: object) -> AiRequest:
+def new_ai_request(run_id: int | None, **values: object) -> AiRequest:
     """An answered call; not added to a session."""
     base: dict[str, object] = {
         "stage": "generate_window",
@@ -85,7 +86,7 @@ def new_ai_request(pipeline_id: int | None, **values: object) -> AiRequest:
         "input_tokens": 10,
         "output_tokens": 5,
     }
-    return AiRequest(**{**base, "pipeline_id": pipeline_id, **values})
+    return AiRequest(**{**base, "run_id": run_id, **values})
 
 
 def new_candidate(pipeline: PipelineHistory, prompt_id: int, **values: object) -> MomentCandidate:
@@ -131,17 +132,20 @@ def add_whole_video(session: Session, config: GenerationConfig) -> Video:
     refined = new_moment(
         video.id, generation_config_id=config.id, is_refined=True, parent_id=root.id
     )
-    first = new_stage_run(pipeline.id, "first")
+    run_id = session.execute(
+        select(Run.id).where(Run.pipeline_history_id == pipeline.id)
+    ).scalar_one()
+    first = new_stage_run(run_id, "first")
     session.add_all([clip, refined, first])
     session.flush()
-    second = new_stage_run(pipeline.id, "second")
+    second = new_stage_run(run_id, "second")
     second.parent_id = first.id
     session.add_all(
         [
             second,
             Thumbnail(video_id=video.id, cloud_url="file:///b/v.jpg"),
             Thumbnail(clip_id=clip.id, cloud_url="file:///b/c.jpg"),
-            new_ai_request(pipeline.id),
+            new_ai_request(run_id),
             new_candidate(pipeline, config.prompt_id, moment_id=root.id, status="chosen"),
         ]
     )

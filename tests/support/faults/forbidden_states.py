@@ -48,6 +48,16 @@ FORBIDDEN = (
         "OR (error_stage IS NULL) <> (error_message IS NULL)",
     ),
     (
+        "a run and its history differ",
+        """
+        SELECT p.identifier, p.status, r.status FROM pipeline_history p
+        LEFT JOIN runs r ON r.pipeline_history_id = p.id
+        WHERE (r.identifier, r.kind, r.status, r.completed_at, r.error_stage, r.error_message)
+            IS DISTINCT FROM (p.identifier, p.pipeline_type, p.status, p.completed_at,
+                              p.error_stage, p.error_message)
+        """,
+    ),
+    (
         "a message not handled",
         "SELECT r.stage, r.subject, r.status FROM stage_runs r "
         "WHERE r.status IN ('queued', 'running')",

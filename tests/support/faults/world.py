@@ -14,7 +14,7 @@ from cli.local.cloud import wire_topics
 from functions.main import TOPOLOGY
 from functions.upkeep.sweep import sweep_all
 from shared.db.engine import make_engine
-from shared.db.models import Base, PipelineHistory, StageRun
+from shared.db.models import Base, PipelineHistory, Run, StageRun
 from shared.engines.speech.protocol import SpeechEngine
 from shared.messages.base import Message
 from shared.messages.upkeep import SweepRequested
@@ -22,9 +22,9 @@ from shared.messages.videos import VideoUploaded
 from shared.messaging.delivery import Delivery, Outcome
 from shared.messaging.outgoing import outgoing
 from shared.pipeline.context import Context
-from shared.pipeline.ledger.pipeline_state import lock_pipeline, reopen
+from shared.pipeline.ledger.run_state import lock_run, reopen
 from shared.pipeline.runtime import Runtime
-from shared.pipeline.upkeep.sweep import Swept
+from shared.pipeline.upkeep.sweep import SweepReport
 from shared.settings.settings import Settings
 from shared.storage.folder.store import FolderStorage
 from shared.storage.protocol import ObjectStat, Storage
@@ -109,7 +109,7 @@ class FaultWorld:
         """Let so much time pass that every lease is over, of the living, too."""
         self.advance(self.context.policy.lease_seconds + 1)
 
-    def sweep(self) -> Swept:
+    def sweep(self) -> SweepReport:
         """One sweep; what it cannot publish is due at the next one."""
         return sweep_all(self.context)
 
@@ -156,7 +156,10 @@ class FaultWorld:
     def retry(self, pipeline_id: int) -> int:
         """Queue again what failed. How many runs; the sweep publishes them."""
         with self.context.session() as session, session.begin():
-            locked = lock_pipeline(session, pipeline_id)
+            run_id = session.execute(
+                select(Run.id).where(Run.pipeline_history_id == pipeline_id)
+            ).scalar_one()
+            locked = lock_run(session, run_id)
             assert locked is not None
             return reopen(session, locked, self.context.clock)
 

@@ -30,6 +30,7 @@ from shared.pipeline.ledger.claim import queue
 from shared.pipeline.runtime import Runtime
 from shared.settings.settings import Settings
 from shared.transcripts.rows import transcript_row
+from shared.videos.history import open_video_run
 
 Row = TypeVar("Row", bound=Base)
 ALONE: dict[str, bool] = {"llm_refine": False, "llm_score": False}
@@ -112,16 +113,14 @@ class LlmRuns:
             identifier = pipeline_identifier(
                 row.identifier, {"config": config.config_hash, "number": next(self._numbers)}
             )
-            pipeline = PipelineHistory(
+            run = open_video_run(
+                session,
                 identifier=identifier,
                 video_id=row.id,
                 generation_config_id=config.id,
                 pipeline_type=pipeline_type,
-                status="running",
-                started_at=context.clock.now(),
+                clock=context.clock,
             )
-            session.add(pipeline)
-            session.flush()
             message: Message = VideoTranscribed(
                 pipeline=identifier, video=row.identifier, has_speech=True
             )
@@ -129,10 +128,10 @@ class LlmRuns:
             if pipeline_type == "scores_only":
                 message = ScoringRequested(pipeline=identifier, video=row.identifier)
                 stage = TOPOLOGY.stage("score_moments")
-            queue(session, pipeline.id, stage, message, parent_id=None, clock=context.clock)
+            queue(session, run.id, stage, message, parent_id=None, clock=context.clock)
             session.execute(
                 update(StageRun)
-                .where(StageRun.pipeline_id == pipeline.id)
+                .where(StageRun.run_id == run.id)
                 .values(
                     message={
                         **message.model_dump(mode="json"),

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import select
 
 from shared.db.engine import make_engine
-from shared.db.models import PipelineHistory, StageRun, Video
+from shared.db.models import PipelineHistory, Run, StageRun, Video
 from shared.engines.speech.protocol import SpeechEngine
 from shared.errors import PublishFailed
 from shared.messages.base import Message, PipelineMessage
@@ -26,11 +26,12 @@ from shared.messaging.protocol import Outgoing
 from shared.moments.generation_config import ensure_config
 from shared.pipeline.context import Context
 from shared.pipeline.ledger.claim import Claim, claim, queue
-from shared.pipeline.ledger.pipeline_state import lock_pipeline, reopen
+from shared.pipeline.ledger.run_state import lock_run, reopen
 from shared.pipeline.runtime import Runtime
 from shared.pipeline.topology import Topology
 from shared.settings.settings import Settings
 from shared.storage.folder.store import FolderStorage
+from shared.videos.history import open_video_run
 from tests.support.pipelines.plan import Plan
 from tests.support.pipelines.stages import make_stages, probed
 
@@ -99,18 +100,16 @@ class World:
             video = Video(identifier=name, cloud_url=f"{context.upload_url}/{name}.mp4")
             session.add(video)
             session.flush()
-            pipeline = PipelineHistory(
+            run = open_video_run(
+                session,
                 identifier=f"pipeline:{name}",
                 video_id=video.id,
                 generation_config_id=config.id,
                 pipeline_type=pipeline_type,
-                status="running",
-                started_at=context.clock.now(),
+                clock=context.clock,
             )
-            session.add(pipeline)
-            session.flush()
             split, message = context.topology.stage("split"), probed(f"pipeline:{name}")
-            queue(session, pipeline.id, split, message, parent_id=None, clock=context.clock)
+            queue(session, run.id, split, message, parent_id=None, clock=context.clock)
         return f"pipeline:{name}"
 
     def deliver(self, name: str, message: Message, **attributes: str) -> Outcome:
@@ -139,9 +138,9 @@ class World:
 
     def retry(self, pipeline: str) -> int:
         """Queue again what failed. Returns how many runs."""
-        row = self.history(pipeline)
+        row = self.run_of(pipeline)
         with self.context.session() as session, session.begin():
-            locked = lock_pipeline(session, row.id)
+            locked = lock_run(session, row.id)
             assert locked is not None
             return reopen(session, locked, self.context.clock)
 
@@ -169,9 +168,14 @@ class World:
                 select(PipelineHistory).where(PipelineHistory.identifier == pipeline)
             ).scalar_one()
 
+    def run_of(self, pipeline: str) -> Run:
+        """The run as it is now."""
+        with self.context.session() as session:
+            return session.execute(select(Run).where(Run.identifier == pipeline)).scalar_one()
+
     def runs(self, pipeline: str, stage: str | None = None) -> list[StageRun]:
         """Its stage runs, oldest first."""
-        rows = select(StageRun).join(PipelineHistory).where(PipelineHistory.identifier == pipeline)
+        rows = select(StageRun).join(Run).where(Run.identifier == pipeline)
         if stage is not None:
             rows = rows.where(StageRun.stage == stage)
         with self.context.session() as session:

@@ -15,6 +15,7 @@ from shared.messages.transcripts import AudioSliced, VideoTranscribed
 from shared.messages.videos import VideoProbed, VideoUploaded
 from shared.moments.admission import admit_upload
 from shared.pipeline.stage import Stage, stage
+from shared.videos.history import count_clip, count_moments
 from shared.videos.video_job import VideoJob
 from tests.support.pipelines.plan import Plan
 
@@ -30,7 +31,7 @@ def _stages_of_sound(plan: Plan) -> list[Stage]:
     def begin(message: VideoUploaded, job: VideoJob) -> None:
         plan.reach("begin", message, job)
         with job.finish() as done:
-            done.emit(probed(job.pipeline.identifier))
+            done.emit(probed(job.run.identifier))
 
     @stage(does="working", consumes=[VideoProbed], emits=[AudioSliced, VideoTranscribed])
     def split(message: VideoProbed, job: VideoJob) -> None:
@@ -70,11 +71,11 @@ def _stages_of_clips(plan: Plan) -> list[Stage]:
         plan.reach("choose", message, job)
         with job.finish() as done:
             for index in range(plan.moments):
-                name = f"{job.pipeline.video_id}-{index}"
+                name = f"{job.video.id}-{index}"
                 row = _moment(job, name, index)
                 done.session.execute(insert(Moment).values(row).on_conflict_do_nothing())
-                done.emit(found(job.pipeline.identifier, name))
-            done.pipeline.total_moments_generated = plan.moments
+                done.emit(found(job.run.identifier, name))
+            count_moments(done.session, job.run.id, plan.moments)
 
     @stage(
         does="working",
@@ -93,7 +94,7 @@ def _stages_of_clips(plan: Plan) -> list[Stage]:
         plan.reach("cut.stored", message, job)
         with job.finish() as done:
             done.add(_clip(job, message.moment, url))
-            done.pipeline.total_clips_created = (done.pipeline.total_clips_created or 0) + 1
+            count_clip(done.session, job.run.id)
             plan.reach("cut.finish", message, job)
             done.emit(
                 ClipCut(
@@ -141,12 +142,12 @@ def found(pipeline: str, moment: str) -> MomentFound:
 
 def _transcribed(job: VideoJob, *, has_speech: bool) -> VideoTranscribed:
     return VideoTranscribed(
-        pipeline=job.pipeline.identifier, video=job.video.identifier, has_speech=has_speech
+        pipeline=job.run.identifier, video=job.video.identifier, has_speech=has_speech
     )
 
 
 def _slice(job: VideoJob, index: int, count: int) -> AudioSliced:
-    name = job.pipeline.identifier
+    name = job.run.identifier
     url = slice_url(job.context.derived_url, name, job.attempt_name, index)
     path = job.workdir / f"{index}.wav"
     path.write_bytes(b"sound")
@@ -156,7 +157,7 @@ def _slice(job: VideoJob, index: int, count: int) -> AudioSliced:
 def _transcript(job: VideoJob, results: list[dict[str, Any]]) -> Transcript:
     words = sorted(result["word"] for result in results)
     return Transcript(
-        video_id=job.pipeline.video_id,
+        video_id=job.video.id,
         full_text=" ".join(map(str, words)),
         word_timestamps=[],
         segment_timestamps=[],
@@ -178,7 +179,7 @@ def _clip(job: VideoJob, moment: str, url: str) -> Clip:
         moment_id = session.execute(select(Moment.id).where(Moment.identifier == moment)).scalar()
     return Clip(
         moment_id=moment_id,
-        video_id=job.pipeline.video_id,
+        video_id=job.video.id,
         cloud_url=url,
         start_time=0,
         end_time=1,

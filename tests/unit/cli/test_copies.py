@@ -8,25 +8,25 @@ from pathlib import Path
 import pytest
 
 from cli.run.copies import folder_names
-from cli.run.requests import Run
+from cli.run.requests import RequestedRun
 from shared.storage.local_file import whole_file
 
 
 def test_files_of_one_name_have_folders_of_their_own() -> None:
     """Two talks called talk do not write over each other; the same file twice is one folder."""
     runs = [
-        Run(Path("a/talk.mp4"), "first"),
-        Run(Path("b/talk.mp4"), "second"),
-        Run(Path("a/talk.mp4"), "first"),
-        Run(Path("talk.mov"), "third"),
-        Run(Path("other.mp4"), "fourth"),
+        RequestedRun(Path("a/talk.mp4"), "first"),
+        RequestedRun(Path("b/talk.mp4"), "second"),
+        RequestedRun(Path("a/talk.mp4"), "first"),
+        RequestedRun(Path("talk.mov"), "third"),
+        RequestedRun(Path("other.mp4"), "fourth"),
     ]
     assert folder_names(runs) == ["talk", "talk-2", "talk", "talk-3", "other"]
 
 
 def test_a_refused_file_takes_nobodys_name() -> None:
     """There is nothing of it to copy, so the next of its name is not the second."""
-    runs = [Run(Path("a/talk.mp4"), None), Run(Path("b/talk.mp4"), "first")]
+    runs = [RequestedRun(Path("a/talk.mp4"), None), RequestedRun(Path("b/talk.mp4"), "first")]
     assert folder_names(runs)[1] == "talk"
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from cli.insight.run_report import ENDS, run_lines
 from cli.report.quantities import count_words, size_words, time_words
+from shared.db.models import RunStatus
 from shared.domain.documents import Json
 from shared.error_codes import ERROR_CODES, ErrorCode
 from shared.error_codes.environment import DISK_FULL, OUT_OF_MEMORY
@@ -133,7 +134,7 @@ def test_a_run_that_nobody_works_on_says_so(steps: list[Json]) -> None:
 
 
 @pytest.mark.parametrize("status", sorted(ENDS))
-def test_every_end_has_its_sentence(status: str) -> None:
+def test_every_end_has_its_sentence(status: RunStatus) -> None:
     """However it ended, that is said first, with the time it took."""
     assert f"{ENDS[status]} It took 1 min 12 s." in said(run(status))
 
