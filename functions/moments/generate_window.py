@@ -5,7 +5,8 @@ from __future__ import annotations
 from shared.error_codes.models import MODEL_REFUSED
 from shared.errors import Reject
 from shared.messages.moments import CandidatesFound, TranscriptWindowed
-from shared.model_calls.asker import Asker, run_concurrently
+from shared.model_calls.asker import Asker
+from shared.model_calls.concurrency import run_concurrently
 from shared.moments.candidate_rows import candidate_row
 from shared.moments.inputs import script_of
 from shared.moments.moments_job import MomentsJob

@@ -12,7 +12,7 @@ from shared.model_calls.prompt_rows import ensure_prompt
 from shared.moments.candidate_rows import candidate_row
 from shared.moments.inputs import bounds_of, instruction_of, prompts_of, script_of
 from shared.moments.moments_job import MomentsJob
-from shared.moments.reader import Refiner
+from shared.moments.refiner import Refiner
 from shared.moments.rows import find_moment, insert_refined
 from shared.moments.rules.proposals import Accepted, clean_title
 from shared.moments.rules.script import Script

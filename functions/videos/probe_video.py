@@ -6,7 +6,7 @@ from shared.domain.media_info import MediaInfo
 from shared.media.probe import probe
 from shared.messages.videos import VideoProbed, VideoUploaded
 from shared.moments.admission import admit_upload
-from shared.moments.rules.scene_moments import clock
+from shared.moments.rules.scene_titles import clock
 from shared.pipeline.stage import Resources, stage
 from shared.videos.registration import record_media_info
 from shared.videos.source import open_source, pinned

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from shared.db.models import AiRequest
-from shared.db.text import without_unstorable
+from shared.db.text import json_without_unstorable
 from shared.domain.names import digest_of
 from shared.engines.llm.forms import Unreadable, repair_request
 from shared.engines.llm.protocol import Answer, Endpoint, LanguageModel, Question, request_json
@@ -26,7 +24,6 @@ from shared.telemetry import spans
 from shared.telemetry.recording import Value
 
 T = TypeVar("T")
-R = TypeVar("R")
 MARGIN_SECONDS = 10.0
 """The time reserved for the work after the last answer."""
 
@@ -127,7 +124,7 @@ class Asker:
             subject=self._subject,
             operation=question.operation,
             model=self.endpoint.name,
-            request=_clean_json(request),
+            request=json_without_unstorable(request),
             request_hash=request_hash,
             outcome="reserved",
             input_tokens=wanted.input_tokens,
@@ -188,7 +185,7 @@ class Asker:
     def note(self, asked: RecordedAnswer, parse_result: dict[str, Any]) -> None:
         """Record the result of parsing an answer."""
         with self.job.context.session() as session, session.begin():
-            ai_requests.note_parse(session, asked.request_id, _clean_json(parse_result))
+            ai_requests.note_parse(session, asked.request_id, json_without_unstorable(parse_result))
 
     def _settle(self, request_id: int, **values: Any) -> None:
         with self.job.context.session() as session, session.begin():
@@ -208,34 +205,3 @@ class Asker:
                 code=NO_TIME_LEFT,
             )
         return remaining
-
-
-def run_concurrently(work: Callable[[T], R], items: Iterable[T], limit: int) -> list[R]:
-    """Run `work` on each item, up to `limit` at a time; return the results in order.
-
-    Waits for all items before it raises. Reject takes precedence over a transient error, and of
-    transient errors the one that asks for the longest wait, so that no retry comes too early. The
-    answers so far are on record.
-    """
-    with ThreadPoolExecutor(limit, thread_name_prefix="ask-model") as pool:
-        # The context carries the stage's span and log fields into each thread.
-        futures = [pool.submit(copy_context().run, work, item) for item in items]
-    errors = [error for future in futures if (error := future.exception()) is not None]
-    for error in sorted(errors, key=_urgency):
-        raise error
-    return [future.result() for future in futures]
-
-
-def _urgency(error: BaseException) -> tuple[bool, float]:
-    return not isinstance(error, Reject), -(getattr(error, "retry_after_seconds", None) or 0.0)
-
-
-def _clean_json(value: Any) -> Any:
-    """The same JSON without the characters that PostgreSQL cannot store."""
-    if isinstance(value, str):
-        return without_unstorable(value)
-    if isinstance(value, dict):
-        return {without_unstorable(str(key)): _clean_json(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_clean_json(inner) for inner in value]
-    return value

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeVar
 
-from shared.engines.llm.forms import Unreadable, read, schema_of
+from shared.engines.llm.forms import Unreadable, schema_of
 from shared.engines.llm.protocol import Question, Turn
 from shared.error_codes.models import INVALID_ANSWER, MODEL_REFUSED
 from shared.errors import Reject
 from shared.model_calls.asker import Asker, ModelRefusal, RecordedAnswer, is_over_budget
-from shared.moments.prompts.answers import Moments, RefinedMoment, as_proposal, read_moments
+from shared.moments.prompts.answers import Moments, read_moments
 from shared.moments.prompts.questions import (
     generation_message,
     generation_repair,
-    refinement_message,
 )
 from shared.moments.rules.bounds import Bounds
 from shared.moments.rules.proposals import Accepted, Proposal, Rejected, check_proposal
@@ -90,7 +88,7 @@ class Reader:
         faults: Sequence[ProposalResult],
         window: Window,
     ) -> list[ProposalResult]:
-        listed = [f"{_sentences(fault)}: {_reason(fault)}" for fault in faults[:20]]
+        listed = [f"{_sentences(fault)}: {reason_of(fault)}" for fault in faults[:20]]
         second = question.with_repair(asked.answer.text, generation_repair(listed))
         repaired = ask_for_repair(self.asker, second, read_moments)
         if repaired is None:
@@ -118,70 +116,8 @@ class Reader:
         ]
 
     def _note(self, asked: RecordedAnswer, outcomes: Sequence[ProposalResult]) -> None:
-        faults = [_reason(o) for o in outcomes if isinstance(o.result, Rejected)]
+        faults = [reason_of(o) for o in outcomes if isinstance(o.result, Rejected)]
         self.asker.note(asked, {"moments": len(outcomes), "faults": faults[:50]})
-
-
-@dataclass(frozen=True, slots=True)
-class Refiner:
-    """Has a model move the ends of one moment, with the sentences around it."""
-
-    asker: Asker
-    script: Script
-    bounds: Bounds
-    system: str
-    instruction: str
-
-    def refine(self, window: Window, focus: Window) -> list[ProposalResult]:
-        """The refined moment, after a rejected attempt if there was one. Raises `ModelRefusal`."""
-        sentences = self.script.sentences
-        text = refinement_message(self.instruction, sentences, window, focus, self.bounds)
-        question = Question(
-            "refine", self.system, (Turn("user", text),), "moment", schema_of(RefinedMoment)
-        )
-        try:
-            found, asked, answered = self.asker.converse(
-                question, partial(read, form=RefinedMoment)
-            )
-        except Unreadable as error:
-            return [ProposalResult(None, Rejected(INVALID_ANSWER, str(error)))]
-        first = self._check(found, window, focus, answered.turns[1:], repaired=False)
-        self._note(asked, first)
-        if not isinstance(first.result, Rejected) or answered is not question:
-            return [first]
-        second = question.with_repair(asked.answer.text, generation_repair([first.result.reason]))
-        repaired = ask_for_repair(self.asker, second, partial(read, form=RefinedMoment))
-        if repaired is None:
-            return [first]
-        found, again = repaired
-        result = self._check(found, window, focus, second.turns[1:], repaired=True)
-        self._note(again, result)
-        return [first, result]
-
-    def _check(
-        self,
-        moment: RefinedMoment,
-        window: Window,
-        focus: Window,
-        turns: tuple[Turn, ...],
-        *,
-        repaired: bool,
-    ) -> ProposalResult:
-        proposal = as_proposal(moment)
-        result = check_proposal(proposal, self.script, window, self.bounds)
-        if isinstance(result, Accepted) and not (
-            result.first_sentence <= focus.last and focus.first <= result.last_sentence
-        ):
-            result = Rejected(
-                "another_moment",
-                f"That is another moment: keep to sentences {focus.first} to {focus.last} or some "
-                "of them.",
-            )
-        return ProposalResult(proposal, result, repaired, turns)
-
-    def _note(self, asked: RecordedAnswer, outcome: ProposalResult) -> None:
-        faults = [_reason(outcome)] if isinstance(outcome.result, Rejected) else []
-        self.asker.note(asked, {"moments": 1, "faults": faults})
 
 
 def ask_for_repair(
@@ -207,5 +143,6 @@ def _sentences(outcome: ProposalResult) -> str:
     return f"Sentences {outcome.proposal.start_id} to {outcome.proposal.end_id}"
 
 
-def _reason(outcome: ProposalResult) -> str:
+def reason_of(outcome: ProposalResult) -> str:
+    """The reason of a rejected proposal; empty for an accepted one."""
     return outcome.result.reason if isinstance(outcome.result, Rejected) else ""

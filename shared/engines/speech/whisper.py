@@ -5,24 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import structlog
-
-from shared.domain.transcript import Segment, TimedTranscript, Word
+from shared.domain.transcript import TimedTranscript
 from shared.engines.speech.join import UNDETERMINED
 from shared.engines.speech.language import language_code
 from shared.engines.speech.models import find_model
-from shared.engines.speech.suspicion import (
-    REPETITION,
-    is_hallucination,
-    repeated_lines,
-    suspicion,
-)
 from shared.engines.speech.wav import SAMPLE_RATE_HZ, as_floats, read_samples
-from shared.engines.speech.word_times import repair_words, segment_of, spread_words
+from shared.engines.speech.whisper_segments import (
+    DecodedSegment,
+    decode_segment,
+    transcript_of_segments,
+)
 from shared.error_codes.videos import LANGUAGE_UNSUPPORTED
 from shared.errors import Reject, SettingsError
 
@@ -30,18 +25,6 @@ _NAME_LENGTH = 50
 
 _lock = threading.Lock()
 _loaded: dict[tuple[str, str, str, int], Any] = {}
-_log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _DecodedSegment:
-    """One segment with its words and the decoder's scores."""
-
-    text: str
-    words: tuple[Word, ...]
-    suspect: str | None
-    average_log_probability: float
-    no_speech_probability: float
 
 
 class WhisperEngine:
@@ -107,7 +90,7 @@ class WhisperEngine:
             return TimedTranscript(code or UNDETERMINED, (), ())
         decoded = list(_decode(found, deadline))
         spoken = str(info.language) if decoded else code or UNDETERMINED
-        return _transcript(decoded, spoken, len(samples) / SAMPLE_RATE_HZ)
+        return transcript_of_segments(decoded, spoken, len(samples) / SAMPLE_RATE_HZ)
 
     def loaded_model(self) -> Any:
         """The CTranslate2 model, loaded once per process. Raises SettingsError."""
@@ -160,63 +143,10 @@ def _check_deadline(deadline: float) -> None:
         raise TimeoutError("the transcription did not end before its deadline")
 
 
-def _decode(found: Iterator[Any], deadline: float) -> Iterator[_DecodedSegment]:
+def _decode(found: Iterator[Any], deadline: float) -> Iterator[DecodedSegment]:
     """Decode one segment after another. Raises TimeoutError past the deadline."""
     for segment in found:
         _check_deadline(deadline)
-        text = segment.text.strip()
-        words = _words(segment)
-        if text and words:
-            yield _DecodedSegment(
-                text,
-                words,
-                suspicion(
-                    text,
-                    [w.text for w in words],
-                    average_log_probability=segment.avg_logprob,
-                    no_speech_probability=segment.no_speech_prob,
-                ),
-                float(segment.avg_logprob),
-                float(segment.no_speech_prob),
-            )
-
-
-def _words(segment: Any) -> tuple[Word, ...]:
-    """The words with the decoder's times, or spread over the segment if it gives no times."""
-    words = tuple(
-        Word(w.word.strip(), float(w.start), float(w.end), round(float(w.probability), 3))
-        for w in segment.words or ()
-        if w.word.strip()
-    )
-    start = float(segment.start)
-    return words or spread_words(segment.text, start, max(float(segment.end), start + 0.001))
-
-
-def _transcript(
-    decoded: list[_DecodedSegment], language: str, length_seconds: float
-) -> TimedTranscript:
-    looping = repeated_lines([segment.text for segment in decoded])
-    kept: list[tuple[_DecodedSegment, str | None]] = []
-    for one, loops in zip(decoded, looping, strict=True):
-        suspect = one.suspect or (REPETITION if loops else None)
-        if is_hallucination(
-            suspect,
-            average_log_probability=one.average_log_probability,
-            no_speech_probability=one.no_speech_probability,
-        ):
-            _log.warning(
-                "hallucination_left_out",
-                start_seconds=one.words[0].start_seconds,
-                end_seconds=one.words[-1].end_seconds,
-                reason=suspect,
-            )
-            continue
-        kept.append((one, suspect))
-    words = repair_words([w for one, _ in kept for w in one.words], 0.0, length_seconds)
-    segments: list[Segment] = []
-    begin = 0
-    for one, suspect in kept:
-        end = begin + len(one.words)
-        segments.append(segment_of(words[begin:end], text=one.text, suspect=suspect))
-        begin = end
-    return TimedTranscript(language, words, tuple(segments))
+        decoded = decode_segment(segment)
+        if decoded is not None:
+            yield decoded

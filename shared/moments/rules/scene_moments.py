@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,6 +11,7 @@ from shared.domain.footage import STEP_SECONDS, Footage
 from shared.domain.spans import TimeSpan
 from shared.moments.rules.bounds import Bounds
 from shared.moments.rules.gaps import ROUNDING_SECONDS, Floats, Integers
+from shared.moments.rules.scene_titles import scene_title
 from shared.moments.rules.selection import select_spans
 from shared.moments.rules.signals import Signals, signals_of
 
@@ -81,7 +81,7 @@ def find_scene_moments(footage: Footage, bounds: Bounds) -> list[SceneMoment]:
     for choice, score in zip(chosen, scores, strict=True):
         start, end = edges.seconds[[found.first[choice], found.last[choice]]].tolist()
         span = TimeSpan(start, end)
-        moments.append(SceneMoment(span, _title(span, footage, signals), score))
+        moments.append(SceneMoment(span, scene_title(span, footage, signals), score))
     return moments
 
 
@@ -168,53 +168,3 @@ def _scores(interests: Floats) -> list[int]:
     rank[order] = np.linspace(1.0, 0.0, len(interests)) if len(interests) > 1 else 1.0
     scores = 10 * (0.5 * np.clip(interests / 0.5, 0.0, 1.0) + 0.4 * rank)
     return [int(score) for score in np.clip(np.rint(scores), 0, 10)]
-
-
-def _title(span: TimeSpan, footage: Footage, signals: Signals) -> str:
-    """The time of the span and the measurements there."""
-    begins = bool(np.any(np.abs(signals.scenes - span.start_seconds) < 1e-6))
-    noun = "Scene" if footage.pictures and (begins or span.start_seconds == 0) else "Passage"
-    facts = [
-        _loudness_fact(span, footage, signals),
-        _scenes_fact(span, signals),
-        _motion_fact(span, signals),
-    ]
-    known = ", ".join(fact for fact in facts if fact)
-    head = f"{noun} at {clock(span.start_seconds)}"
-    return f"{head}: {known}" if known else head
-
-
-def _loudness_fact(span: TimeSpan, footage: Footage, signals: Signals) -> str:
-    if signals.loudness is None:
-        return ""
-    levels: Sequence[float] = footage.loudness_db
-    low = int(np.ceil(span.start_seconds / STEP_SECONDS - 1e-9))
-    high = int(span.end_seconds / STEP_SECONDS + 1e-9)
-    inside = levels[low:high]
-    if not inside or float(np.max(signals.loudness[low:high])) <= 0:
-        return ""
-    peak = low + int(np.argmax(inside))
-    at = clock(peak * STEP_SECONDS)
-    return f"the loudest part, at {at}" if peak == np.argmax(levels) else f"loudest at {at}"
-
-
-def _scenes_fact(span: TimeSpan, signals: Signals) -> str:
-    inside = (signals.scenes > span.start_seconds) & (signals.scenes < span.end_seconds)
-    count = int(inside.sum())
-    return f"{count} scene change{'s' * (count != 1)}" if count else ""
-
-
-def _motion_fact(span: TimeSpan, signals: Signals) -> str:
-    if signals.motion is None:
-        return ""
-    low = int(span.start_seconds / STEP_SECONDS)
-    high = max(low + 1, int(span.end_seconds / STEP_SECONDS))
-    moves = signals.motion[low:high].mean() > signals.motion.mean()
-    return "much movement" if moves else ""
-
-
-def clock(seconds: float) -> str:
-    """`1:02:03`, or `2:03` within the first hour."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
