@@ -131,7 +131,7 @@ def test_no_transcript_gives_an_order(database_url: str, tmp_path: Path) -> None
         ended = [runs.wait(identifier) for identifier in runs_of]
         assert {pipeline.status for pipeline in ended} <= {"completed", "failed"}
         failures = {p.error_message.split(" ")[0] for p in ended if p.error_message}
-        assert failures <= {"Nothing"}
+        assert failures <= {"None"}
         assert {run.error_code for run in runs.rows(StageRun) if run.status == "failed"} == {
             "no_usable_answer"
         }
