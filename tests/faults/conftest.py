@@ -1,4 +1,4 @@
-"""Every fault test ends with the invariants, and its counts are said at the end."""
+"""Every fault test ends with the invariants; the session's end prints its counts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROPERTY = "faults"
 
 @pytest.fixture
 def seed(request: pytest.FixtureRequest) -> int:
-    """This test's own seed; said where the test fails."""
+    """This test's own seed, printed if the test fails."""
     own = (base_seed() + zlib.crc32(request.node.nodeid.encode())) % 2**31
     print(f"seed {own}, of {SEED_VARIABLE}={base_seed()}")
     return own
@@ -28,7 +28,7 @@ def seed(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture
 def counts(seed: int, record_property: Callable[[str, object], None]) -> Iterator[Counts]:
-    """What this test counts."""
+    """The counts of this test."""
     counts = Counts(seed)
     yield counts
     record_property(PROPERTY, counts.packed())
@@ -42,9 +42,10 @@ def make_world(
     counts: Counts,
     expected_errors: list[Any],
 ) -> Iterator[Callable[..., FaultWorld]]:
-    """Makes the world of this test, with fake media; at the end its invariants are checked.
+    """Make this test's world with fake media; check its invariants at the end.
 
-    `garbage`: objects without a row may have come to be, and are collected first."""
+    `garbage`: objects without a row may exist and are collected first.
+    """
     made: list[Invariants] = []
 
     def make(
@@ -85,7 +86,7 @@ def real_world(make_world: Callable[..., FaultWorld]) -> FaultWorld:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """One line for each test function, and one for all: attempts, faults, lost, doubled."""
+    """Print one line for each test function and one for all: attempts, faults, lost, doubled."""
     said: dict[str, list[Counts]] = {}
     for outcome in ("", "error"):
         for report in terminalreporter.stats.get(outcome, []):

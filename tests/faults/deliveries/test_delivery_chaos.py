@@ -1,4 +1,4 @@
-"""Number 1: every event delivered one to five times, in no order, to eight workers."""
+"""Number 1: eight workers get every event one to five times, in any order."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ EXPECTED = {
 
 
 @sizes(quick=12, full=1000, minutes=40)
-def test_shuffled_duplicates_leave_exact_rows(
+def test_runs_leave_exact_rows_when_deliveries_are_shuffled_duplicates(
     size: int, make_world: Callable[..., FaultWorld]
 ) -> None:
-    """Every table holds exactly what calm would have left, and every pipeline is completed."""
+    """Every table holds exactly the rows of a quiet run, and every run is completed."""
     world = make_world(chaos=STORM, min_moments=MOMENTS, max_moments=MOMENTS)
     for _ in range(size):
         world.drop()

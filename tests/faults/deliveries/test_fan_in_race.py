@@ -1,6 +1,6 @@
-"""Number 2: the four clips of a pipeline end at once, with duplicates, and two wrong ways to count.
+"""Number 2: the four clips of a run end at once, with duplicates, and two wrong ways to count.
 
-A wrong way that this race does not catch would make it worthless, so two are part of the test.
+The race must catch both wrong ways, or it would prove nothing.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ ORDER BY id, stage_run, overtaken
 
 @dataclass
 class Result:
-    """Of so many rounds: never ended or miscounted; ended more than once; refused duplicates."""
+    """Counts over all rounds: never ended or miscounted; ended twice; refused duplicates."""
 
     lost: int
     doubled: int
@@ -75,10 +75,7 @@ class Result:
 
 
 def race(world: FaultWorld, rounds: int, *, counted: bool = True) -> Result:
-    """In each round four clips, their four overtaken duplicates and a thumbnail finish at once.
-
-    `counted`: each clip is counted in pipeline_history, whose row that locks.
-    """
+    """In each round four clips, four overtaken duplicates and a thumbnail finish at once."""
     with world.engine.begin() as connection:
         connection.execute(text(PIPELINES), {"rounds": rounds})
         rows = connection.execute(text(STAGE_RUNS)).all()
@@ -123,10 +120,10 @@ def _job(world: FaultWorld, row: Any) -> Job:
 
 
 @sizes(quick=100, full=2000)
-def test_the_last_of_four_clips_ends_the_pipeline_once(
+def test_fan_in_ends_the_run_once_when_four_clips_finish_together(
     size: int, make_world: Callable[..., FaultWorld], counts: Counts
 ) -> None:
-    """None lost, none doubled, no clip miscounted, and every overtaken duplicate refused."""
+    """No run is lost or doubled, no clip miscounted; every overtaken duplicate is refused."""
     result = race(make_world(), size)
     counts.faults["overtaken duplicate"] = result.refused
     counts.lost, counts.doubled = result.lost, result.doubled
@@ -166,10 +163,10 @@ def _decrement(session: Session, run: Run, clock: Clock) -> bool:
     ],
     ids=["counting without the lock", "a bare decrement"],
 )
-def test_the_race_catches_what_counts_wrongly(
+def test_race_catches_each_wrong_way_to_count(
     mutant: dict[str, Any], harm: str, database_url: str, tmp_path: Path, seed: int
 ) -> None:
-    """Each wrong way to count, in the runtime's place, loses or doubles pipelines in this race."""
+    """Each wrong way to count loses or doubles runs in this race."""
     world = FaultWorld(database_url, tmp_path, seed=seed)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in mutant.items():

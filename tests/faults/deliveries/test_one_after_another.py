@@ -1,4 +1,4 @@
-"""Two runs of one video come to the same row at once: the second waits, and replaces the first."""
+"""Two runs of one video reach the same row at once: the second waits, then replaces the first."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.pipelines.concurrent_runs import a_rival
 
 
 def _run_again(world: FaultWorld, url: str) -> None:
-    """Another run from its first stage to its last, past the broker, as the ledger has it."""
+    """Another run from first to last stage, without the broker, as the ledger has it."""
     asked = PipelineRequested(source_url=url, request_id="again")
     assert world.deliver("start_pipeline", asked) is Outcome.DONE
     own = world.pipelines()[-1].id
@@ -41,7 +41,7 @@ def _run_again(world: FaultWorld, url: str) -> None:
     ],
     ids=["clip", "picture of a clip", "picture of the video"],
 )
-def test_what_the_first_writes_is_known_to_the_second(
+def test_second_run_replaces_the_objects_of_the_first(
     module: ModuleType,
     look: str,
     of: str,
@@ -50,9 +50,9 @@ def test_what_the_first_writes_is_known_to_the_second(
     monkeypatch: pytest.MonkeyPatch,
     counts: Counts,
 ) -> None:
-    """The first has looked what it replaces, and not written yet: no object is left over.
+    """The first has read what it replaces but not written yet: no object is left over.
 
-    It is its look of that number that belongs to its finish.
+    The read of that number belongs to its finish.
     """
     world = make_world(max_moments=1)
     url = world.drop()
@@ -77,10 +77,10 @@ def test_what_the_first_writes_is_known_to_the_second(
     assert len(world.objects()) == 3  # a clip, its thumbnail, and the video's
 
 
-def test_a_run_that_is_just_ending_is_not_begun_again(
+def test_request_does_not_reopen_a_run_that_is_ending(
     make_world: Callable[..., FaultWorld], monkeypatch: pytest.MonkeyPatch, counts: Counts
 ) -> None:
-    """Asked for after its last look for unfinished work: nothing is queued, and it is completed."""
+    """A request after the last look for unfinished work queues nothing, and the run completes."""
     world = make_world(max_moments=1)
     url = world.drop()
     judge = ending._final_status

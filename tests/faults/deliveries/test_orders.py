@@ -1,4 +1,4 @@
-"""Number 10: every order of four events, and events that come before what they are about."""
+"""Number 10: every order of four events, and events that arrive before their objects."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ def _states(world: FaultWorld) -> list[Any]:
 
 
 def _deliver_all(world: FaultWorld, function: str, messages: Sequence[Message]) -> None:
-    """In that order; what is refused comes again after the others."""
+    """Deliver in that order; refused messages come again after the others."""
     waiting = list(messages)
     for _ in range(ROUNDS):
         waiting = [m for m in waiting if not world.deliver(function, m).acknowledged]
     assert not waiting
 
 
-def test_four_requests_of_one_video_in_every_order(
+def test_requests_of_one_video_give_one_state_in_every_order(
     make_world: Callable[..., FaultWorld], counts: Counts
 ) -> None:
-    """A drop and three requests, worked on at the same time: whatever comes first, one state."""
+    """A drop and three requests run at the same time; every order gives one state."""
     world = make_world()
     for order in ORDERS:
         stat = world.put(f"talk-{'-'.join(map(str, order))}.mp4")
@@ -79,8 +79,10 @@ def test_four_requests_of_one_video_in_every_order(
     assert len(states[0]["clips"]) == len(states[0]["moments"]) == states[0]["pictures"] - 1
 
 
-def test_four_slices_in_every_order(make_world: Callable[..., FaultWorld], counts: Counts) -> None:
-    """Whichever of four slices is heard last, the transcript is the same, and in order."""
+def test_transcript_is_the_same_in_every_order_of_slices(
+    make_world: Callable[..., FaultWorld], counts: Counts
+) -> None:
+    """Any of four slices may come last; the transcript is the same and in order."""
     world = make_world()
     world.media.slices = 4
     for order in ORDERS:
@@ -103,10 +105,10 @@ def test_four_slices_in_every_order(make_world: Callable[..., FaultWorld], count
 
 @sizes(quick=2, full=24)
 @pytest.mark.parametrize("point", ["probe", "hear"])
-def test_a_clip_before_its_moment(
+def test_clip_waits_for_its_moment(
     point: str, size: int, make_world: Callable[..., FaultWorld]
 ) -> None:
-    """A moment's message that overtakes the moment waits, and ends in the same state."""
+    """A message that overtakes its moment waits, and the final state is the same."""
     world = make_world()
     world.drop()
     world.settle()
@@ -114,7 +116,7 @@ def test_a_clip_before_its_moment(
     for _ in range(size):
         world.drop()
         spans = _spans(world, before.video_id)
-        early = _Early(world, spans, point)
+        early = _EarlyMessages(world, spans, point)
         world.settle(workers=1)
         assert early.outcomes == [Outcome.RETRY] * len(spans)
     states = _states(world)
@@ -122,8 +124,8 @@ def test_a_clip_before_its_moment(
     assert all(run.attempt == 1 for run in world.runs("cut_clip"))
 
 
-class _Early:
-    """Delivers the messages of moments that are yet to be found, once, at some point."""
+class _EarlyMessages:
+    """Delivers the messages of future moments once, at some point."""
 
     def __init__(self, world: FaultWorld, spans: list[tuple[float, float]], point: str):
         self.outcomes: list[Outcome] = []
@@ -161,10 +163,10 @@ def _spans(world: FaultWorld, video_id: int) -> list[tuple[float, float]]:
         return [(row.start_time, row.end_time) for row in rows]
 
 
-def test_a_clip_of_no_moment_waits_no_longer_than_its_run(
+def test_clip_of_an_unknown_moment_fails_when_its_run_has_no_earlier_work(
     make_world: Callable[..., FaultWorld],
 ) -> None:
-    """Once all that could bring the moment is done, its message is rejected for good."""
+    """Once nothing can bring the moment any more, the message is rejected for good."""
     world = make_world()
     outcomes: list[Outcome] = []
 

@@ -1,4 +1,4 @@
-"""Number 12: some clips fail, all of them, or there are none."""
+"""Number 12: some clips fail, or all of them, or there are none."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ CLIPS = 5
 LOSSY = Chaos(most_copies=2, dropped_acks=0.1, while_running=0.1)
 
 
-class Cutting:
-    """Cuts fail for the first `failing` moments of each video; counts what was cut of which."""
+class FailingCuts:
+    """Cuts fail for the first `failing` moments of each video; counts cuts by moment."""
 
     def __init__(self, world: FaultWorld, failing: int, error: Exception) -> None:
         self.cuts: Counter[tuple[str, float]] = Counter()
@@ -32,14 +32,14 @@ class Cutting:
 
     def _cut(self, version: str, window: TimeSpan) -> None:
         if not self._starts:
-            self._starts = self._of_moments()
+            self._starts = self._share_of_moments()
         self.cuts[version, window.start_seconds] += 1
         number = sum(start < window.end_seconds for start in self._starts) - 1
         if number < self.failing:
             raise self._error
 
-    def _of_moments(self) -> list[float]:
-        """The same in every video: all of them are of equal speech."""
+    def _share_of_moments(self) -> list[float]:
+        """The same in every video, since all have equal speech."""
         with self._world.engine.connect() as connection:
             rows = connection.exec_driver_sql("SELECT DISTINCT start_time FROM moments ORDER BY 1")
             return list(rows.scalars())
@@ -48,16 +48,16 @@ class Cutting:
 @sizes(quick=1, full=20)
 @pytest.mark.parametrize("error", [Reject(BAD_CUT, "It cannot be cut."), OSError("disk full")])
 @pytest.mark.parametrize("failing", range(CLIPS + 1))
-def test_the_status_says_how_many_clips_failed(
+def test_run_is_partial_when_clips_fail_and_retry_repeats_only_those(
     failing: int,
     error: Exception,
     size: int,
     make_world: Callable[..., FaultWorld],
     counts: Counts,
 ) -> None:
-    """None: completed. Any number: partial, with the reason. A retry redoes only what failed."""
+    """No failure: completed. Any number: partial, with the reason. A retry repeats failures."""
     world = make_world(chaos=LOSSY, min_moments=CLIPS, max_moments=CLIPS, max_attempts=2)
-    cutting = Cutting(world, failing, error)
+    cutting = FailingCuts(world, failing, error)
     counts.faults["failing clip"] = failing * size
     for number in range(size):
         world.drop(content=f"version {number}\n")
@@ -75,8 +75,8 @@ def test_the_status_says_how_many_clips_failed(
     _check_retry(world, cutting, size)
 
 
-def _check_retry(world: FaultWorld, cutting: Cutting, size: int) -> None:
-    """Only what failed is done again, once, and then all is there."""
+def _check_retry(world: FaultWorld, cutting: FailingCuts, size: int) -> None:
+    """A retry repeats only failed work, once, and completes the run."""
     done = {run.id: run.completed_at for run in world.runs() if run.status == "completed"}
     failing, cutting.failing = cutting.failing, 0
     cutting.cuts.clear()
@@ -89,8 +89,10 @@ def _check_retry(world: FaultWorld, cutting: Cutting, size: int) -> None:
 
 
 @pytest.mark.parametrize("sentences", [0, 1])
-def test_no_moments_are_no_failure(sentences: int, make_world: Callable[..., FaultWorld]) -> None:
-    """Without speech, or with too little of it, the run is completed and says why it has none."""
+def test_run_completes_when_there_are_no_moments(
+    sentences: int, make_world: Callable[..., FaultWorld]
+) -> None:
+    """Without speech, or with too little of it, the run completes and says why."""
     world = make_world(chaos=STORM, min_moment_length_seconds=60)
     world.media.sentences = sentences
     world.drop()
@@ -104,10 +106,10 @@ def test_no_moments_are_no_failure(sentences: int, make_world: Callable[..., Fau
 
 
 @pytest.mark.parametrize("work", ["probe", "split", "hear"])
-def test_a_run_that_cannot_go_on_has_failed(
+def test_run_fails_when_a_required_stage_fails(
     work: str, make_world: Callable[..., FaultWorld]
 ) -> None:
-    """What the run cannot do without: failed, with its stage; a retry completes it."""
+    """The run fails and names the stage; a retry completes it."""
     world = make_world(chaos=LOSSY)
 
     def fail(*facts: object) -> None:

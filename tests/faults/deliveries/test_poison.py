@@ -1,4 +1,4 @@
-"""Number 9: messages that can never be handled, and sources that can never be worked on."""
+"""Number 9: messages that can never be handled, and sources that can never be processed."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.support.faults.world import FaultWorld
 DUPLICATES = Chaos(most_copies=3, dropped_acks=0.1)
 
 
-class Poisoned:
-    """Half of the sources break the probe for good, half of them for ever anew."""
+class PoisonedSources:
+    """Half of the sources fail the probe for good, the others fail it each time anew."""
 
     def __init__(self, world: FaultWorld) -> None:
         self.probes: Counter[str] = Counter()
@@ -33,12 +33,12 @@ class Poisoned:
 
 
 @sizes(quick=8, full=50)
-def test_poison_is_recorded_and_acknowledged(
+def test_poison_is_recorded_and_acknowledged_while_others_complete(
     size: int, make_world: Callable[..., FaultWorld], counts: Counts
 ) -> None:
-    """Permanent: one attempt. Transient for ever: the limit of attempts. The healthy: completed."""
+    """Permanent: one attempt. Transient for ever: the limit of attempts. Healthy: completed."""
     world = make_world(chaos=DUPLICATES)
-    poisoned = Poisoned(world)
+    poisoned = PoisonedSources(world)
     for number in range(size):
         world.drop(content=f"damaged {number}\n")
         world.drop(content=f"unlucky {number}\n")
@@ -66,8 +66,10 @@ def test_poison_is_recorded_and_acknowledged(
     assert world.broker.waiting == 0
 
 
-def test_what_nobody_can_read_is_found_in_the_ledger(make_world: Callable[..., FaultWorld]) -> None:
-    """Every body that is no message is dead-lettered, recorded once, and holds up nothing."""
+def test_unreadable_messages_are_dead_lettered_and_recorded_once(
+    make_world: Callable[..., FaultWorld],
+) -> None:
+    """Every unreadable body is recorded once and delays nothing."""
     world = make_world(chaos=DUPLICATES)
     bodies = [b"", b"{", b"[]", b'{"video": 3}', b"\xff\xfe", b'{"pipeline": "x"}']
     for body in bodies:
@@ -90,8 +92,8 @@ def test_what_nobody_can_read_is_found_in_the_ledger(make_world: Callable[..., F
 
 
 @sizes(quick=3, full=50)
-def test_the_same_twice_runs_once(size: int, make_world: Callable[..., FaultWorld]) -> None:
-    """An event or a request replayed, during and after its run, begins nothing new."""
+def test_replayed_events_start_no_new_run(size: int, make_world: Callable[..., FaultWorld]) -> None:
+    """An event or request, replayed during or after its run, starts nothing new."""
     world = make_world(chaos=DUPLICATES)
     probes: Counter[str] = Counter()
     world.media.hooks["probe"] = lambda version: probes.update([version])

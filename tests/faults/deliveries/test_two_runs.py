@@ -1,4 +1,4 @@
-"""Two runs of one video at once: whatever both make is there once, and nothing else is left."""
+"""Two runs of one video at once: shared results exist once, and nothing else is left."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def _ask_again(world: FaultWorld, url: str, options: Options | None = None) -> N
 
 @pytest.mark.parametrize("work", ["cut", "picture"])
 @pytest.mark.parametrize("options", [None, OTHER_PADDING], ids=["alike", "other padding"])
-def test_what_both_make_at_once_is_there_once(
+def test_concurrent_runs_share_one_row_for_each_result(
     work: str, options: Options | None, make_world: Callable[..., FaultWorld], counts: Counts
 ) -> None:
-    """While one run works the other does all of the same: one row each, no object without one."""
+    """While one run works, the other does the same work: one row each, no object without a row."""
     world = make_world(max_moments=1)
     url = world.drop()
 
@@ -45,10 +45,10 @@ def test_what_both_make_at_once_is_there_once(
 
 
 @sizes(quick=6, full=200, minutes=60)
-def test_runs_in_a_storm_leave_no_garbage(
+def test_concurrent_runs_leave_no_garbage_in_a_storm(
     size: int, make_world: Callable[..., FaultWorld], counts: Counts
 ) -> None:
-    """Three runs of each video, two of them alike, on eight workers: no row twice, no orphan."""
+    """Three runs of each video, two of them equal, on eight workers: no double row, no orphan."""
     world = make_world(chaos=STORM, max_moments=2, min_moments=2)
     for _ in range(size):
         url = world.drop()
@@ -60,10 +60,10 @@ def test_runs_in_a_storm_leave_no_garbage(
     assert len(world.objects()) == 5 * size
 
 
-def test_the_picture_of_an_earlier_cut_gives_way(
+def test_thumbnail_of_a_newer_cut_replaces_the_older(
     make_world: Callable[..., FaultWorld], monkeypatch: pytest.MonkeyPatch, counts: Counts
 ) -> None:
-    """A clip is cut anew when its picture is about to be stored: that of the newer cut stays."""
+    """A clip is cut again while its thumbnail is stored: the newer cut's thumbnail stays."""
     world = make_world(max_moments=1)
     url = world.drop()
     upload = world.files.upload
@@ -88,5 +88,5 @@ def test_the_picture_of_an_earlier_cut_gives_way(
 
 
 def _kept(world: FaultWorld) -> set[str]:
-    """What is derived and not temporary."""
+    """Derived objects that are not temporary."""
     return {name for name in world.objects() if "/temporary/" not in name}

@@ -1,4 +1,4 @@
-"""Number 13, media children: killed or left without memory, each of them in the midst of work."""
+"""Number 13, media children: killed, or refused memory, in the middle of their work."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from shared.media.sandbox import arguments
 from shared.messaging.delivery import Outcome
 from tests.support.faults.recovery import failed_and_recovered
 from tests.support.faults.report import Counts, sizes
-from tests.support.faults.small_media import FixedSpeech, odd_video, what_is_wrong, wordless_film
-from tests.support.faults.strikes.child_faults import Blow, FarFolder, Striker, deny_memory, kill
+from tests.support.faults.small_media import FixedSpeech, odd_video, what_is_wrong, wordless_video
+from tests.support.faults.strikes.child_faults import Blow, RemoteFolder, Striker, deny_memory, kill
 from tests.support.faults.strikes.children import OPERATIONS
 from tests.support.faults.world import FaultWorld
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc: run it on Linux")
 
 # Of one the clip is encoded anew; of the other, in which nobody speaks, it is copied.
-SOURCES = (odd_video, wordless_film)
+SOURCES = (odd_video, wordless_video)
 
 
 @sizes(quick=1, full=20, minutes=60)
 @pytest.mark.parametrize("blow", [kill, deny_memory])
-def test_children_struck_at_work(
+def test_stage_recovers_when_its_child_is_struck_at_work(
     blow: Blow,
     size: int,
     make_world: Callable[..., FaultWorld],
@@ -35,19 +35,19 @@ def test_children_struck_at_work(
     monkeypatch: pytest.MonkeyPatch,
     counts: Counts,
 ) -> None:
-    """Each operation of each function struck once: recorded as out of memory, then success."""
+    """Each operation of each function is struck once: recorded as transient, then success."""
     world = make_world(
         garbage=True,
         probe=what_is_wrong,
         real_media=True,
         speech=FixedSpeech,
-        storage=FarFolder(tmp_path / "world-0" / "buckets"),
+        storage=RemoteFolder(tmp_path / "world-0" / "buckets"),
         max_moments=1,
         max_attempts=20,
     )
     striker = Striker(world, monkeypatch, blow)
     for _ in range(size):
-        striker.begin_anew()
+        striker.reset()
         for source in SOURCES:
             path = source(tmp_path)
             world.drop(content=path)
@@ -63,8 +63,8 @@ def test_children_struck_at_work(
     assert not any(again.values()), "an attempt that failed unstruck, or was struck and went on"
 
 
-def test_no_operation_is_forgotten() -> None:
-    """Whatever a child can be asked to do, and ffmpeg to write, is among what is struck."""
+def test_strikes_cover_every_operation_of_a_child() -> None:
+    """Every operation of a child, and every output of ffmpeg, is struck."""
     struck = set().union(*OPERATIONS.values())
     commands = {name for name in vars(arguments) if name.endswith("_arguments")}
     assert commands == {"speech_arguments", "encode_arguments", "text_arguments"}

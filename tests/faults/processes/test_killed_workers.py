@@ -47,7 +47,7 @@ COMMON_CHILD = IN_CHILD + "probe"
 
 
 def _cases() -> Iterator[object]:
-    """Every point of every function, with ten seeds; each time in the table has its turn."""
+    """Every point of every function, with ten seeds; each occurrence in the table has its turn."""
     place = 0
     for name, scenario in SCENARIOS.items():
         for function, points in scenario.points.items():
@@ -73,14 +73,14 @@ def _seeds(scenario: Scenario, function: str, point: str, times: int) -> int:
 
 
 def _has_without_media(function: str, point: str) -> bool:
-    """Whether it is struck there often anyway, in a scenario that takes less time."""
+    """Whether a faster scenario strikes there often enough."""
     others = [scenario for scenario in SCENARIOS.values() if not scenario.real]
     return any(point in scenario.points.get(function, ()) for scenario in others)
 
 
 @pytest.fixture
 def model_settings() -> Iterator[Settings]:
-    """The settings of a model that answers well, and finds one moment in five sentences."""
+    """The settings of a model that answers well and finds one moment in five sentences."""
     with llm_server(good) as server:
         yield {"model": "scripted", "llm_url": server.url, "llm_api_key": "none"}
 
@@ -92,7 +92,7 @@ def stage(
     model_settings: Settings,
     tmp_path: Path,
 ) -> Staging:
-    """Plays a scenario in a world of this test's own."""
+    """Plays a scenario in this test's own world."""
     return partial(
         staged,
         make_world=make_world,
@@ -103,7 +103,7 @@ def stage(
 
 
 @pytest.mark.parametrize(("name", "function", "point", "skip", "real"), list(_cases()))
-def test_a_killed_worker_costs_a_lease_and_a_sweep(
+def test_run_recovers_from_a_killed_worker_by_the_first_sweep_after_its_lease(
     name: str,
     function: str,
     point: str,
@@ -112,7 +112,7 @@ def test_a_killed_worker_costs_a_lease_and_a_sweep(
     stage: Staging,
     counts: Counts,
 ) -> None:
-    """The run goes on by itself, and has its right end by the first sweep after the lease."""
+    """The run continues by itself and ends correctly."""
     scenario = SCENARIOS[name]
     real = _is_real(scenario, point, real)
     with stage(scenario, chaos=SHUFFLED, real=real, workers=2) as play:
@@ -144,8 +144,8 @@ def _check_end(world: FaultWorld, scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_these_are_all_points_there_are(name: str, stage: Staging) -> None:
-    """A function comes to no point at which no worker is killed, and to those as often as said."""
+def test_table_of_points_equals_the_points_that_functions_reach(name: str, stage: Staging) -> None:
+    """A function reaches no other points than the table's, and these as often as it says."""
     scenario = SCENARIOS[name]
     with stage(scenario, chaos=CALM, real=scenario.media is not None, workers=1) as play:
         scenario.then(play.world, play.source)
@@ -157,14 +157,14 @@ def test_these_are_all_points_there_are(name: str, stage: Staging) -> None:
         assert all(found[point] >= points[point] for point in points), (function, found)
 
 
-def test_every_function_is_killed() -> None:
-    """Some scenario or other has the points of each function of the deployment."""
+def test_scenarios_cover_every_function() -> None:
+    """Some scenario has points of each function of the deployment."""
     killed = {function for scenario in SCENARIOS.values() for function in scenario.points}
     assert killed == {function.name for function in TOPOLOGY.functions}
 
 
-def test_every_child_is_caught_at_work() -> None:
-    """Whatever a function starts children for, it is killed in the middle of each of them."""
+def test_kills_cover_every_operation_of_a_child() -> None:
+    """Workers are killed in the middle of each operation that functions start children for."""
     for function, operations in OPERATIONS.items():
         points = {point for s in SCENARIOS.values() for point in s.points.get(function, ())}
         caught = {point.removeprefix(IN_CHILD) for point in points if point.startswith(IN_CHILD)}

@@ -1,4 +1,4 @@
-"""What a second attempt leaves is what the first would have left, in every stage."""
+"""A second attempt leaves the same results as a first, in every stage."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tests.support.faults.report import Counts
 from tests.support.faults.world import FaultWorld
 
 
-def test_a_second_attempt_makes_all_that_the_first_would_have(
+def test_second_attempt_leaves_the_results_of_a_first(
     make_world: Callable[..., FaultWorld], monkeypatch: pytest.MonkeyPatch, counts: Counts
 ) -> None:
-    """Each stage fails once when its work is done: transcript, moments, clips, pictures are there.
+    """Each stage fails once after its work: transcript, moments, clips, thumbnails exist.
 
-    They are those of a video that nothing happened to.
+    They equal those of a video without faults.
     """
     world = make_world()
     world.drop()

@@ -1,4 +1,4 @@
-"""Number 5: a worker process stopped past its lease, overtaken, and continued."""
+"""Number 5: a worker process is stopped past its lease, overtaken, and continued."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ HEADERS = {"Content-Type": "application/json"}
 
 
 @pytest.fixture
-def rivals(
+def two_workers(
     make_world: Callable[..., FaultWorld], database_url: str
 ) -> Iterator[tuple[FaultWorld, Worker, Worker]]:
     """A world and two worker processes beside it."""
@@ -75,7 +75,7 @@ def rivals(
 
 
 def _deliver(world: FaultWorld, worker: Worker, run: StageRun, point: str | None = None) -> Outcome:
-    """Deliver the run's message; at that point the worker stops."""
+    """Deliver the run's message; the worker stops at that point."""
     fault = Fault(run.stage, point, signal.SIGSTOP) if point is not None else None
     body = push_body(Parcel(f"{run.topic}.{run.stage}", outgoing(_message(run)), "1"))
     return worker.push(make_push(world, run.stage, HEADERS, body, fault))
@@ -85,8 +85,8 @@ def _message(run: StageRun) -> Message:
     return TOPOLOGY.messages[run.topic].model_validate(run.message)
 
 
-class _InBackground(threading.Thread):
-    """One delivery, of which the outcome is waited for later."""
+class _PendingDelivery(threading.Thread):
+    """One delivery; its outcome is collected later."""
 
     def __init__(self, deliver: Callable[[], Outcome]) -> None:
         super().__init__(daemon=True)
@@ -99,25 +99,25 @@ class _InBackground(threading.Thread):
         self._outcome = self._deliver()
 
     def outcome(self) -> Outcome | None:
-        """How it was answered."""
+        """The delivery's outcome."""
         self.join(PATIENCE_SECONDS)
         return self._outcome
 
 
 @sizes(quick=len(CASES), full=200, minutes=60)
-def test_a_stopped_worker_commits_nothing_late(
-    size: int, rivals: tuple[FaultWorld, Worker, Worker], counts: Counts
+def test_stopped_worker_commits_nothing_after_it_was_overtaken(
+    size: int, two_workers: tuple[FaultWorld, Worker, Worker], counts: Counts
 ) -> None:
-    """Continued when the other is done or still at work: it commits nothing any more.
+    """Continued while the other works or after its end, it commits nothing.
 
-    What it had stored is collected.
+    Its stored objects are collected.
     """
-    world, first, second = rivals
+    world, first, second = two_workers
     losers: list[str] = []
     for number in range(size):
         function, point = CASES[number % len(CASES)]
-        run = _to_be_done(world, function)
-        loser = _InBackground(partial(_deliver, world, first, run, point))
+        run = _pending_run(world, function)
+        loser = _PendingDelivery(partial(_deliver, world, first, run, point))
         first.wait_stopped()
         counts.faults[f"stopped {point}"] += 1
         losers.append(_token(world, run))
@@ -125,14 +125,14 @@ def test_a_stopped_worker_commits_nothing_late(
         # In its open transaction it holds the run's row, until the server ends its session.
         if number % 2:
             assert _deliver(world, second, run) is Outcome.DONE
-            first.go_on()
+            first.resume()
             assert loser.outcome() in (Outcome.BUSY, Outcome.RETRY)
         else:
-            winner = _InBackground(partial(_deliver, world, second, run, AFTER_CLAIM))
+            winner = _PendingDelivery(partial(_deliver, world, second, run, AFTER_CLAIM))
             second.wait_stopped()
-            first.go_on()
+            first.resume()
             assert loser.outcome() in (Outcome.BUSY, Outcome.RETRY)
-            second.go_on()
+            second.resume()
             assert winner.outcome() is Outcome.DONE
         (now,) = [one for one in world.runs(function) if one.id == run.id]
         assert (now.status, now.attempt) == ("completed", 2)
@@ -144,19 +144,19 @@ def test_a_stopped_worker_commits_nothing_late(
 
 
 def _token(world: FaultWorld, run: StageRun) -> str:
-    """What the names of all that the attempt at work makes have in them."""
+    """The part that names of the current attempt's objects share."""
     (token,) = [one.lease_token for one in world.runs(run.stage) if one.id == run.id]
     assert token is not None
     return token.hex[:10]
 
 
 def _named(world: FaultWorld) -> str:
-    """All that rows and messages name."""
+    """Every object that rows and messages name."""
     with world.engine.connect() as connection:
         return " ".join(connection.execute(text(NAMED)).scalars())
 
 
-def _to_be_done(world: FaultWorld, function: str) -> StageRun:
+def _pending_run(world: FaultWorld, function: str) -> StageRun:
     """A new run up to that function, whose message is kept back."""
     world.drop()
     if function == "probe_video":

@@ -1,4 +1,4 @@
-"""Number 14: videos deleted, and garbage collected, in the middle of a storm."""
+"""Number 14: videos are deleted and garbage is collected in the middle of a storm."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ WORKERS = 8
 FOREIGN = ("readme.txt", "clips/readme.txt", "clips/talk/holiday.mp4", "temporary/mine.wav")
 
 
-class Sweeper(threading.Thread):
-    """Deletes videos at random and collects garbage without any grace, while others work."""
+class Deleter(threading.Thread):
+    """Deletes videos at random and collects garbage without a grace period, while others work."""
 
     def __init__(self, world: FaultWorld, seed: int, deletions: int) -> None:
         super().__init__(daemon=True)
@@ -35,7 +35,7 @@ class Sweeper(threading.Thread):
         self._deletions = deletions
 
     def run(self) -> None:
-        """Until as many are deleted as were asked for."""
+        """Run until the requested number is deleted."""
         try:
             while len(self.deleted) < self._deletions:
                 self._delete_one()
@@ -54,20 +54,20 @@ class Sweeper(threading.Thread):
 
 
 @sizes(quick=8, full=500, minutes=60)
-def test_deletions_in_a_storm(
+def test_deleted_videos_stay_deleted_in_a_storm(
     size: int,
     make_world: Callable[..., FaultWorld],
     counts: Counts,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The deleted are gone and stay so, all others are completed, and what is not ours is there."""
+    """Deleted videos stay deleted, all others complete, and foreign objects stay."""
     world = make_world(chaos=STORM, garbage=True)
     foreign = [f"{world.context.derived_url}/{name}" for name in FOREIGN]
     (world.folder / "mine").write_text("not made here\n")
     for url in foreign:
         world.files.upload(world.folder / "mine", url)
     urls = [world.drop() for _ in range(size)]
-    sweeper = Sweeper(world, counts.seed, deletions=size // 2)
+    sweeper = Deleter(world, counts.seed, deletions=size // 2)
     sweeper.start()
     while sweeper.is_alive():
         world.broker.run(WORKERS, until=time.monotonic() + 0.3)
@@ -94,8 +94,10 @@ def test_deletions_in_a_storm(
     assert "40P01" not in caplog.text
 
 
-def test_garbage_is_shown_before_it_goes(make_world: Callable[..., FaultWorld]) -> None:
-    """A dry run deletes nothing, and the grace period keeps what is young."""
+def test_garbage_is_kept_in_a_dry_run_and_in_the_grace_period(
+    make_world: Callable[..., FaultWorld],
+) -> None:
+    """A dry run deletes nothing, and the grace period keeps young objects."""
     world = make_world(garbage=True)
     world.drop()
     world.settle()

@@ -1,4 +1,4 @@
-"""The invariants say what is wrong: each is broken once."""
+"""Each invariant is broken once, and reports it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy import text
 from functions.upkeep import sweep as sweeping
 from tests.support.faults.forbidden_states import FORBIDDEN
 from tests.support.faults.invariants import Invariants
-from tests.support.faults.small_media import what_is_wrong, wordless_film
+from tests.support.faults.small_media import what_is_wrong, wordless_video
 from tests.support.faults.world import FaultWorld
 from tests.support.media.factory import make_video, run_ffmpeg
 
@@ -54,7 +54,7 @@ FORBIDDEN_BY_SCHEMA = (
 
 @pytest.fixture
 def done(make_world: Callable[..., FaultWorld]) -> FaultWorld:
-    """A world in which a run was completed."""
+    """A world with a completed run."""
     world = make_world()
     world.drop()
     world.settle(workers=1)
@@ -62,8 +62,8 @@ def done(make_world: Callable[..., FaultWorld]) -> FaultWorld:
 
 
 @pytest.mark.parametrize("wrong", DAMAGE)
-def test_a_damaged_row_is_found(wrong: str, done: FaultWorld) -> None:
-    """Rows that are missing, wrong or late are told of."""
+def test_invariants_report_a_damaged_row(wrong: str, done: FaultWorld) -> None:
+    """They report missing, wrong and late rows."""
     with done.engine.begin() as connection:
         connection.execute(text(DAMAGE[wrong]))
     violations = Invariants(done).violations()
@@ -71,14 +71,16 @@ def test_a_damaged_row_is_found(wrong: str, done: FaultWorld) -> None:
     done.clear()
 
 
-def test_each_is_broken() -> None:
-    """Nothing is looked for that was not seen to be found, but for what the schema forbids."""
+def test_every_invariant_is_broken_by_a_test() -> None:
+    """Each query is seen to find something, except for states that the schema forbids."""
     shown = (*DAMAGE, HALF_DELETED, *FORBIDDEN_BY_SCHEMA)
     assert [what for what, _ in FORBIDDEN if not what.startswith(shown)] == []
 
 
-def test_half_a_deletion_is_found(done: FaultWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A tombstone that no sweep brings to its end is told of."""
+def test_invariants_report_an_unfinished_deletion(
+    done: FaultWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They report a deletion that no sweep finishes."""
     monkeypatch.setattr(sweeping, "resume_deletions", lambda _: [])
     with done.engine.begin() as connection:
         connection.execute(
@@ -88,8 +90,8 @@ def test_half_a_deletion_is_found(done: FaultWorld, monkeypatch: pytest.MonkeyPa
     done.clear()
 
 
-def test_a_zombie_is_found(done: FaultWorld) -> None:
-    """A child that has ended and was not asked for its end is told of."""
+def test_invariants_report_a_zombie(done: FaultWorld) -> None:
+    """They report a child that ended without being reaped."""
     child = subprocess.Popen(["true"])
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     violations = Invariants(done).violations()
@@ -97,8 +99,8 @@ def test_a_zombie_is_found(done: FaultWorld) -> None:
     assert violations == ["a process is left: zombie true"]
 
 
-def test_an_orphan_is_found(done: FaultWorld) -> None:
-    """A child of a worker that is dead is told of by the folder it was to work in."""
+def test_invariants_report_an_orphan(done: FaultWorld) -> None:
+    """They report a dead worker's child by the folder it worked in."""
     environment = {"TMPDIR": str(done.folder / "work" / "0"), "PATH": os.defpath}
     # Its parent ends at once, so that it is nobody's.
     command = ["sh", "-c", "sleep 60 >/dev/null & echo $!"]
@@ -108,15 +110,15 @@ def test_an_orphan_is_found(done: FaultWorld) -> None:
     assert violations == ["a process is left: sleep 60"]
 
 
-def test_a_derived_file_that_is_none_is_found(done: FaultWorld) -> None:
-    """Each file a row names is looked at."""
+def test_invariants_report_a_broken_derived_file(done: FaultWorld) -> None:
+    """They read each file that a row names."""
     violations = Invariants(done, what_is_wrong).violations()
     assert len(violations) == len(done.objects())
 
 
 @pytest.mark.parametrize("name", ["work/videomoments-1-a/x", "work/x", "buckets/.incoming/x"])
-def test_a_temporary_file_is_found(name: str, done: FaultWorld) -> None:
-    """Whatever lies where attempts and uploads leave their files is told of."""
+def test_invariants_report_a_temporary_file(name: str, done: FaultWorld) -> None:
+    """They report leftovers where attempts and uploads keep their files."""
     left = done.folder / name
     left.parent.mkdir(parents=True, exist_ok=True)
     left.touch()
@@ -126,8 +128,8 @@ def test_a_temporary_file_is_found(name: str, done: FaultWorld) -> None:
         left.parent.rmdir()
 
 
-def test_the_slices_of_a_run_that_has_not_failed_are_found(done: FaultWorld) -> None:
-    """Only the failed run itself keeps what it would need again."""
+def test_invariants_report_slices_of_a_run_that_did_not_fail(done: FaultWorld) -> None:
+    """Only a failed run keeps its slices."""
     (run,) = done.pipelines()
     folder = f"{done.context.derived_url}/temporary"
     for kept in ("pipeline/another", run.identifier.replace(":", "/")):
@@ -143,8 +145,8 @@ def _a_file(world: FaultWorld) -> Path:
     return path
 
 
-def test_a_picture_that_is_none_is_found(tmp_path: Path) -> None:
-    """A JPEG of which the end is missing, or all of it, is told of; a whole one is not."""
+def test_picture_check_reports_a_truncated_jpeg(tmp_path: Path) -> None:
+    """They report a JPEG without its end or content, and accept a whole one."""
     whole = tmp_path / "whole.jpg"
     run_ffmpeg("-f", "lavfi", "-i", "testsrc2=s=320x180", "-frames:v", "1", f"file:{whole}")
     assert what_is_wrong(whole) is None
@@ -154,8 +156,8 @@ def test_a_picture_that_is_none_is_found(tmp_path: Path) -> None:
         assert what_is_wrong(part), size
 
 
-def test_a_clip_that_is_no_clip_is_found(tmp_path: Path) -> None:
-    """Cut off in the middle, without sound, too short: each is told of, a whole one is not."""
+def test_clip_check_reports_a_broken_clip(tmp_path: Path) -> None:
+    """They report a truncated, silent or short clip, and accept a whole one."""
     whole = make_video(tmp_path / "whole.mp4", seconds=6, faststart=True)
     assert what_is_wrong(whole) is None
     half = tmp_path / "half.mp4"
@@ -163,4 +165,4 @@ def test_a_clip_that_is_no_clip_is_found(tmp_path: Path) -> None:
     assert what_is_wrong(half)
     assert what_is_wrong(make_video(tmp_path / "short.mp4", seconds=0.5)) == "too short"
     assert what_is_wrong(make_video(tmp_path / "mute.mp4", audio=None)) == "no picture or no sound"
-    assert what_is_wrong(wordless_film(tmp_path)) is None
+    assert what_is_wrong(wordless_video(tmp_path)) is None

@@ -27,7 +27,7 @@ PARTS = 4
 
 
 def _sizes() -> Iterator[Any]:
-    """Fifty examples of fifty steps for every commit, five hundred for every night."""
+    """Fifty examples of fifty steps per commit, five hundred per night."""
     marks = (pytest.mark.full, pytest.mark.timeout(3 * 3600))
     full = max(10, round(500 * full_scale()))
     for part in range(PARTS):
@@ -36,13 +36,13 @@ def _sizes() -> Iterator[Any]:
 
 
 def _in_part(examples: int) -> int:
-    """A fifth more of them, as Hypothesis ends some early: on the average after 43 steps."""
+    """A fifth more, because Hypothesis ends some early, on average after 43 steps."""
     return math.ceil(1.2 * examples / PARTS)
 
 
 @pytest.fixture
 def saboteur(monkeypatch: pytest.MonkeyPatch) -> Iterator[Saboteur]:
-    """Strikes by an exception that nothing survives; no heartbeat, as real time stands still."""
+    """Strikes by an exception that nothing catches. No heartbeats: real time stands still."""
     monkeypatch.setattr(Heartbeat, "__enter__", lambda this: this)
     monkeypatch.setattr(Heartbeat, "__exit__", lambda *_: None)
     after_error = Runtime._after_error
@@ -59,14 +59,14 @@ def saboteur(monkeypatch: pytest.MonkeyPatch) -> Iterator[Saboteur]:
 
 
 @pytest.mark.parametrize("examples", list(_sizes()))
-def test_whatever_happens_in_whatever_order(
+def test_runs_end_correctly_after_any_sequence_of_events(
     examples: int,
     make_world: Callable[..., FaultWorld],
     saboteur: Saboteur,
     tmp_path: Path,
     counts: Counts,
 ) -> None:
-    """Every sequence ends with every run in its right state, every row once, and no orphan."""
+    """Every run ends in its right state, every row exists once, and no object is an orphan."""
     storage = SabotagedFolder(tmp_path / "world-0" / "buckets", saboteur, remote=False)
     world = make_world(garbage=True, storage=storage, max_attempts=100)
     world.engine.pool._pre_ping = False

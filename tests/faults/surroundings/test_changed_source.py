@@ -30,8 +30,8 @@ SELECT v.identifier, t.language FROM videos v JOIN transcripts t ON t.video_id =
 """
 
 
-class Changes:
-    """Sources that change; `versions` tells by a video's name which content is its own."""
+class ChangingSources:
+    """Sources that change; `versions` maps a video to its own content."""
 
     def __init__(self, world: FaultWorld, action: str) -> None:
         self.world = world
@@ -41,7 +41,7 @@ class Changes:
         self._sources = 0
 
     def begin(self) -> str:
-        """A new source and its event. Returns its name."""
+        """Upload a new source with its event. Returns its name."""
         self._sources += 1
         name = f"talk-{self._sources}.mp4"
         self.put(name, f"version {self._sources}-1")
@@ -53,7 +53,7 @@ class Changes:
         self.world.say(VideoUploaded(source_url=stat.url, generation=stat.generation))
 
     def change(self, name: str) -> None:
-        """Overwrite it, which is an event of its own, or delete it, which is none."""
+        """Overwrite it, with an event, or delete it, without one."""
         self.changed += 1
         if self.action == "overwritten":
             self.put(name, f"version {self._sources}-2")
@@ -61,7 +61,7 @@ class Changes:
             self.world.files.delete(f"{self.world.context.upload_url}/{name}")
 
     def check(self) -> None:
-        """No file and no transcript is of another version than its video."""
+        """No file or transcript belongs to another version than its video."""
         with self.world.engine.connect() as connection:
             for row in connection.execute(text(FILES)):
                 assert self.world.read(row.cloud_url) == self.versions[row.identifier]
@@ -69,7 +69,7 @@ class Changes:
                 assert f"x-{self.versions[row.identifier].split()[1]}" == row.language
 
     def check_ends(self, expected: str) -> None:
-        """A run that had the source still to read ended as `expected`, all others completed."""
+        """A run that still had to read the source ended as `expected`; all others completed."""
         for pipeline in self.world.pipelines():
             unread = [
                 run
@@ -87,12 +87,12 @@ class Changes:
 @pytest.mark.parametrize(
     ("action", "expected"), [("overwritten", "superseded"), ("deleted", "source_gone")]
 )
-def test_a_source_that_changes_between_two_stages(
+def test_run_ends_with_the_reason_when_its_source_changes_between_stages(
     action: str, expected: str, make_world: Callable[..., FaultWorld], counts: Counts
 ) -> None:
-    """Before each delivery of a run: it ends with the reason, and mixes no two versions."""
+    """Before each delivery of a run: it ends with the reason and mixes no two versions."""
     world = make_world()
-    changes = Changes(world, action)
+    changes = ChangingSources(world, action)
     for deliveries in range(MOST_DELIVERIES):
         name = changes.begin()
         world.broker.run(1, most=deliveries)
@@ -116,12 +116,12 @@ def test_a_source_that_changes_between_two_stages(
 @pytest.mark.parametrize(
     ("action", "expected"), [("overwritten", "superseded"), ("deleted", "source_gone")]
 )
-def test_a_source_that_changes_while_a_stage_works(
+def test_stage_discards_its_work_when_the_source_changes_meanwhile(
     point: str, action: str, expected: str, make_world: Callable[..., FaultWorld], counts: Counts
 ) -> None:
-    """In the middle of the work, too: what was read of both versions is thrown away."""
+    """A stage that read both versions throws its work away."""
     world = make_world()
-    changes = Changes(world, action)
+    changes = ChangingSources(world, action)
     name = changes.begin()
 
     def change(*facts: Any) -> None:
@@ -138,13 +138,13 @@ def test_a_source_that_changes_while_a_stage_works(
 
 
 @sizes(quick=6, full=300, minutes=60)
-def test_sources_that_change_in_a_storm(
+def test_runs_never_mix_versions_when_sources_change_in_a_storm(
     size: int, make_world: Callable[..., FaultWorld], counts: Counts
 ) -> None:
-    """At any time, among duplicates and on eight workers: no mixture, no orphan, a right end."""
+    """At any time, among duplicates, on eight workers: no mixture, no orphan, a right end."""
     world = make_world(chaos=STORM)
     chance = random.Random(counts.seed)
-    changes = Changes(world, "overwritten")
+    changes = ChangingSources(world, "overwritten")
     for _ in range(size):
         name = changes.begin()
         world.broker.run(8, most=chance.randint(0, 60))

@@ -1,4 +1,4 @@
-"""Number 13, clocks: workers whose clocks are minutes apart."""
+"""Number 13, clocks: the clocks of workers differ by minutes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ STOP = Fault(FUNCTION, AFTER_CLAIM, signal.SIGSTOP)
 
 @contextmanager
 def skewed_workers(world: FaultWorld, database_url: str) -> Iterator[dict[str, Worker]]:
-    """Two worker processes, by what their clocks are."""
+    """Two worker processes, by the error of their clocks."""
     spec = WorkerSpec(
         database_url, world.folder / "buckets", world.folder / "work", settings=SETTINGS
     )
@@ -52,13 +52,13 @@ def skewed_workers(world: FaultWorld, database_url: str) -> Iterator[dict[str, W
 
 
 @sizes(quick=1, full=50)
-def test_workers_whose_clocks_are_wrong(
+def test_no_stage_runs_twice_when_clocks_are_wrong(
     size: int,
     make_world: Callable[..., FaultWorld],
     database_url: str,
     counts: Counts,
 ) -> None:
-    """One five minutes behind, one five ahead, in a storm: no run is begun a second time."""
+    """One clock is five minutes behind, one five ahead, in a storm: no stage run starts twice."""
     world = make_world(chaos=STORM, garbage=True)
     with skewed_workers(world, database_url) as workers:
         idle = list(workers.values())
@@ -89,7 +89,7 @@ def test_workers_whose_clocks_are_wrong(
 
 @sizes(quick=1, full=25)
 @pytest.mark.parametrize(("holder", "rival"), [("behind", "ahead"), ("ahead", "behind")])
-def test_a_lease_is_the_same_by_every_clock(
+def test_lease_is_live_or_over_by_every_clock_alike(
     holder: str,
     rival: str,
     size: int,
@@ -97,11 +97,11 @@ def test_a_lease_is_the_same_by_every_clock(
     database_url: str,
     counts: Counts,
 ) -> None:
-    """A live lease, new or renewed, is live by both clocks; one that is over is over by both."""
+    """A live lease, new or renewed, is live by both clocks; an expired one by neither."""
     world = make_world(garbage=True, **SETTINGS)
     # The pool is left last: what waits for a stopped worker goes on when that is ended.
     with ThreadPoolExecutor(1) as pool, skewed_workers(world, database_url) as workers:
-        scene = Scene(world, workers[holder], workers[rival], pool)
+        scene = LeaseContest(world, workers[holder], workers[rival], pool)
         for _ in range(size):
             scene.holds_while_it_lives()
             scene.is_over_in_time()
@@ -109,8 +109,8 @@ def test_a_lease_is_the_same_by_every_clock(
     assert {pipeline.status for pipeline in world.pipelines()} == {"completed"}
 
 
-class Scene:
-    """One worker holds a clip's lease, the other one is after it."""
+class LeaseContest:
+    """One worker holds a clip's lease; the other wants it."""
 
     def __init__(
         self, world: FaultWorld, holder: Worker, rival: Worker, pool: ThreadPoolExecutor
@@ -118,13 +118,13 @@ class Scene:
         self.world, self.holder, self.rival, self.pool = world, holder, rival, pool
 
     def holds_while_it_lives(self) -> None:
-        """Neither deliveries nor sweeps of the other take the run from a worker that lives."""
+        """Neither deliveries nor sweeps of the other worker take the run from a live one."""
         message = self._clip_to_cut()
         with self._pipeline_locked():
             held = self._begin(message)
             self._is_left_alone(message)
             beaten = self._run(message).updated_at
-            self.holder.go_on()
+            self.holder.resume()
             self._wait(lambda: self._run(message).updated_at > beaten)
             self._is_left_alone(message)
         assert held.result(PATIENCE_SECONDS) is Outcome.DONE
@@ -133,7 +133,7 @@ class Scene:
         assert (run.status, run.attempt) == ("completed", 1)
 
     def is_over_in_time(self) -> None:
-        """Of a worker not heard of for long the other's sweep frees it: recorded, then success."""
+        """The other's sweep frees the run of a silent worker: recorded, then success."""
         message = self._clip_to_cut()
         held = self._begin(message)
         self.world.expire_leases()
@@ -141,7 +141,7 @@ class Scene:
         run = self._run(message)
         assert (run.status, run.error_code) == ("queued", "lease_expired")
         assert self._push(self.rival, FUNCTION, message) is Outcome.DONE
-        self.holder.go_on()
+        self.holder.resume()
         assert held.result(PATIENCE_SECONDS) in (Outcome.BUSY, Outcome.RETRY, Outcome.DUPLICATE)
         self.world.settle(workers=1)
         run = self._run(message)
@@ -157,7 +157,7 @@ class Scene:
         assert (run.status, run.attempt, run.lease_owner) == ("running", 1, owner)
 
     def _begin(self, message: Message) -> Future[Outcome]:
-        """The holder claims the clip, and stops there."""
+        """The holder claims the clip and stops there."""
         held = self.pool.submit(self._push, self.holder, FUNCTION, message, STOP)
         self.holder.wait_stopped()
         return held
@@ -169,7 +169,7 @@ class Scene:
         return worker.push(make_push(self.world, function, HEADERS, body, fault))
 
     def _clip_to_cut(self) -> MomentFound:
-        """The moment of a new pipeline, whose message is kept back."""
+        """The moment of a new run, whose message is kept back."""
         self.world.drop()
         while not (runs := [run for run in self.world.runs(FUNCTION) if run.status == "queued"]):
             assert self.world.broker.run(1, most=1)
@@ -188,7 +188,7 @@ class Scene:
 
     @contextmanager
     def _pipeline_locked(self) -> Iterator[None]:
-        """Nobody can finish meanwhile: whoever wants to goes on being at work."""
+        """While the run is locked, nobody can finish, so workers stay at work."""
         with self.world.context.session() as session, session.begin():
             session.execute(select(PipelineHistory.id).with_for_update()).all()
             yield

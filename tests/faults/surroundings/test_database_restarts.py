@@ -1,4 +1,4 @@
-"""Number 6: PostgreSQL dies again and again (`-m immediate`) while runs are under way."""
+"""Number 6: PostgreSQL dies again and again (`-m immediate`) during runs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ BACKOFF_SECONDS = 0.3
 
 
 class MortalServer:
-    """A server of this test's own that can be killed and started again."""
+    """This test's own server, which can be killed and restarted."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -58,13 +58,13 @@ class MortalServer:
         return self._users[-1].url()
 
     def start(self) -> None:
-        """Start it, or start it again."""
+        """Start the server, or start it again."""
         user = EmbeddedPostgres(self._folder, fsync=False)
         user.start()
         self._users.append(user)
 
     def restart_at_once(self) -> None:
-        """`pg_ctl restart -m immediate`: every session ends where it is; then recovery."""
+        """`pg_ctl restart -m immediate`: every session ends where it is; recovery follows."""
         pid = int((self._folder / "cluster" / "pgdata" / "postmaster.pid").read_text().split()[0])
         server = psutil.Process(pid)
         server.send_signal(signal.SIGQUIT)
@@ -73,7 +73,7 @@ class MortalServer:
         self.restarts += 1
 
     def sessions(self) -> list[Any]:
-        """Of whoever is still connected, but for the one that asks."""
+        """Connected sessions, except the asking one."""
         engine = make_engine(self.url, pool_size=1)
         deadline = time.monotonic() + PATIENCE_SECONDS
         with engine.connect() as connection:
@@ -92,7 +92,7 @@ class MortalServer:
 
 @pytest.fixture
 def server(open_folder: Path) -> Iterator[MortalServer]:
-    """A migrated database on a server of its own."""
+    """A migrated database on its own server."""
     server = MortalServer(open_folder)
     yield server
     server.close()
@@ -100,7 +100,7 @@ def server(open_folder: Path) -> Iterator[MortalServer]:
 
 @contextmanager
 def _in_background(work: Any) -> Iterator[None]:
-    """Call `work(stop)` in a thread until the block is left. Raises what it raised."""
+    """Call `work(stop)` in a thread until the block ends. Raises the thread's error."""
     stop = threading.Event()
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(work, stop)
@@ -112,7 +112,7 @@ def _in_background(work: Any) -> Iterator[None]:
 
 
 @sizes(quick=8, full=500, minutes=60)
-def test_every_run_completes_through_restarts_of_the_database(
+def test_runs_complete_through_restarts_of_the_database(
     size: int,
     server: MortalServer,
     tmp_path: Path,
@@ -120,7 +120,7 @@ def test_every_run_completes_through_restarts_of_the_database(
     counts: Counts,
     expected_errors: list[Any],
 ) -> None:
-    """Nobody lends a hand: redelivery, leases and the sweep of every minute bring all to an end."""
+    """Redelivery, leases and the scheduled sweep bring all runs to their end without help."""
     world = FaultWorld(
         server.url,
         tmp_path,
@@ -171,7 +171,7 @@ def test_every_run_completes_through_restarts_of_the_database(
 
 
 def _all_ended(world: FaultWorld, size: int) -> bool:
-    """Whether there are as many pipelines as drops, and none is running."""
+    """Whether there are as many runs as drops, and none is running."""
     try:
         pipelines = world.pipelines()
     except Exception:

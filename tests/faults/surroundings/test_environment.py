@@ -1,4 +1,4 @@
-"""Number 13: what surrounds the workers fails for a while, and is well again."""
+"""Number 13: the workers' surroundings fail for a while, then recover."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.faults.world import FaultWorld
 
 
 class ShakyStorage(FolderStorage):
-    """Answers the first call of each kind, and many others, as a store that has too much to do."""
+    """Refuses the first call of each kind, and many others, like an overloaded store."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
@@ -68,10 +68,10 @@ class ShakyStorage(FolderStorage):
 
 
 @sizes(quick=3, full=100)
-def test_a_store_that_answers_503_and_429(
+def test_runs_complete_when_the_store_answers_503_and_429(
     size: int, make_world: Callable[..., FaultWorld], tmp_path: Path, counts: Counts
 ) -> None:
-    """Every operation of the store refused now and then: recorded as transient, then success."""
+    """Each operation of the store is refused now and then: recorded as transient, then success."""
     storage = ShakyStorage(tmp_path / "world-0" / "buckets")
     world = make_world(garbage=True, storage=storage, max_attempts=20)
     storage.chance, storage.share = random.Random(counts.seed), 0.08
@@ -86,10 +86,10 @@ def test_a_store_that_answers_503_and_429(
 
 
 @sizes(quick=1, full=25)
-def test_an_exhausted_pool(
+def test_deliveries_are_refused_and_return_when_the_pool_is_exhausted(
     size: int, make_world: Callable[..., FaultWorld], database_url: str, counts: Counts
 ) -> None:
-    """Deliveries that get no connection are refused, and come again when there are some."""
+    """Deliveries without a connection are refused and come again later."""
     engine = make_engine(database_url, pool_size=2)
     engine.pool._timeout = 0.1  # type: ignore[attr-defined]
     world = make_world(engine=engine)

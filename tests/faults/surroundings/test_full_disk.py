@@ -1,4 +1,4 @@
-"""Number 13: no room is left, where work is done or where objects are kept, and then there is."""
+"""Number 13: the work disk or the bucket's disk is full for a while."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ NEED_ROOM = {"split_audio", "transcribe_audio", "cut_clip"}
 
 
 @sizes(quick=1, full=20)
-def test_a_full_disk(
+def test_media_work_is_transient_on_a_full_disk(
     size: int,
     mount: Callable[[Path, int], Path],
     real_world: FaultWorld,
     tmp_path: Path,
     counts: Counts,
 ) -> None:
-    """Real media work on a disk with no room is transient, never the file's fault."""
+    """Real media work on a full disk is transient, never the file's fault."""
     world = real_world
     small_disk = mount(tmp_path / "small-disk", FEW_BYTES)
     roomy = world.context.work_root
@@ -54,10 +54,10 @@ def test_a_full_disk(
     counts.faults["full disk"] = sum(run.attempt > 1 for run in world.runs())
 
 
-def test_every_file_of_the_first_attempts_finds_the_disk_full(
+def test_first_attempts_recover_when_every_output_is_a_full_device(
     real_world: FaultWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counts: Counts
 ) -> None:
-    """The same for whoever is not root: each output is the device that is always full."""
+    """The same without root: each output is the device that is always full."""
     world = real_world
     tried: Counter[str] = Counter()
 
@@ -85,10 +85,10 @@ def test_every_file_of_the_first_attempts_finds_the_disk_full(
     assert Path("/dev/full").is_char_device()
 
 
-def test_a_full_bucket(
+def test_uploads_are_retried_when_the_bucket_is_full(
     mount: Callable[[Path, int], Path], real_world: FaultWorld, tmp_path: Path, counts: Counts
 ) -> None:
-    """Where no object can be kept it is tried again, and no half object is left."""
+    """Uploads are tried again, and no half object is left."""
     world = real_world
     buckets = mount(world.folder / "buckets", BUCKET_BYTES)
     world.drop(content=tiny_video(tmp_path))
@@ -106,7 +106,7 @@ def test_a_full_bucket(
 
 
 def _fill(path: Path) -> None:
-    """Write until nothing more can be written."""
+    """Write until the disk is full."""
     with path.open("wb", buffering=0) as file:
         for block in (b"0" * 65536, b"0" * 4096, b"0"):
             with suppress(OSError):
@@ -114,10 +114,10 @@ def _fill(path: Path) -> None:
                     pass
 
 
-def test_every_first_upload_finds_the_bucket_full(
+def test_first_uploads_recover_when_every_object_is_a_full_device(
     make_world: Callable[..., FaultWorld], monkeypatch: pytest.MonkeyPatch, counts: Counts
 ) -> None:
-    """The same for whoever is not root: what is to be stored goes to the full device first."""
+    """The same without root: uploads go to the full device first."""
     world = make_world()
     tried: Counter[str] = Counter()
     now: list[str] = [""]

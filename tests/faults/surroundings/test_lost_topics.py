@@ -1,4 +1,4 @@
-"""Number 7: the topics are lost altogether in the middle of a run."""
+"""Number 7: the topics lose every message in the middle of a run."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ PIPELINES = 3
 
 
 @sizes(quick=4, full=200, minutes=60)
-def test_the_ledger_alone_brings_every_run_to_its_end(
+def test_runs_complete_from_the_ledger_when_all_messages_are_lost(
     size: int, make_world: Callable[..., FaultWorld], counts: Counts
 ) -> None:
-    """However far the runs were when every message was lost, two sweeps later all are completed."""
+    """At any progress of the runs, two sweeps after the loss all are completed."""
     world = make_world(chaos=STORM)
     chance = random.Random(counts.seed)
     for _ in range(size):

@@ -1,4 +1,4 @@
-"""Number 8: ten thousand messages with fake media, and how fast they went."""
+"""Number 8: ten thousand messages with fake media, with their rates."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TWICE_NOW_AND_THEN = Chaos(most_copies=2, dropped_acks=0.02)
 
 
 class Stopwatch:
-    """Times every delivery, and counts the connections that are open at once."""
+    """Times every delivery, and counts open connections."""
 
     def __init__(self, world: FaultWorld) -> None:
         self.seconds: list[float] = []
@@ -63,8 +63,10 @@ class Stopwatch:
 
 
 @sizes(quick=150, full=10_000, minutes=60)
-def test_many_messages(size: int, make_world: Callable[..., FaultWorld], counts: Counts) -> None:
-    """None is lost, and hardly more connections are open than there are workers."""
+def test_no_message_is_lost_among_thousands(
+    size: int, make_world: Callable[..., FaultWorld], counts: Counts
+) -> None:
+    """No message is lost, and connections hardly outnumber workers."""
     world = make_world(
         chaos=TWICE_NOW_AND_THEN, min_moments=MOMENTS, max_moments=MOMENTS, pool_size=POOL
     )

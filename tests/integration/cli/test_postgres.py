@@ -18,9 +18,9 @@ from cli.local.postgres.embedded import EmbeddedPostgres
 from shared.db.engine import check_server, make_engine
 from shared.errors import SettingsError
 from tests.support.databases.users import (
+    line_from,
     other_user,
     read_words,
-    said_by,
     server_of,
     wait_for,
     write_word,
@@ -85,7 +85,7 @@ def test_processes_share_one_server(open_folder: Path) -> None:
 def test_several_first_starts_at_once(open_folder: Path) -> None:
     """Of several processes that find nothing, one makes the cluster and all use it."""
     others = [other_user(open_folder, wait=False) for _ in range(3)]
-    assert [said_by(other) for other in others] == ["started"] * 3
+    assert [line_from(other) for other in others] == ["started"] * 3
     for other in others:
         other.communicate("")
     wait_for(lambda: not server_of(open_folder))

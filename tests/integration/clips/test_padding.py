@@ -1,4 +1,4 @@
-"""Where padding ends: at the next word, unless it was asked for."""
+"""The ends of padding: at the next word, unless the run asked for padding."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ WORDS = (Word("one", 1.0, 1.5), Word("two", 2.0, 2.5), Word("three", 4.25, 5.0))
         (TimeSpan(1.5, 4.25), (1.5, 4.25)),
     ],
 )
-def test_silence_reaches_to_the_neighbouring_words(
+def test_padding_ends_at_the_neighbouring_words(
     engine: Engine, span: TimeSpan, silence: tuple[float, float]
 ) -> None:
-    """From the end of the last word before the span to the start of the first one after it."""
+    """It reaches from the last word before the span to the first one after it."""
     with Session(engine) as session:
         video = add_video(session)
         heard = TimedTranscript("en", WORDS, (Segment("one two three", 1.0, 5.0),))
@@ -41,8 +41,8 @@ def test_silence_reaches_to_the_neighbouring_words(
         assert silence_around(session, video.id + 1, span) == (0.0, math.inf)
 
 
-def test_asked_for_padding_is_given_whole() -> None:
-    """By the run's own padding, or by the setting; never by the deployment's padding alone."""
+def test_padding_is_whole_when_the_run_or_the_setting_asks() -> None:
+    """The deployment's default length alone does not count as asking."""
     deployment = Settings(padding_left_seconds=2)
     assert deployment.resolve(Options()).padding_over_words is False
     assert deployment.resolve(Options(padding_left_seconds=1)).padding_over_words is True

@@ -1,4 +1,4 @@
-"""The engine on a real server: its session, its pool, its errors, and Cloud SQL's way in."""
+"""The engine on a real server: its sessions, its pool, its errors, and Cloud SQL's connector."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PROJECT = Path(__file__).resolve().parents[3]
 
 
 class RecordingConnector:
-    """Stands for the Cloud SQL connector: notes what it is asked, and connects here instead."""
+    """Stands for the Cloud SQL connector: records its calls and connects here."""
 
     def __init__(self, database_url: str) -> None:
         _, target = parse_database_url(database_url)
@@ -36,8 +36,8 @@ class RecordingConnector:
         return self._connect()
 
 
-def test_sessions_are_set_up(database_url: str) -> None:
-    """Time zone, time limits and name hold in every session, from its first statement."""
+def test_engine_sets_up_every_session(database_url: str) -> None:
+    """Time zone, time limits and name hold from a session's first statement."""
     limits = SessionLimits(statement_timeout_seconds=7, idle_in_transaction_timeout_seconds=8)
     engine = make_engine(database_url, limits=limits)
     with engine.connect() as connection:
@@ -54,8 +54,8 @@ def test_sessions_are_set_up(database_url: str) -> None:
     assert list(shown.values()) == ["UTC", "7s", "8s", "videomoments"]
 
 
-def test_a_statement_past_its_limit_is_ended(database_url: str) -> None:
-    """The statement fails after its limit, and the connection can be used again."""
+def test_engine_ends_a_statement_past_its_limit(database_url: str) -> None:
+    """The statement fails, and the connection can be used again."""
     engine = make_engine(database_url, limits=SessionLimits(statement_timeout_seconds=0.2))
     with engine.connect() as connection:
         with pytest.raises(DBAPIError, match="statement timeout"):
@@ -65,8 +65,8 @@ def test_a_statement_past_its_limit_is_ended(database_url: str) -> None:
     engine.dispose()
 
 
-def test_the_pool_is_bounded(database_url: str) -> None:
-    """With all connections taken, the next one waits; it does not become one more."""
+def test_engine_pool_is_bounded(database_url: str) -> None:
+    """With all connections taken, the next request waits."""
     engine = make_engine(database_url, pool_size=1)
     got = threading.Event()
 
@@ -83,8 +83,8 @@ def test_the_pool_is_bounded(database_url: str) -> None:
     engine.dispose()
 
 
-def test_a_session_the_server_ended_is_replaced(engine: Engine) -> None:
-    """A pooled connection that died while idle is not handed out."""
+def test_engine_replaces_a_session_that_the_server_ended(engine: Engine) -> None:
+    """A pooled connection that died while idle is not used."""
     with engine.connect() as connection, engine.connect() as other:
         victim = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
         connection.close()
@@ -94,8 +94,8 @@ def test_a_session_the_server_ended_is_replaced(engine: Engine) -> None:
             assert connection.execute(text("SELECT 1")).scalar_one() == 1
 
 
-def test_the_ping_leaves_no_transaction_open(engine: Engine) -> None:
-    """A pooled connection handed out again is in no transaction, so autocommit works on it."""
+def test_engine_ping_leaves_no_transaction_open(engine: Engine) -> None:
+    """A reused connection is in no transaction, so autocommit works."""
     with engine.connect() as connection:
         connection.execute(text("SELECT 1"))
     autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -104,13 +104,13 @@ def test_the_ping_leaves_no_transaction_open(engine: Engine) -> None:
             connection.execute(text("VACUUM videos"))
 
 
-def test_nothing_connects_before_it_is_used() -> None:
+def test_engine_does_not_connect_before_its_first_use() -> None:
     """Making an engine needs no server."""
     make_engine("postgresql+pg8000://nobody@127.0.0.1:1/nothing").dispose()
 
 
-def test_the_google_libraries_are_not_imported_for_a_plain_url() -> None:
-    """Neither importing the engine nor making one imports google's packages."""
+def test_engine_imports_no_google_library_for_a_plain_url() -> None:
+    """Neither importing nor making an engine imports google's packages."""
     program = (
         "import sys; from shared.db.engine import make_engine; "
         "make_engine('postgresql://u@127.0.0.1:1/d'); "
@@ -123,8 +123,8 @@ def test_the_google_libraries_are_not_imported_for_a_plain_url() -> None:
     assert done.stdout.strip() == "False"
 
 
-def test_cloud_sql_goes_through_its_connector(database_url: str) -> None:
-    """The connector is asked for the instance, by IAM, once per connection; queries work."""
+def test_engine_reaches_cloud_sql_through_the_connector(database_url: str) -> None:
+    """It requests the instance, by IAM, once per connection, and queries work."""
     connector = RecordingConnector(database_url)
     engine = make_engine(
         None,
@@ -151,10 +151,10 @@ def test_cloud_sql_goes_through_its_connector(database_url: str) -> None:
     }
 
 
-def test_the_process_has_one_lazy_connector(
+def test_engines_share_one_lazy_connector(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two engines share one connector, made at the first connection and refreshed lazily."""
+    """It is made at the first connection and refreshes lazily."""
     from google.cloud.sql import connector as google_connector
 
     from shared.db import cloud_sql
@@ -174,20 +174,22 @@ def test_the_process_has_one_lazy_connector(
         engine.dispose()
 
 
-def test_a_good_server_passes(engine: Engine) -> None:
-    """The server of the tests is new enough."""
+def test_check_server_accepts_a_new_enough_server(engine: Engine) -> None:
+    """The tests' server passes."""
     check_server(engine)
 
 
-def test_an_old_server_is_refused(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server older than needed is named, with what is needed."""
+def test_check_server_refuses_an_old_server(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error names its version and the required one."""
     monkeypatch.setattr(engine_module, "MINIMUM_SERVER_VERSION", 99)
     with pytest.raises(SettingsError, match="99 or newer is needed"):
         check_server(engine)
 
 
-def test_an_unreachable_server_is_named_without_its_password() -> None:
-    """One line says which server did not answer and why, and never the password."""
+def test_check_server_names_an_unreachable_server_without_its_password() -> None:
+    """One line says which server did not answer and why."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
@@ -200,14 +202,14 @@ def test_an_unreachable_server_is_named_without_its_password() -> None:
     assert f"127.0.0.1:{port}" in message
 
 
-def test_a_missing_database_is_named(database_url: str) -> None:
-    """What the server itself answers is passed on, in its words."""
+def test_check_server_names_a_missing_database(database_url: str) -> None:
+    """The server's own words are passed on."""
     url = make_url(database_url).set(database="no_such_database")
     engine = make_engine(url.render_as_string(hide_password=False))
     with pytest.raises(SettingsError, match='database "no_such_database" does not exist'):
         check_server(engine)
 
 
-def test_the_target_keeps_its_password_to_itself() -> None:
-    """A target that ends up in a log or a traceback does not show the password."""
+def test_target_hides_its_password() -> None:
+    """Its text, in logs and tracebacks, lacks the password."""
     assert "s3cret" not in repr(ServerAddress(user="u", password="s3cret", database="d"))

@@ -1,4 +1,4 @@
-"""What the database's errors say, and what they keep to themselves."""
+"""The text of database errors."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from shared.error_codes.environment import DATABASE_UNAVAILABLE, DISK_FULL
 from shared.error_codes.error_code import ErrorCode
 
 
-def test_an_error_does_not_repeat_what_was_to_be_stored(engine: Engine) -> None:
-    """Errors end up in logs and in the ledger; the words of a transcript must not."""
+def test_database_error_does_not_repeat_its_parameters(engine: Engine) -> None:
+    """Errors reach logs and the ledger; a transcript's words must not."""
     with engine.connect() as connection, pytest.raises(DBAPIError) as caught:
         connection.execute(
             text("INSERT INTO transcripts (video_id, full_text) VALUES (NULL, :said)"),

@@ -1,4 +1,4 @@
-"""What is deleted with what, and the rules that hold on the rows themselves."""
+"""Cascades of deletions, and the rules on single rows."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def session(engine: Engine) -> Iterator[Session]:
         yield session
 
 
-def test_deleting_one_of_two_videos_leaves_the_other_whole(session: Session) -> None:
-    """Two videos share a config: deleting one takes all of its rows and none of the other's."""
+def test_deleting_a_video_keeps_another_that_shares_its_config(session: Session) -> None:
+    """All of its rows go, and none of the other's."""
     config = add_config(session)
     first, second = add_whole_video(session, config), add_whole_video(session, config)
     alone = {**count_rows(session), "videos": 1}
@@ -52,8 +52,8 @@ def test_deleting_one_of_two_videos_leaves_the_other_whole(session: Session) -> 
     assert session.scalars(select(Transcript.video_id)).all() == [second.id]
 
 
-def test_deleting_both_videos_leaves_only_the_config(session: Session) -> None:
-    """Everything about a video goes with it; prompts and configs are nobody's."""
+def test_deleting_all_videos_keeps_their_config(session: Session) -> None:
+    """Everything about a video goes with it; prompts and configs belong to no video."""
     config = add_config(session)
     add_whole_video(session, config)
     session.execute(delete(Video))
@@ -62,8 +62,8 @@ def test_deleting_both_videos_leaves_only_the_config(session: Session) -> None:
     assert {name for name, count in counts.items() if count} == {"prompts", "generation_configs"}
 
 
-def test_deleting_a_parent_keeps_the_refined_moment(session: Session) -> None:
-    """The refined moment stays, without a parent; the parent's clip and thumbnail go."""
+def test_deleting_a_parent_moment_keeps_the_refined_one(session: Session) -> None:
+    """It stays without a parent; the parent's clip and thumbnail go."""
     video = add_whole_video(session, add_config(session))
     refined = session.scalars(select(Moment).where(Moment.is_refined)).one()
     session.execute(delete(Moment).where(Moment.id == refined.parent_id))
@@ -75,8 +75,8 @@ def test_deleting_a_parent_keeps_the_refined_moment(session: Session) -> None:
     assert session.get(Video, video.id) is not None
 
 
-def test_an_orphaned_refined_moment_can_still_be_changed(session: Session) -> None:
-    """The rule of the parent is about inserting and refining, not about every later change."""
+def test_refined_moment_without_a_parent_can_be_updated(session: Session) -> None:
+    """The rule about parents holds for inserting and refining, not for later changes."""
     add_whole_video(session, add_config(session))
     session.execute(delete(Moment).where(~Moment.is_refined))
     session.execute(update(Moment).values(score=9))
@@ -84,8 +84,8 @@ def test_an_orphaned_refined_moment_can_still_be_changed(session: Session) -> No
     assert session.scalars(select(Moment.score)).all() == [9]
 
 
-def test_deleting_a_config_takes_its_moments_and_pipelines(session: Session) -> None:
-    """A config's moments (with clips), pipelines and stage runs go; videos and transcripts stay."""
+def test_deleting_a_config_deletes_its_moments_and_runs(session: Session) -> None:
+    """Videos and transcripts stay."""
     config = add_config(session)
     add_whole_video(session, config)
     session.execute(delete(GenerationConfig).where(GenerationConfig.id == config.id))
@@ -94,8 +94,8 @@ def test_deleting_a_config_takes_its_moments_and_pipelines(session: Session) -> 
     assert counts == {"prompts": 1, "videos": 1, "transcripts": 1, "thumbnails": 1}
 
 
-def test_deleting_a_prompt_takes_its_configs(session: Session) -> None:
-    """A prompt's configs go, and all that goes with them."""
+def test_deleting_a_prompt_deletes_its_configs(session: Session) -> None:
+    """Their moments and runs go, too."""
     config = add_config(session)
     add_whole_video(session, config)
     session.execute(delete(Prompt).where(Prompt.id == config.prompt_id))
@@ -104,23 +104,23 @@ def test_deleting_a_prompt_takes_its_configs(session: Session) -> None:
     assert counts == {"videos": 1, "transcripts": 1, "thumbnails": 1}
 
 
-def test_deleting_a_stage_run_keeps_what_it_emitted(session: Session) -> None:
-    """The emitted run stays, without a parent."""
+def test_deleting_a_stage_run_keeps_its_children(session: Session) -> None:
+    """The children stay without a parent."""
     add_whole_video(session, add_config(session))
     session.execute(delete(StageRun).where(StageRun.parent_id.is_(None)))
     session.commit()
     assert session.scalars(select(StageRun.parent_id)).all() == [None]
 
 
-def test_a_refined_moment_without_parent_is_not_inserted(session: Session) -> None:
-    """What refines must say what."""
+def test_inserting_a_refined_moment_needs_a_parent(session: Session) -> None:
+    """A refined moment must name its parent."""
     session.add(new_moment(add_video(session).id, is_refined=True))
     with pytest.raises(DBAPIError, match="needs the moment it refines"):
         session.flush()
 
 
-def test_a_moment_without_parent_is_not_made_a_refined_one(session: Session) -> None:
-    """Nor does it become one later."""
+def test_refining_a_moment_needs_a_parent(session: Session) -> None:
+    """A root moment cannot become a refined one later."""
     session.add(new_moment(add_video(session).id))
     session.flush()
     with pytest.raises(DBAPIError, match="needs the moment it refines"):
@@ -131,8 +131,8 @@ def test_a_moment_without_parent_is_not_made_a_refined_one(session: Session) -> 
     "wrong",
     [{"end_time": 1.0}, {"end_time": 0.5}, {"score": 11}, {"score": -1}, {"video_id": 999}],
 )
-def test_wrong_moments_are_refused(session: Session, wrong: dict[str, float]) -> None:
-    """A moment ends after it starts, scores 0 to 10, and is of a video."""
+def test_schema_refuses_wrong_moments(session: Session, wrong: dict[str, float]) -> None:
+    """A moment ends after it starts, scores 0 to 10, and belongs to a video."""
     moment = new_moment(add_video(session).id)
     for name, value in wrong.items():
         setattr(moment, name, value)
@@ -141,8 +141,8 @@ def test_wrong_moments_are_refused(session: Session, wrong: dict[str, float]) ->
         session.flush()
 
 
-def test_a_changed_moment_says_when(session: Session) -> None:
-    """`updated_at` moves with a change, whoever writes it, and not with an update to the same."""
+def test_update_of_a_moment_sets_updated_at(session: Session) -> None:
+    """Any writer's change moves it; an update to equal values does not."""
     video = add_video(session)
     moment = new_moment(video.id)
     session.add(moment)
@@ -157,8 +157,8 @@ def test_a_changed_moment_says_when(session: Session) -> None:
     assert moment.created_at == created
 
 
-def test_a_stage_run_is_one_of_its_subject(session: Session) -> None:
-    """Twice the same stage and subject are refused, also before there is a pipeline."""
+def test_schema_refuses_a_second_stage_run_of_one_subject(session: Session) -> None:
+    """Also for rows without a run."""
     session.add_all([new_stage_run(None, "start"), new_stage_run(None, "start")])
     with pytest.raises(DBAPIError, match=r"uq_stage_runs_(run|pipeline)_stage_subject"):
         session.flush()
@@ -167,10 +167,10 @@ def test_a_stage_run_is_one_of_its_subject(session: Session) -> None:
 @pytest.mark.parametrize(
     ("status", "token"), [("running", None), ("queued", uuid.uuid4()), ("lost", None)]
 )
-def test_a_lease_is_held_exactly_while_running(
+def test_schema_ties_leases_to_running_stage_runs(
     session: Session, status: str, token: uuid.UUID | None
 ) -> None:
-    """Running without a token, a token without running, and an unknown status are refused."""
+    """It refuses running without a token, a token without running, and unknown statuses."""
     run = new_stage_run(None, "start")
     run.status, run.lease_token = status, token
     session.add(run)
@@ -178,8 +178,8 @@ def test_a_lease_is_held_exactly_while_running(
         session.flush()
 
 
-def test_a_deleted_moment_leaves_the_candidate_it_was(session: Session) -> None:
-    """What was proposed stays on record; it is no moment's any more."""
+def test_deleting_a_moment_keeps_its_candidate(session: Session) -> None:
+    """The proposal stays on record without a moment."""
     add_whole_video(session, add_config(session))
     session.execute(delete(Moment))
     session.commit()
@@ -194,10 +194,10 @@ def test_a_deleted_moment_leaves_the_candidate_it_was(session: Session) -> None:
         {"status": "lost"},
     ],
 )
-def test_a_candidate_is_rejected_exactly_with_a_code(
+def test_schema_ties_rejection_codes_to_rejected_candidates(
     session: Session, wrong: dict[str, str]
 ) -> None:
-    """A rejected candidate says why; another has no code; an unknown status is refused."""
+    """A rejected candidate has a code, another has none; unknown statuses are refused."""
     config = add_config(session)
     add_whole_video(session, config)
     pipeline = session.scalars(select(PipelineHistory)).one()

@@ -1,4 +1,4 @@
-"""What a database user may do who does not own the tables, as the functions do not."""
+"""The rights of a database user who does not own the tables, like the functions'."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PASSWORD = "for this test only"
 
 @pytest.fixture
 def user(engine: Engine) -> Iterator[str]:
-    """A user named as an IAM account is, without any right."""
+    """A user without rights, named like an IAM account."""
     name = f"vm-{uuid.uuid4().hex[:8]}@my-project.iam"
     with engine.begin() as connection:
         connection.execute(text(f"CREATE ROLE \"{name}\" LOGIN PASSWORD '{PASSWORD}'"))
@@ -40,7 +40,7 @@ def as_user(user: str, database_url: str) -> Iterator[Engine]:
 
 
 def refused(engine: Engine, statement: str) -> bool:
-    """Whether the server says that the user may not."""
+    """Whether the server denies the permission."""
     try:
         with engine.begin() as connection:
             connection.execute(text(statement))
@@ -49,13 +49,13 @@ def refused(engine: Engine, statement: str) -> bool:
     return False
 
 
-def test_a_user_may_do_nothing_at_first(as_user: Engine) -> None:
-    """An account that may log in may not yet read a row."""
+def test_user_without_grants_reads_nothing(as_user: Engine) -> None:
+    """An account that may log in may not read a row."""
     assert refused(as_user, "SELECT count(*) FROM videos")
 
 
-def test_a_granted_user_reads_and_writes(engine: Engine, user: str, as_user: Engine) -> None:
-    """It can do all that a function does: insert with a new id, lock, change, delete."""
+def test_granted_user_reads_and_writes(engine: Engine, user: str, as_user: Engine) -> None:
+    """It inserts with new ids, locks, updates and deletes, like a function."""
     grant_use(engine, [user])
     with as_user.begin() as connection:
         connection.execute(text("INSERT INTO videos (identifier, cloud_url) VALUES ('v', 'u')"))
@@ -64,8 +64,8 @@ def test_a_granted_user_reads_and_writes(engine: Engine, user: str, as_user: Eng
         connection.execute(text("DELETE FROM videos"))
 
 
-def test_a_granted_user_changes_no_table(engine: Engine, user: str, as_user: Engine) -> None:
-    """It can neither make, alter, empty nor drop a table, nor say which revision they are at."""
+def test_granted_user_changes_no_table(engine: Engine, user: str, as_user: Engine) -> None:
+    """It cannot create, alter, truncate or drop tables, or write their revision."""
     grant_use(engine, [user])
     for statement in (
         "CREATE TABLE mine (id integer)",
@@ -77,8 +77,8 @@ def test_a_granted_user_changes_no_table(engine: Engine, user: str, as_user: Eng
         assert refused(as_user, statement), statement
 
 
-def test_granting_twice_changes_nothing(engine: Engine, user: str, as_user: Engine) -> None:
-    """Every deployment grants anew."""
+def test_grant_use_is_idempotent(engine: Engine, user: str, as_user: Engine) -> None:
+    """Every deployment grants again."""
     grant_use(engine, [user])
     grant_use(engine, [user])
     assert not refused(as_user, "SELECT count(*) FROM stage_runs")
@@ -98,8 +98,8 @@ def test_last_releases_user_begins_runs_before_it_is_granted_the_new_tables(
         assert connection.execute(text("SELECT count(run_id) FROM stage_runs")).scalar_one() == 1
 
 
-def test_an_unknown_user_is_an_error(engine: Engine, user: str, as_user: Engine) -> None:
-    """One wrong name: nobody is granted anything."""
+def test_grant_use_fails_for_an_unknown_user(engine: Engine, user: str, as_user: Engine) -> None:
+    """With one wrong name, no user gets a grant."""
     with pytest.raises(DBAPIError, match="does not exist"):
         grant_use(engine, [user, "nobody@my-project.iam"])
     assert refused(as_user, "SELECT count(*) FROM videos")

@@ -1,4 +1,4 @@
-"""Upgrading and downgrading: from empty, twice, back, and by several at once."""
+"""Upgrades and downgrades: from empty, twice, back, and by several processes."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ migrate.upgrade(engine)
 
 
 def test_upgrade_from_empty_reaches_head(empty_database_engine: Engine) -> None:
-    """An empty database is at no revision; upgraded, it is at the newest."""
+    """An empty database has no revision; upgraded, it has the newest."""
     assert migrate.current(empty_database_engine) is None
     migrate.upgrade(empty_database_engine)
     assert migrate.current(empty_database_engine) == migrate.head()
 
 
 def test_upgrade_twice_changes_nothing(engine: Engine) -> None:
-    """Upgrading an upgraded database keeps its rows and its schema."""
+    """A second upgrade keeps rows and schema."""
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO videos (identifier, cloud_url) VALUES ('v', 'u')"))
         before = live_columns(connection)
@@ -66,8 +66,8 @@ def test_upgrade_twice_changes_nothing(engine: Engine) -> None:
         assert live_columns(connection) == before
 
 
-def test_downgrade_to_base_and_up_again(engine: Engine) -> None:
-    """Downgraded, nothing of ours is left; upgraded again, all of it is back."""
+def test_downgrade_to_base_removes_everything(engine: Engine) -> None:
+    """A new upgrade brings it all back."""
     with engine.connect() as connection:
         before = live_columns(connection), live_indexes(connection)
     migrate.downgrade(engine, "base")
@@ -82,8 +82,8 @@ def test_downgrade_to_base_and_up_again(engine: Engine) -> None:
         assert (live_columns(connection), live_indexes(connection)) == before
 
 
-def test_every_step_can_be_taken_alone(empty_database_engine: Engine) -> None:
-    """One revision up at a time, and one down at a time, works as all at once does."""
+def test_upgrade_and_downgrade_work_one_revision_at_a_time(empty_database_engine: Engine) -> None:
+    """The result equals that of one command."""
     migrate.upgrade(empty_database_engine, "+1")
     first = migrate.current(empty_database_engine)
     while migrate.current(empty_database_engine) != migrate.head():
@@ -94,8 +94,8 @@ def test_every_step_can_be_taken_alone(empty_database_engine: Engine) -> None:
     assert migrate.current(empty_database_engine) is None
 
 
-def test_threads_upgrading_at_once_all_succeed(empty_database_url: str) -> None:
-    """Of several upgrades at once one does the work, and the others find it done."""
+def test_upgrade_succeeds_in_concurrent_threads(empty_database_url: str) -> None:
+    """One does the work, the others find it done."""
     engines = [make_engine(empty_database_url, pool_size=1) for _ in range(4)]
     try:
         with ThreadPoolExecutor(4) as pool:
@@ -106,8 +106,8 @@ def test_threads_upgrading_at_once_all_succeed(empty_database_url: str) -> None:
             engine.dispose()
 
 
-def test_processes_upgrading_at_once_all_succeed(empty_database_url: str) -> None:
-    """The same between processes."""
+def test_upgrade_succeeds_in_concurrent_processes(empty_database_url: str) -> None:
+    """One does the work, the others find it done."""
     command = [sys.executable, "-c", UPGRADE_IN_ANOTHER_PROCESS, empty_database_url]
     running = [
         subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) for _ in range(4)
@@ -116,8 +116,8 @@ def test_processes_upgrading_at_once_all_succeed(empty_database_url: str) -> Non
     assert said == [migrate.head()] * 4
 
 
-def test_a_failing_migration_leaves_nothing_behind(empty_database_engine: Engine) -> None:
-    """Half a migration does not exist: the tables made before the failing statement are gone."""
+def test_failing_migration_leaves_nothing_behind(empty_database_engine: Engine) -> None:
+    """Tables made before the failing statement are gone."""
     migrate.upgrade(empty_database_engine, "0002")
     with empty_database_engine.begin() as connection:
         connection.execute(text("CREATE TABLE stage_runs (id integer)"))
@@ -130,8 +130,10 @@ def test_a_failing_migration_leaves_nothing_behind(empty_database_engine: Engine
 
 
 @pytest.mark.parametrize("nth", [1, 3, 10, 30, 60, 75, 90])
-def test_a_killed_migration_goes_on(engine: Engine, empty_database_url: str, nth: int) -> None:
-    """SIGKILL after any statement: the next upgrade makes what one that was let alone does."""
+def test_upgrade_completes_a_killed_migration(
+    engine: Engine, empty_database_url: str, nth: int
+) -> None:
+    """After SIGKILL at any statement, the next upgrade reaches the same schema."""
     command = [sys.executable, "-c", UPGRADE_KILLED, empty_database_url, str(nth)]
     assert subprocess.run(command, cwd=PROJECT, check=False).returncode == -signal.SIGKILL
     survivor = make_engine(empty_database_url, pool_size=1)
@@ -143,8 +145,8 @@ def test_a_killed_migration_goes_on(engine: Engine, empty_database_url: str, nth
     survivor.dispose()
 
 
-def test_a_migration_does_not_wait_long_for_a_lock(engine: Engine) -> None:
-    """A table in use ends the migration after seconds, before readers queue up behind it."""
+def test_migration_gives_up_waiting_for_a_lock(engine: Engine) -> None:
+    """A table in use ends the migration after seconds, before readers queue behind it."""
     with engine.connect() as reader:
         reader.execute(text("SELECT count(*) FROM stage_runs")).all()
         with pytest.raises(DBAPIError, match="lock timeout"):
@@ -152,10 +154,10 @@ def test_a_migration_does_not_wait_long_for_a_lock(engine: Engine) -> None:
     assert migrate.current(engine) == migrate.head()
 
 
-def test_a_newer_database_is_left_as_it_is(
+def test_upgrade_leaves_a_newer_database_alone(
     engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Old code runs on the newer schema: an unknown revision is no error, but is mentioned."""
+    """Old code runs on the newer schema; the unknown revision is logged."""
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with caplog.at_level(logging.WARNING):
@@ -164,8 +166,8 @@ def test_a_newer_database_is_left_as_it_is(
     assert "9999" in caplog.text
 
 
-def test_an_upgrade_leaves_no_lock(engine: Engine) -> None:
-    """The advisory lock ends with the transaction of the upgrade."""
+def test_upgrade_leaves_no_lock(engine: Engine) -> None:
+    """The advisory lock ends with the upgrade's transaction."""
     migrate.upgrade(engine)
     with engine.connect() as connection:
         held = connection.execute(

@@ -1,4 +1,4 @@
-"""The live database is what the owner specified, and what the models say."""
+"""The live database equals the owner's specification and the models."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ SPECIFIED = specified_columns()
 INDEXES = specified_indexes()
 
 
-def test_tables_are_the_specified_ones_and_ours(engine: Engine) -> None:
-    """No table is missing, and none is there that nobody asked for."""
+def test_database_has_the_specified_tables_and_ours(engine: Engine) -> None:
+    """No table is missing or unexpected."""
     with engine.connect() as connection:
         assert set(live_columns(connection)) == set(SPECIFIED) | OURS
 
 
 @pytest.mark.parametrize("table", sorted(SPECIFIED))
-def test_columns_are_as_specified(engine: Engine, table: str) -> None:
-    """Each column's order, type, NULL, default, keys, ON DELETE and CHECK are as specified."""
+def test_columns_equal_the_specification(engine: Engine, table: str) -> None:
+    """Order, type, NULL, default, keys, ON DELETE and CHECK are equal."""
     with engine.connect() as connection:
         live = live_columns(connection)[table]
     assert list(live) == list(SPECIFIED[table])
     assert live == SPECIFIED[table]
 
 
-def test_indexes_are_as_specified(engine: Engine) -> None:
-    """Each specified index is there by name and definition; beside them only one per UNIQUE."""
+def test_indexes_equal_the_specification(engine: Engine) -> None:
+    """Each has its name and definition; beside them there is only one per UNIQUE."""
     with engine.connect() as connection:
         live = live_indexes(connection)
     assert {name: _expected_definition(name, said) for name, said in INDEXES.items()} == {
@@ -56,8 +56,8 @@ def test_indexes_are_as_specified(engine: Engine) -> None:
     }
 
 
-def test_stage_runs_have_their_indexes(engine: Engine) -> None:
-    """The ledger's indexes: one NULL run is like another, and the partial ones are partial."""
+def test_ledger_has_its_indexes(engine: Engine) -> None:
+    """NULL runs are alike, and partial indexes are partial."""
     with engine.connect() as connection:
         live = live_indexes(connection)
     assert {name: live[name] for name in live if "stage_runs" in name} == {
@@ -78,8 +78,8 @@ def test_stage_runs_have_their_indexes(engine: Engine) -> None:
     }
 
 
-def test_tables_of_language_models_have_their_indexes(engine: Engine) -> None:
-    """What is looked up, summed or purged has an index, and so has every foreign key."""
+def test_model_tables_have_their_indexes(engine: Engine) -> None:
+    """Every searched, summed or purged column and every foreign key has an index."""
     with engine.connect() as connection:
         live = live_indexes(connection)
     tables = ("model_configs", "ai_requests", "moment_candidates")
@@ -99,18 +99,16 @@ def test_tables_of_language_models_have_their_indexes(engine: Engine) -> None:
     }
 
 
-def test_models_make_the_same_schema_as_migrations(
-    engine: Engine, empty_database_engine: Engine
-) -> None:
-    """Tables made from the models equal those made by the migrations, column by column."""
+def test_models_equal_the_migrations(engine: Engine, empty_database_engine: Engine) -> None:
+    """Tables made from the models equal the migrated ones, column by column."""
     Base.metadata.create_all(empty_database_engine)
     with engine.connect() as migrated, empty_database_engine.connect() as modelled:
         assert live_columns(migrated) == live_columns(modelled)
         assert live_indexes(migrated) == live_indexes(modelled)
 
 
-def test_alembic_finds_nothing_to_migrate(engine: Engine) -> None:
-    """Autogenerate, types and defaults included, sees no difference; of a changed model it does."""
+def test_alembic_finds_no_difference(engine: Engine) -> None:
+    """Autogenerate, with types and defaults, sees none; in a changed model it does."""
     with engine.connect() as connection:
         context = MigrationContext.configure(
             connection, opts={"compare_type": True, "compare_server_default": True}
@@ -123,7 +121,7 @@ def test_alembic_finds_nothing_to_migrate(engine: Engine) -> None:
         assert len(compare_metadata(context, changed)) == 1
 
 
-def test_every_constraint_is_validated(engine: Engine) -> None:
+def test_constraints_and_triggers_are_in_force(engine: Engine) -> None:
     """No constraint is NOT VALID, and the named triggers are enabled."""
     with engine.connect() as connection:
         unvalidated = connection.execute(
@@ -146,7 +144,7 @@ def test_every_constraint_is_validated(engine: Engine) -> None:
 
 
 def _expected_definition(name: str, said: str) -> str:
-    """The words of the specified index as PostgreSQL would print the index."""
+    """A row of indexes.csv in PostgreSQL's words."""
     table, _, rest = said.partition(" ")
     unique = "UNIQUE " if rest.startswith("UNIQUE ") else ""
     rest = rest.removeprefix("UNIQUE ")

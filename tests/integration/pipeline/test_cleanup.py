@@ -1,4 +1,4 @@
-"""What a run needed only while it ran, and how long a failed one keeps it."""
+"""Temporary objects of a run: when they go, and how long a failed run keeps them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.pipelines.stages import probed
 
 
 def _failed(world: World, stage: str, *, subject: str = "") -> str:
-    """A pipeline that has failed there."""
+    """A run that has failed at that stage."""
     world.plan.hooks[stage] = raising(Reject(NOISE, "It is only noise."), subject=subject)
     pipeline = world.begin()
     world.run(pipeline)
@@ -37,8 +37,8 @@ def _retry(world: World, pipeline: str) -> list[Outcome]:
     return world.drain()
 
 
-def test_a_failed_run_keeps_what_a_retry_needs(world: World) -> None:
-    """For as long as it is kept, a retry redoes what failed and nothing else."""
+def test_failed_run_keeps_its_temporary_objects_for_a_retry(world: World) -> None:
+    """While they are kept, a retry repeats the failed stage and nothing else."""
     pipeline = _failed(world, "hear", subject="1")
     kept = world.objects()
     assert len(kept) == 2
@@ -54,8 +54,8 @@ def test_a_failed_run_keeps_what_a_retry_needs(world: World) -> None:
 
 
 @pytest.mark.parametrize("stage", ["hear", "choose"])
-def test_what_is_not_kept_any_more_is_done_again(world: World, stage: str) -> None:
-    """After the sweep took the temporary objects, a retry begins where they were made."""
+def test_retry_starts_where_deleted_temporary_objects_were_made(world: World, stage: str) -> None:
+    """After the sweep deleted them, a retry makes them again."""
     pipeline = _failed(world, stage)
     world.advance(world.context.policy.keep_failed_seconds + 60)
     assert sweep(world.context).cleaned_up == 1
@@ -83,10 +83,10 @@ STEPS = [
 
 @pytest.mark.parametrize("fails_again", [False, True])
 @pytest.mark.parametrize(("step", "when"), STEPS)
-def test_a_retry_during_the_clean_up_loses_nothing(
+def test_retry_during_a_cleanup_loses_no_object(
     world: World, monkeypatch: pytest.MonkeyPatch, step: str, when: str, fails_again: bool
 ) -> None:
-    """Begun between any two steps of it, what the retry makes is kept as long as need be."""
+    """A retry may begin between any two steps of the cleanup; its objects are kept."""
     pipeline = _failed(world, "hear", subject="1")
     world.advance(world.context.policy.keep_failed_seconds + 60)
     original: Callable[[Context, int], bool] = getattr(cleaning, step)
@@ -114,8 +114,8 @@ def test_a_retry_during_the_clean_up_loses_nothing(
     assert len(world.objects()) == 2
 
 
-def test_a_clean_up_waits_for_a_retry_that_is_being_queued(world: World) -> None:
-    """It then sees that the run goes on, and takes nothing of what the retry counts on."""
+def test_cleanup_waits_for_a_retry_that_is_being_queued(world: World) -> None:
+    """It then sees that the run continues, and deletes none of the retry's inputs."""
     pipeline = _failed(world, "hear", subject="1")
     world.advance(world.context.policy.keep_failed_seconds + 60)
     kept, row_id = world.objects(), world.run_of(pipeline).id
@@ -134,7 +134,7 @@ def test_a_clean_up_waits_for_a_retry_that_is_being_queued(world: World) -> None
 
 
 def _begin_again(world: World, pipeline: str, *, fails_again: bool) -> None:
-    """A retry whose first stages have been at work; all of them, where it `fails_again`."""
+    """A retry whose first stages have run; all of them if it `fails_again`."""
     if fails_again:
         reject = Reject(NOISE, "It is only noise.")
         world.plan.hooks["hear"] = raising(reject, subject="1")
@@ -147,8 +147,8 @@ def _begin_again(world: World, pipeline: str, *, fails_again: bool) -> None:
         world.drain()
 
 
-def test_other_ends_keep_nothing(world: World) -> None:
-    """A partial run needs no temporary object to be retried; its clean-up resets nothing."""
+def test_partial_run_keeps_no_temporary_object(world: World) -> None:
+    """A retry of a partial run needs none; its cleanup resets nothing."""
     world.plan.hooks["cut"] = raising(Reject(BAD_CUT, "It cannot be cut."), subject="-1")
     pipeline = world.begin()
     world.run(pipeline)

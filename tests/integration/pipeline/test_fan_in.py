@@ -49,8 +49,8 @@ def _job(world: World, row: Any) -> Job:
     return Job(world.context, stage, claim, Heartbeat(world.context, claim), Path())
 
 
-def test_exactly_one_of_the_last_two_siblings_is_the_last(world: World) -> None:
-    """Of two finishes released at once one joins, with every result: none is lost, none doubled."""
+def test_fan_in_joins_once_when_the_last_two_siblings_finish_together(world: World) -> None:
+    """Exactly one of the two joins, with every result."""
     with world.engine.begin() as connection:
         connection.execute(text(PIPELINES))
         rows = connection.execute(text(STAGE_RUNS)).all()

@@ -1,4 +1,4 @@
-"""Leases that are overtaken, kept alive, and lost."""
+"""Leases that expire, stay alive, or are lost to another worker."""
 
 from __future__ import annotations
 
@@ -29,10 +29,9 @@ ROUNDS = 120
 
 
 class Overtaking:
-    """One run, two workers: the first stops with its file stored until its lease is over.
+    """One run, two workers: the first stops, with its file stored, until its lease expires.
 
-    `first_goes_on`: at once, while the second claims; when the second is at work; or when the
-    second is done.
+    `first_goes_on`: at once, while the second claims; while the second works; or after the second.
     """
 
     def __init__(self, world: World, first_goes_on: str) -> None:
@@ -67,8 +66,8 @@ class Overtaking:
 
 
 @pytest.mark.parametrize("first_goes_on", ["at once", "second at work", "second done"])
-def test_an_overtaken_worker_commits_nothing(world: World, first_goes_on: str) -> None:
-    """However the two meet, one commits, one row and one file are left, and none is doubled."""
+def test_lease_lets_one_of_two_workers_commit(world: World, first_goes_on: str) -> None:
+    """In every meeting one commits, and one row and one file are left."""
     world.plan.slices, world.plan.moments = 0, 1
     overtaken = 0
     for _ in range(ROUNDS // 3):
@@ -95,8 +94,8 @@ def test_an_overtaken_worker_commits_nothing(world: World, first_goes_on: str) -
 
 
 @pytest.mark.parametrize("error", [OSError("for now"), Reject(NOISE, "For good.")])
-def test_an_overtaken_workers_error_is_nobody_elses(world: World, error: Exception) -> None:
-    """Neither the other's lease nor its attempt is touched by what the first one failed at."""
+def test_error_of_an_overtaken_worker_changes_nothing(world: World, error: Exception) -> None:
+    """It touches neither the other worker's lease nor its attempt."""
     pipeline = world.begin()
 
     def overtaken(message: VideoProbed, job: Job) -> None:
@@ -111,8 +110,8 @@ def test_an_overtaken_workers_error_is_nobody_elses(world: World, error: Excepti
     assert (run.error_code, world.history(pipeline).status) == (None, "running")
 
 
-def test_a_lease_over_but_not_taken_still_commits(world: World) -> None:
-    """Work is not thrown away because it was slow: only another worker's claim loses it."""
+def test_expired_lease_commits_when_no_worker_took_it(world: World) -> None:
+    """Slow work is kept; only another worker's claim discards it."""
     pipeline = world.begin()
     world.plan.hooks["split"] = lambda message, job: world.advance(3600)
     assert world.deliver("split", probed(pipeline)) is Outcome.DONE
@@ -126,8 +125,8 @@ def hasty(database_url: str, tmp_path: Path) -> Iterator[World]:
     world.close()
 
 
-def test_a_heartbeat_keeps_a_short_lease_alive(hasty: World) -> None:
-    """Work three times as long as the lease is never taken over, and done once."""
+def test_heartbeat_keeps_a_short_lease_alive(hasty: World) -> None:
+    """Work three times as long as the lease is done once, by one worker."""
     pipeline = hasty.begin()
     refused: list[Outcome] = []
 
@@ -143,8 +142,8 @@ def test_a_heartbeat_keeps_a_short_lease_alive(hasty: World) -> None:
     assert set(refused) == {Outcome.BUSY}
 
 
-def test_a_lost_lease_ends_the_work(hasty: World) -> None:
-    """Once another has the run, asking for the time that is left raises, and nothing is kept."""
+def test_remaining_seconds_raises_when_the_lease_is_lost(hasty: World) -> None:
+    """The job raises and keeps nothing once another worker has the run."""
     pipeline = hasty.begin()
     raised: list[str] = []
 
@@ -171,10 +170,10 @@ def test_a_lost_lease_ends_the_work(hasty: World) -> None:
     assert hasty.statuses(pipeline, "split") == ["running"]
 
 
-def test_a_heartbeat_outlives_a_database_that_is_away(
+def test_heartbeat_survives_a_database_that_is_away(
     hasty: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A beat that fails is no lost lease: the next one may pass, and the fence decides."""
+    """A failed beat is not a lost lease: the next may succeed, and the fence decides."""
     pipeline = hasty.begin()
     failures = iter([OSError("away"), OSError("away")])
 

@@ -1,4 +1,4 @@
-"""Two at work on one run or pipeline: the second waits for the first, and then sees its end."""
+"""Two workers on one run: the second waits for the first, then sees its result."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from tests.support.pipelines.pipelines import World
 from tests.support.pipelines.stages import found, probed, sliced
 
 
-def test_a_finish_that_passed_the_fence_is_not_overtaken(world: World) -> None:
-    """Whoever comes while it commits waits, takes no attempt, and finds the run completed."""
+def test_claim_waits_for_a_finish_that_passed_the_fence(world: World) -> None:
+    """A claim during the commit waits, takes no attempt, and finds the stage run completed."""
     pipeline = world.begin()
     second: list[Future[Outcome]] = []
 
@@ -45,10 +45,8 @@ def test_a_finish_that_passed_the_fence_is_not_overtaken(world: World) -> None:
     assert (run.status, run.attempt) == ("completed", 1)
 
 
-def test_a_pipeline_that_is_just_ending_takes_no_new_run(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What nobody queued comes between the last look for unfinished runs and the commit."""
+def test_ending_run_takes_no_new_stage_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message arrives between the last look for unfinished stage runs and the commit."""
     world.plan.slices = world.plan.moments = 0
     pipeline = world.begin()
     late: list[Future[Outcome]] = []
@@ -67,8 +65,8 @@ def test_a_pipeline_that_is_just_ending_takes_no_new_run(
     assert world.history(pipeline).status == "completed"
 
 
-def test_a_deletion_waits_for_a_stage_that_finishes(world: World, tmp_path: Path) -> None:
-    """The stage commits what it made, the deletion takes that, too, and neither is in the way."""
+def test_deletion_waits_for_a_finishing_stage(world: World, tmp_path: Path) -> None:
+    """The stage commits its results, and the deletion deletes them, too."""
     world.plan.slices, world.plan.moments = 0, 1
     world.deliver("split", probed(world.begin()))
     world.receive(world.publisher.take()[0])
@@ -86,10 +84,10 @@ def test_a_deletion_waits_for_a_stage_that_finishes(world: World, tmp_path: Path
     assert (rows(world), world.objects()) == ({}, set())
 
 
-def test_a_look_during_the_finish_that_brings_it_was_too_early(
+def test_stage_waits_when_it_looked_during_the_commit_of_its_moment(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is missing was written, and its stage dated as completed, but not committed yet."""
+    """The moment was written, and its stage dated as completed, but not committed yet."""
     world.plan.slices, world.plan.moments = 0, 1
     pipeline = world.begin()
     moment = found(pipeline, f"{world.history(pipeline).video_id}-0")
@@ -115,7 +113,7 @@ def test_a_look_during_the_finish_that_brings_it_was_too_early(
 
 
 def _miss_its_moment(message: Any, job: Job) -> None:
-    """As a stage does that finds no such row."""
+    """A stage that does not find its row."""
     with job.read() as session:
         row = select(Moment.id).where(Moment.identifier == message.moment)
         if session.execute(row).scalar_one_or_none() is None:

@@ -1,4 +1,4 @@
-"""What an attempt stores is there if it commits, and what it replaces is there if it does not."""
+"""An attempt's objects stay if it commits; the objects it replaces stay if it does not."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.support.pipelines.pipelines import World
 from tests.support.pipelines.stages import probed
 
 
-def test_what_is_replaced_stays_until_the_commit(world: World, tmp_path: Path) -> None:
-    """An attempt that commits nothing deletes nothing: rows may name it still."""
+def test_replaced_object_stays_until_the_commit(world: World, tmp_path: Path) -> None:
+    """An attempt without a commit deletes nothing, since rows may name the object."""
     (tmp_path / "old").write_bytes(b"")
     replaced = world.storage.upload(tmp_path / "old", f"{world.context.derived_url}/old").url
     pipeline = world.begin()
@@ -41,10 +41,10 @@ def _connection_lost(session: Session) -> None:
     raise ConnectionError("the connection was lost")
 
 
-def test_an_upload_whose_answer_is_lost_is_taken_back(
+def test_upload_is_deleted_when_its_answer_is_lost(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The store may have the object though the upload raised: it does not stay there."""
+    """The store may have the object although the upload raised; it is deleted."""
     upload = world.storage.upload
     stored: list[str] = []
 

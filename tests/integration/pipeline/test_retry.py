@@ -1,4 +1,4 @@
-"""A retry does again what failed, or what failed in one stage, and nothing else."""
+"""A retry repeats failed stages, or one failed stage, and nothing else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.pipelines.plan import raising
 
 
 def ended(world: World, *stages: str) -> str:
-    """A pipeline that ended with failures in those stages, mended since."""
+    """A run that ended with failures in those stages, which would succeed now."""
     for stage in stages:
         world.plan.hooks[stage] = raising(Reject(NOISE, "It is only noise."))
     pipeline = world.begin()
@@ -29,14 +29,14 @@ def ended(world: World, *stages: str) -> str:
 
 
 def attempts(world: World, pipeline: str) -> dict[str, list[int]]:
-    """The attempts at each stage, and when each was completed."""
+    """The attempts of each stage, with completion times."""
     found: dict[str, list[int]] = {}
     for run in world.runs(pipeline):
         found.setdefault(run.stage, []).append(run.attempt)
     return found
 
 
-def test_only_the_stage_that_is_named_is_done_again(world: World) -> None:
+def test_retry_repeats_only_the_named_stage(world: World) -> None:
     """Of two optional stages that failed, the other stays failed and the run partial."""
     world.plan.moments = 1
     world.plan.hooks["picture"] = raising(Reject(NOISE, "It is only noise."))
@@ -53,8 +53,8 @@ def test_only_the_stage_that_is_named_is_done_again(world: World) -> None:
     assert [run.completed_at for run in world.runs(pipeline, "cut")] == cut_before
 
 
-def test_what_was_not_begun_is_begun_with_the_stage_that_is_named(world: World) -> None:
-    """A required stage is retried alone, and all that waited for it follows."""
+def test_retry_of_a_required_stage_starts_its_followers(world: World) -> None:
+    """The required stage is retried, and everything that waited for it follows."""
     pipeline = ended(world, "choose")
     assert world.history(pipeline).status == "failed"
     assert retry(world.context, pipeline, "choose") == 1
@@ -69,8 +69,8 @@ def test_what_was_not_begun_is_begun_with_the_stage_that_is_named(world: World) 
     }
 
 
-def test_a_stage_that_is_not_enough_is_refused(world: World) -> None:
-    """While a required stage stays failed, retrying an optional one could not help."""
+def test_retry_refuses_an_optional_stage_when_a_required_one_failed(world: World) -> None:
+    """Retrying it alone would not help."""
     pipeline = ended(world, "cut")
     row = world.history(pipeline)
     with world.context.session() as session, session.begin():
@@ -87,8 +87,8 @@ def test_a_stage_that_is_not_enough_is_refused(world: World) -> None:
 
 
 @pytest.mark.parametrize("status", ["running", "completed", "superseded", "source_gone"])
-def test_a_run_that_a_retry_cannot_mend_is_left_alone(world: World, status: str) -> None:
-    """Nothing is queued in a run that is at work, done, or about a file that is gone."""
+def test_retry_changes_nothing_when_it_cannot_help(world: World, status: str) -> None:
+    """It queues nothing in a run that works, is completed, or lost its file."""
     pipeline = ended(world, "cut")
     with world.context.session() as session, session.begin():
         session.merge(world.history(pipeline)).status = status
@@ -97,8 +97,8 @@ def test_a_run_that_a_retry_cannot_mend_is_left_alone(world: World, status: str)
 
 
 @pytest.mark.parametrize("status", ["superseded", "source_gone"])
-def test_of_a_file_that_is_gone_it_is_said(world: World, status: str) -> None:
-    """The refusal names what helps, which is no retry."""
+def test_retry_says_what_helps_when_the_file_is_gone(world: World, status: str) -> None:
+    """The refusal names the remedy, which is not a retry."""
     pipeline = ended(world, "cut")
     with world.context.session() as session, session.begin():
         history = session.merge(world.history(pipeline))
@@ -108,15 +108,15 @@ def test_of_a_file_that_is_gone_it_is_said(world: World, status: str) -> None:
         reopen(world.context, video, None)
 
 
-def test_an_unknown_stage_or_pipeline_is_said_to_be(world: World) -> None:
-    """A stage that is none is an error; a pipeline that was deleted has nothing to retry."""
+def test_retry_reports_an_unknown_stage_or_run(world: World) -> None:
+    """An unknown stage is an error; a deleted run has nothing to retry."""
     pipeline = ended(world, "cut")
     with pytest.raises(TopologyError, match="no_stage"):
         retry(world.context, pipeline, "no_stage")
     assert retry(world.context, "pipeline:nobody") == 0
 
 
-def test_the_ffmpeg_that_is_named_is_the_one_that_runs(world: World, tmp_path: Path) -> None:
-    """The setting reaches the limits that every media child is started with."""
+def test_setting_of_ffmpeg_reaches_every_media_child(world: World, tmp_path: Path) -> None:
+    """The setting is part of every child's limits."""
 
     assert media_limits(Settings(ffmpeg=tmp_path / "ffmpeg")).ffmpeg == str(tmp_path / "ffmpeg")

@@ -1,4 +1,4 @@
-"""Errors where none should be: after the commit, in the commit, and those that end a process."""
+"""Unexpected errors: after the commit, in the commit, and those that end a process."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from tests.support.pipelines.plan import raising
 from tests.support.pipelines.stages import probed
 
 
-def test_an_error_after_the_commit_undoes_nothing(world: World) -> None:
-    """What is committed is published and acknowledged, whatever the stage does afterwards."""
+def test_runtime_publishes_when_a_stage_raises_after_its_commit(world: World) -> None:
+    """Committed work is published and acknowledged."""
     world.plan.hooks["cut.after"] = world.plan.hooks["split.after"] = raising(OSError("too late"))
     pipeline = world.begin()
     assert set(world.run(pipeline)) == {Outcome.DONE}
@@ -34,8 +34,8 @@ def test_an_error_after_the_commit_undoes_nothing(world: World) -> None:
     assert len(world.objects()) == 2
 
 
-def test_a_doomed_run_is_not_begun_again(world: World) -> None:
-    """A run released while its pipeline failed is left out, and the pipeline comes to its end."""
+def test_runtime_abandons_a_stage_run_of_a_failed_run(world: World) -> None:
+    """A stage run released while its run failed is abandoned, and the run ends."""
     pipeline = world.begin()
     world.deliver("split", probed(pipeline))
     first, second = world.publisher.take()
@@ -56,8 +56,8 @@ def test_a_doomed_run_is_not_begun_again(world: World) -> None:
 
 
 @pytest.mark.parametrize("made", [True, False])
-def test_a_commit_that_raises_may_have_been_made(world: World, made: bool) -> None:
-    """The files of a commit that was made stay; those of one that was not are taken back."""
+def test_runtime_keeps_files_only_if_the_raising_commit_was_made(world: World, made: bool) -> None:
+    """The files of a made commit stay; those of a failed one are deleted."""
     pipeline = world.begin()
     world.plan.moments = 1
     world.plan.hooks["cut.finish"] = lambda message, job: _break_commit(job, after=made)
@@ -85,8 +85,8 @@ def _connection_lost(session: Session) -> None:
     raise ConnectionError("the connection was lost")
 
 
-def test_sessions_that_the_server_ended_cost_no_attempt(world: World, engine: Engine) -> None:
-    """Connections that died in the pool, between deliveries and during the work, are replaced."""
+def test_runtime_replaces_sessions_that_the_server_ended(world: World, engine: Engine) -> None:
+    """Connections may die pooled, between deliveries or during the work; no attempt is spent."""
     world.plan.hooks["split"] = lambda message, job: _end_other_sessions(engine)
     pipeline = world.begin()
     _end_other_sessions(engine)
@@ -95,7 +95,7 @@ def test_sessions_that_the_server_ended_cost_no_attempt(world: World, engine: En
 
 
 def _end_other_sessions(engine: Engine) -> None:
-    """As a restart or a fail-over ends them; returns once they are gone."""
+    """End sessions like a restart or fail-over; returns once they are gone."""
     end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
     others = "WHERE datname = current_database() AND pid <> pg_backend_pid()"
     with engine.connect() as connection:
@@ -105,8 +105,10 @@ def _end_other_sessions(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt()])
-def test_a_worker_thread_outlives_what_ends_a_process(world: World, error: BaseException) -> None:
-    """In a worker thread it is one more failed attempt: refused, and the lease given back."""
+def test_runtime_counts_a_process_ending_error_as_a_failed_attempt_in_a_thread(
+    world: World, error: BaseException
+) -> None:
+    """The delivery is refused, and the lease released."""
     world.plan.hooks["split"] = raising(error)
     pipeline = world.begin()
     assert in_threads(lambda: world.deliver("split", probed(pipeline))) == [Outcome.RETRY]
@@ -114,8 +116,8 @@ def test_a_worker_thread_outlives_what_ends_a_process(world: World, error: BaseE
     assert (run.status, run.error_code, run.attempt) == ("queued", "interrupted", 1)
 
 
-def test_in_the_main_thread_it_ends_the_process(world: World) -> None:
-    """The lease is given back first, and the heartbeat has stopped."""
+def test_runtime_releases_the_lease_when_the_process_ends(world: World) -> None:
+    """In the main thread the error ends the process, after the heartbeat has stopped."""
     world.plan.hooks["split"] = raising(KeyboardInterrupt())
     pipeline = world.begin()
     with pytest.raises(KeyboardInterrupt):
@@ -124,21 +126,21 @@ def test_in_the_main_thread_it_ends_the_process(world: World) -> None:
     assert not [t for t in threading.enumerate() if t.name.startswith("heartbeat")]
 
 
-def test_a_stage_that_forgets_to_finish_is_not_taken_for_done(world: World) -> None:
-    """It is an error like any other: recorded, and tried again."""
+def test_runtime_records_an_error_when_a_stage_does_not_finish(world: World) -> None:
+    """It is recorded and tried again."""
     pipeline = world.begin()
-    forgetful = replace(world.context.topology.stage("split"), handler=_nothing)
+    forgetful = replace(world.context.topology.stage("split"), handler=_return)
     assert world.runtime.handle(forgetful, Delivery(probed(pipeline))) is Outcome.RETRY
     (run,) = world.runs(pipeline)
     assert "without finishing" in (run.error_message or "")
 
 
-def _nothing(message: Message, job: Job) -> None:
-    """Returns without finishing."""
+def _return(message: Message, job: Job) -> None:
+    """Return without finishing."""
 
 
-def test_a_stage_emits_only_what_it_declares(world: World) -> None:
-    """An undeclared message is an error of the stage, and nothing is committed."""
+def test_runtime_refuses_an_undeclared_message(world: World) -> None:
+    """It is an error of the stage, and nothing is committed."""
     pipeline = world.begin()
     run = world.take_lease("split", probed(pipeline))
     stage = world.context.topology.stage("split")
@@ -148,8 +150,10 @@ def test_a_stage_emits_only_what_it_declares(world: World) -> None:
     assert world.statuses(pipeline, "split") == ["running"]
 
 
-def test_a_full_disk_is_a_failed_attempt(world: World, tmp_path: Path) -> None:
-    """Where not even the working folder can be made, the lease is given back at once."""
+def test_runtime_records_a_failed_attempt_when_the_disk_is_full(
+    world: World, tmp_path: Path
+) -> None:
+    """Without a working folder, the lease is released at once."""
     (tmp_path / "full").write_bytes(b"")
     world.context.work_root = tmp_path / "full"
     pipeline = world.begin()
@@ -158,8 +162,8 @@ def test_a_full_disk_is_a_failed_attempt(world: World, tmp_path: Path) -> None:
     assert (run.status, run.error_code) == ("queued", "transient")
 
 
-def test_one_connection_is_enough(database_url: str, tmp_path: Path) -> None:
-    """No stage waits for a second connection while it holds one, even reading in its finish."""
+def test_stage_needs_one_connection_at_a_time(database_url: str, tmp_path: Path) -> None:
+    """No stage waits for a second connection while it holds one, even in its finish."""
     world = World(database_url, tmp_path, pool_size=1)
     pipeline = world.begin()
     assert set(world.run(pipeline)) == {Outcome.DONE}
@@ -167,8 +171,8 @@ def test_one_connection_is_enough(database_url: str, tmp_path: Path) -> None:
     world.close()
 
 
-def test_a_task_runs_without_the_ledger(world: World) -> None:
-    """What it raises is refused and comes again; there is no row of it."""
+def test_task_runs_without_a_ledger_row(world: World) -> None:
+    """If it raises, the delivery is refused and comes again."""
     errors = [OSError("for now")]
 
     @task(does="working", consumes=[SweepRequested])

@@ -1,4 +1,4 @@
-"""Pipelines and videos are deleted while all their stages are at work."""
+"""Runs and videos are deleted while all their stages work."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def _delete(world: World, pipeline: str, what: str) -> None:
 
 
 @pytest.mark.parametrize("what", ["pipeline", "video"])
-def test_a_deletion_stops_whatever_is_at_work(
+def test_deletion_stops_every_working_stage(
     busy_world: World, caplog: pytest.LogCaptureFixture, what: str
 ) -> None:
-    """No worker is stuck, no deadlock; what comes afterwards is acknowledged and does nothing."""
+    """No worker hangs, no deadlock occurs, and later messages are acknowledged without effect."""
     world = busy_world
     pipelines = [world.begin() for _ in range(PIPELINES)]
     waiting = list(pipelines)

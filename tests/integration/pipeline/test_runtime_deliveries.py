@@ -1,4 +1,4 @@
-"""Deliveries come more than once, to the wrong place, too early and too late."""
+"""Deliveries arrive twice, at the wrong function, too early or too late."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.support.pipelines.pipelines import World
 from tests.support.pipelines.stages import found, probed, sliced
 
 
-def test_a_pipeline_goes_from_end_to_end(world: World) -> None:
-    """Each stage runs once, the pipeline is completed with its totals, the temporary is gone."""
+def test_run_completes_from_end_to_end(world: World) -> None:
+    """Each stage runs once, totals are written, and temporary objects are deleted."""
     pipeline = world.begin()
     assert set(world.run(pipeline)) == {Outcome.DONE}
     history = world.history(pipeline)
@@ -34,8 +34,8 @@ def test_a_pipeline_goes_from_end_to_end(world: World) -> None:
     assert not list((world.context.work_root or world.storage.root).iterdir())
 
 
-def test_a_duplicate_commits_nothing_and_sends_what_waits(world: World) -> None:
-    """A message done before is acknowledged; its children that still wait are sent once more."""
+def test_duplicate_publishes_waiting_children_again(world: World) -> None:
+    """A completed message is acknowledged without a commit."""
     pipeline = world.begin()
     assert world.deliver("split", probed(pipeline)) is Outcome.DONE
     first, second = world.publisher.take()
@@ -52,8 +52,8 @@ def test_a_duplicate_commits_nothing_and_sends_what_waits(world: World) -> None:
         assert session.execute(select(func.count()).select_from(Transcript)).scalar_one() == 1
 
 
-def test_what_waits_for_its_next_attempt_is_not_sent_by_a_duplicate(world: World) -> None:
-    """A child that failed for now keeps its backoff, however often its parent is delivered."""
+def test_duplicate_does_not_publish_a_child_in_backoff(world: World) -> None:
+    """A failed child keeps its backoff, however often its parent is delivered."""
 
     def fail(message: Message, job: Job) -> None:
         raise OSError("for now")
@@ -67,8 +67,8 @@ def test_what_waits_for_its_next_attempt_is_not_sent_by_a_duplicate(world: World
     assert world.publisher.take() == []
 
 
-def test_another_workers_live_lease_is_refused(world: World) -> None:
-    """While somebody has the run its message is refused, so that it comes again."""
+def test_delivery_is_refused_while_another_lease_is_live(world: World) -> None:
+    """The message comes again later."""
     pipeline = world.begin()
     world.take_lease("split", probed(pipeline))
     world.advance(world.context.policy.lease_seconds - 5)
@@ -79,8 +79,8 @@ def test_another_workers_live_lease_is_refused(world: World) -> None:
     assert world.deliver("split", probed(pipeline)) is Outcome.DONE
 
 
-def test_a_crash_between_commit_and_publish_is_healed_by_redelivery(world: World) -> None:
-    """The delivery is refused; the next one publishes what the first had committed."""
+def test_redelivery_publishes_after_a_crash_between_commit_and_publish(world: World) -> None:
+    """The next delivery publishes the committed children."""
     pipeline = world.begin()
     world.publisher.refusing = 1
     assert world.deliver("split", probed(pipeline)) is Outcome.RETRY
@@ -90,8 +90,8 @@ def test_a_crash_between_commit_and_publish_is_healed_by_redelivery(world: World
     assert world.history(pipeline).status == "completed"
 
 
-def test_a_crash_between_commit_and_publish_is_healed_by_the_sweep(world: World) -> None:
-    """Without any redelivery the ledger alone brings the pipeline to its end."""
+def test_sweep_publishes_after_a_crash_between_commit_and_publish(world: World) -> None:
+    """The ledger alone completes the run, without a redelivery."""
     pipeline = world.begin()
     world.publisher.refusing = 1
     assert world.deliver("split", probed(pipeline)) is Outcome.RETRY
@@ -102,8 +102,8 @@ def test_a_crash_between_commit_and_publish_is_healed_by_the_sweep(world: World)
     assert world.history(pipeline).status == "completed"
 
 
-def test_a_stage_outside_the_pipelines_type_has_no_part(world: World) -> None:
-    """What the type leaves out is neither queued nor, if published all the same, begun."""
+def test_stage_is_left_out_of_run_types_it_does_not_declare(world: World) -> None:
+    """It is neither queued nor, if published by hand, started."""
     pipeline = world.begin("moments_only")
     world.run(pipeline)
     assert world.history(pipeline).status == "completed"
@@ -115,20 +115,20 @@ def test_a_stage_outside_the_pipelines_type_has_no_part(world: World) -> None:
 
 
 def test_runtime_handles_a_message_when_it_names_no_function(world: World) -> None:
-    """An empty attribute `stage` says nothing: the message is for every function."""
+    """An empty `stage` attribute means every function."""
     assert world.deliver("split", probed(world.begin()), stage="") is Outcome.DONE
 
 
-def test_what_is_for_another_function_is_ignored(world: World) -> None:
-    """The attribute `stage` names the only function that handles the message."""
+def test_runtime_ignores_a_message_for_another_function(world: World) -> None:
+    """The `stage` attribute names the only function that handles the message."""
     pipeline = world.begin()
     assert world.deliver("split", probed(pipeline), stage="hear") is Outcome.IGNORED
     assert world.statuses(pipeline, "split") == ["queued"]
     assert world.deliver("split", probed(pipeline), stage="split") is Outcome.DONE
 
 
-def test_what_comes_while_a_stage_looks_for_it_is_found_the_next_time(world: World) -> None:
-    """A message that overtook its moment is not failed because the moment came meanwhile."""
+def test_message_that_overtook_its_moment_finds_it_at_the_next_attempt(world: World) -> None:
+    """It does not fail because the moment was committed meanwhile."""
     world.plan.slices, world.plan.moments = 0, 1
     pipeline = world.begin()
     world.deliver("split", probed(pipeline))
@@ -148,14 +148,14 @@ def test_what_comes_while_a_stage_looks_for_it_is_found_the_next_time(world: Wor
     assert world.deliver("cut", moment) is Outcome.DONE
 
 
-def test_an_unknown_pipeline_is_ignored(world: World) -> None:
-    """A message of a deleted pipeline is acknowledged and leaves no trace."""
+def test_message_of_an_unknown_run_is_ignored(world: World) -> None:
+    """A deleted run's message is acknowledged and leaves no trace."""
     assert world.deliver("split", probed("pipeline:gone")) is Outcome.IGNORED
     assert world.runs("pipeline:gone") == []
 
 
-def test_only_a_running_pipeline_takes_what_nobody_queued(world: World) -> None:
-    """A hand-published message begins a run of its own, but not in a pipeline that has ended."""
+def test_running_run_takes_a_message_published_by_hand(world: World) -> None:
+    """An ended run does not."""
     pipeline = world.begin()
     world.run(pipeline)
     assert world.deliver("hear", sliced(pipeline, 7)) is Outcome.IGNORED
@@ -166,8 +166,8 @@ def test_only_a_running_pipeline_takes_what_nobody_queued(world: World) -> None:
     assert world.statuses(other, "hear") == ["queued", "queued", "completed"]
 
 
-def test_a_message_emitted_twice_is_one_run(world: World) -> None:
-    """The same subject emitted twice by one stage is queued and published once."""
+def test_message_emitted_twice_is_one_stage_run(world: World) -> None:
+    """One subject, emitted twice by a stage, is queued and published once."""
     pipeline = world.begin()
     world.plan.emits_twice = True
     world.deliver("split", probed(pipeline))
@@ -175,8 +175,8 @@ def test_a_message_emitted_twice_is_one_run(world: World) -> None:
     assert len(world.publisher.take()) == 2
 
 
-def test_a_pipeline_deleted_under_its_stage_harms_nobody(world: World) -> None:
-    """The worker commits nothing and is told to come again; then there is nothing to do."""
+def test_stage_commits_nothing_when_its_run_was_deleted(world: World) -> None:
+    """The delivery is refused once; the next one has nothing to do."""
     pipeline = world.begin()
 
     def remove(message: Message, job: Job) -> None:

@@ -1,4 +1,4 @@
-"""Where a pipeline begins: the message of somebody outside, for the first time and again."""
+"""The start of a run: an outside message, for the first time and again."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def _orphans(world: World) -> list[StageRun]:
         return list(session.execute(select(StageRun).where(StageRun.run_id.is_(None))).scalars())
 
 
-def test_a_drop_begins_one_pipeline(world: World, tmp_path: Path) -> None:
-    """However often and from however many threads it is told of, it is one video and one run."""
+def test_drop_begins_one_run(world: World, tmp_path: Path) -> None:
+    """Any number of events from any number of threads make one video and one run."""
     message = _drop(world, tmp_path)
     outcomes = in_threads(*[lambda: world.deliver("begin", message)] * 6)
     assert outcomes.count(Outcome.DONE) == 1
@@ -51,15 +51,15 @@ def test_a_drop_begins_one_pipeline(world: World, tmp_path: Path) -> None:
     assert statuses == ["completed"]
 
 
-def test_a_name_that_is_no_text(world: World, tmp_path: Path) -> None:
-    """On a disk any bytes are a name: the video runs, and its title is as much as is text."""
+def test_drop_accepts_a_name_that_is_not_text(world: World, tmp_path: Path) -> None:
+    """File names may be any bytes; the title keeps the text in them."""
     assert world.deliver("begin", _drop(world, tmp_path, name="caf%E9 1.mp4")) is Outcome.DONE
     with world.context.session() as session:
         assert session.execute(select(Video.title)).scalar_one() == "caf\N{REPLACEMENT CHARACTER} 1"
 
 
-def test_an_entry_rejected_before_its_pipeline_is_visible(world: World) -> None:
-    """There is no run to fail: the ledger keeps it by itself, in one row however often it comes."""
+def test_rejected_entry_is_recorded_without_a_run(world: World) -> None:
+    """The ledger keeps one row for it, however often it comes."""
     message = VideoUploaded(source_url=f"{world.context.upload_url}/gone.mp4")
     for attempt in (1, 2):
         assert world.deliver("begin", message) is Outcome.REJECTED
@@ -70,8 +70,8 @@ def test_an_entry_rejected_before_its_pipeline_is_visible(world: World) -> None:
     assert _count(world, PipelineHistory) == 0
 
 
-def test_options_that_clash_are_rejected_likewise(world: World, tmp_path: Path) -> None:
-    """What was asked for does not fit the settings: recorded with what is wrong."""
+def test_clashing_options_are_recorded_without_a_run(world: World, tmp_path: Path) -> None:
+    """The row says how the options and settings clash."""
     message = _drop(world, tmp_path).model_copy(
         update={"options": Options(min_moment_length_seconds=100)}
     )
@@ -80,8 +80,8 @@ def test_options_that_clash_are_rejected_likewise(world: World, tmp_path: Path) 
     assert row.error_code == "options_clash"
 
 
-def test_an_entry_rejected_by_its_work_fails_its_pipeline(world: World, tmp_path: Path) -> None:
-    """Once there is a pipeline, that is where the failure stands."""
+def test_entry_stage_that_rejects_fails_its_run(world: World, tmp_path: Path) -> None:
+    """Once there is a run, it holds the failure."""
     world.plan.hooks["begin"] = raising(Reject(NOISE, "It is only noise."))
     assert world.deliver("begin", _drop(world, tmp_path)) is Outcome.REJECTED
     assert _orphans(world) == []
@@ -91,8 +91,8 @@ def test_an_entry_rejected_by_its_work_fails_its_pipeline(world: World, tmp_path
 
 
 @pytest.mark.parametrize("name", ["talk.srt", ".hidden.mp4", "empty.mp4"])
-def test_what_is_no_video_is_ignored(world: World, tmp_path: Path, name: str) -> None:
-    """Companions, hidden files and empty ones begin nothing and fail nothing."""
+def test_drop_ignores_files_that_are_not_videos(world: World, tmp_path: Path, name: str) -> None:
+    """Companions, hidden files and empty ones start nothing and fail nothing."""
     path = tmp_path / "file"
     path.write_bytes(b"")
     url = f"{world.context.upload_url}/{name}"

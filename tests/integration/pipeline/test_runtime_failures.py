@@ -1,4 +1,4 @@
-"""What fails: for now or for good, in a stage the run needs or in one it can do without."""
+"""Failures: transient or permanent, in required and in optional stages."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from tests.support.pipelines.plan import raising
 from tests.support.pipelines.stages import probed
 
 
-def test_a_transient_error_is_recorded_and_tried_again_later(world: World) -> None:
-    """Code, one line of message, attempt and backoff are in the ledger; what was stored is gone."""
+def test_transient_error_is_recorded_and_retried_after_its_backoff(world: World) -> None:
+    """The ledger has code, message, attempt and backoff; stored objects are deleted."""
     world.plan.hooks["split.finish"] = raising(OSError("the disk\nis \x00full"))
     pipeline = world.begin()
     base = world.context.policy.retry_base_seconds
@@ -41,8 +41,8 @@ def test_a_transient_error_is_recorded_and_tried_again_later(world: World) -> No
     assert (run.attempt, run.error_code, run.error_message) == (3, None, None)
 
 
-def test_the_last_attempt_fails_the_run_for_good(world: World) -> None:
-    """At the limit the message is acknowledged and a run that needs the stage has failed."""
+def test_last_attempt_of_a_required_stage_fails_the_run(world: World) -> None:
+    """The message is acknowledged."""
     world.plan.hooks["split"] = raising(OSError("never"))
     pipeline = world.begin()
     limit = world.context.policy.max_attempts
@@ -57,8 +57,8 @@ def test_the_last_attempt_fails_the_run_for_good(world: World) -> None:
     assert history.completed_at is not None
 
 
-def test_a_reject_is_permanent_at_once(world: World) -> None:
-    """The first attempt is the last, and its code and message are the user's."""
+def test_reject_fails_at_the_first_attempt(world: World) -> None:
+    """Its code and message are those for the user."""
     world.plan.hooks["split"] = raising(Reject(TOO_LONG, "It is too long. Cut it."))
     pipeline = world.begin()
     assert world.deliver("split", probed(pipeline)) is Outcome.REJECTED
@@ -68,8 +68,8 @@ def test_a_reject_is_permanent_at_once(world: World) -> None:
 
 
 @pytest.mark.parametrize("failing", [1, 2])
-def test_a_run_without_some_clips_is_partial(world: World, failing: int) -> None:
-    """A stage the run can do without makes it partial; the totals count what is there."""
+def test_run_is_partial_when_an_optional_stage_fails(world: World, failing: int) -> None:
+    """The totals count the existing results."""
     subject = "" if failing == 2 else "-1"
     world.plan.hooks["cut"] = raising(Reject(BAD_CUT, "It cannot be cut."), subject=subject)
     pipeline = world.begin()
@@ -97,10 +97,10 @@ def test_a_run_without_some_clips_is_partial(world: World, failing: int) -> None
         ("cut", SourceSuperseded, "superseded"),
     ],
 )
-def test_a_source_that_is_no_longer_there_ends_the_run(
+def test_run_ends_when_its_source_is_gone(
     world: World, stage: str, error: Callable[[str], Reject], status: str
 ) -> None:
-    """Even where a stage may fail, the run ends; what was queued is not begun, nor tried again."""
+    """Even in an optional stage; queued work is neither started nor retried."""
     world.plan.hooks[stage] = raising(error("file:///a.mp4"))
     pipeline = world.begin()
     world.run(pipeline)
@@ -111,8 +111,8 @@ def test_a_source_that_is_no_longer_there_ends_the_run(
     assert world.objects() == set()
 
 
-def test_what_is_emitted_into_a_failed_run_waits_for_its_retry(world: World) -> None:
-    """A stage at work when the run fails emits nothing now; a retry brings back exactly that."""
+def test_message_emitted_into_a_failed_run_waits_for_a_retry(world: World) -> None:
+    """A stage at work when the run fails publishes nothing; a retry publishes exactly that."""
     world.plan.slices = 0
     pipeline = world.begin()
     world.deliver("split", probed(pipeline))
@@ -138,8 +138,8 @@ def test_what_is_emitted_into_a_failed_run_waits_for_its_retry(world: World) -> 
     assert world.history(pipeline).status == "completed"
 
 
-def test_another_object_that_changed_is_no_new_source(world: World) -> None:
-    """A file of ours that is not what it was fails its stage for good, and nothing else."""
+def test_changed_derived_object_fails_its_stage_only(world: World) -> None:
+    """It does not count as a new source."""
     world.plan.hooks["cut"] = raising(ObjectChanged("file:///clip.mp4", "1", "2"))
     pipeline = world.begin()
     world.run(pipeline)
@@ -147,8 +147,8 @@ def test_another_object_that_changed_is_no_new_source(world: World) -> None:
     assert {run.error_code for run in world.runs(pipeline, "cut")} == {"object_changed"}
 
 
-def test_nothing_to_do_is_no_failure(world: World) -> None:
-    """A stage skipped with its reason lets the run go on; a fan-out of nothing completes it."""
+def test_skipped_stage_lets_the_run_continue(world: World) -> None:
+    """A fan-out of nothing completes the run."""
     world.plan.slices = world.plan.moments = 0
     pipeline = world.begin()
     assert world.run(pipeline) == [Outcome.DONE, Outcome.DONE]
@@ -160,8 +160,8 @@ def test_nothing_to_do_is_no_failure(world: World) -> None:
     assert (history.status, history.total_moments_generated) == ("completed", 0)
 
 
-def test_a_sibling_at_work_while_the_run_fails_keeps_its_work(world: World) -> None:
-    """What it emits is not begun, and nothing is joined; a retry brings exactly what is missing."""
+def test_sibling_at_work_keeps_its_results_when_the_run_fails(world: World) -> None:
+    """Its messages are not started and nothing joins; a retry repeats exactly the rest."""
     world.plan.slices = 3
     failing: dict[str, Any] = {"error": OSError("no")}
 

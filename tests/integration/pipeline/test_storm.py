@@ -1,4 +1,4 @@
-"""Everything at once: duplicates, crashes, overtaken leases and sweeps, on many pipelines."""
+"""Everything at once: duplicates, crashes, overtaken leases and sweeps, on many runs."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Storm:
         world.plan.hooks = dict.fromkeys(points, self._crash)
 
     def publish(self, messages: list[Outgoing]) -> None:
-        """Keep each 1 to 5 times, in no order; refuse now and then, as after a crash."""
+        """Keep each message 1 to 5 times, in any order; refuse at times, as after a crash."""
         with self._lock:
             if self._random.random() < 0.03:
                 raise PublishFailed("crashed between commit and publish")
@@ -63,7 +63,7 @@ class Storm:
             self._random.shuffle(self._waiting)
 
     def work(self) -> None:
-        """Deliver until nothing waits; what is refused comes again."""
+        """Deliver until no message waits; refused ones come again."""
         while True:
             with self._lock:
                 if not self._waiting:
@@ -82,7 +82,7 @@ class Storm:
                     self._waiting.insert(0, sent)
 
     def _die_at_work(self, sent: Outgoing) -> None:
-        """The run is claimed and its message never answered."""
+        """Claim the stage run and never answer its message."""
         name = next(one.function for one in self._subscriptions if one.topic == sent.topic)
         message = self._world.context.topology.messages[sent.topic].model_validate_json(sent.body)
         # It may be done already, or in others' hands.
@@ -90,7 +90,7 @@ class Storm:
             self._world.take_lease(name, message)
 
     def sweep_late(self) -> None:
-        """As if so long had passed that every lease is over: of the living, too."""
+        """Sweep as if every lease had expired, even of live workers."""
         self._world.advance(LEASE_SECONDS + 1)
         try:
             sweep(self._world.context)
@@ -107,17 +107,17 @@ class Storm:
 
 @pytest.fixture
 def storm_world(database_url: str, tmp_path: Path) -> Iterator[World]:
-    """A world for many threads, where no run ever has too many attempts."""
+    """A world for many threads in which attempts never run out."""
     world = World(database_url, tmp_path, pool_size=THREADS + 2, max_attempts=100)
     world.plan.slices, world.plan.moments = SLICES, MOMENTS
     yield world
     world.close()
 
 
-def test_a_storm_leaves_exactly_what_calm_would(
+def test_storm_leaves_the_rows_of_a_calm_run(
     storm_world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Every row once, every file named by a row, every pipeline completed, and no deadlock."""
+    """Every row exists once, a row names every file, every run completes, no deadlock occurs."""
     world = storm_world
     storm = Storm(world, SEED)
     world.context.publisher = storm  # type: ignore[assignment]

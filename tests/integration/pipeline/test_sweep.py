@@ -1,4 +1,4 @@
-"""Whatever was forgotten, the sweep brings on its way again."""
+"""The sweep resumes everything that was forgotten."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from tests.support.pipelines.stages import probed
 NOTHING = SweepReport(0, 0, 0, 0, 0)
 
 
-def test_an_expired_lease_is_freed_and_sent_again(world: World) -> None:
-    """A worker not heard of any more loses its run to the next sweep, and not before."""
+def test_sweep_frees_an_expired_lease_and_publishes_again(world: World) -> None:
+    """A silent worker loses its stage run at the next sweep after the lease, not before."""
     pipeline = world.begin()
     run = world.take_lease("split", probed(pipeline))
     assert sweep(world.context) == NOTHING
@@ -40,8 +40,8 @@ def test_an_expired_lease_is_freed_and_sent_again(world: World) -> None:
     assert world.history(pipeline).status == "completed"
 
 
-def test_only_what_waits_long_is_sent_again(world: World) -> None:
-    """What is young waits, what is old is sent once per interval, and `at_once` sends all."""
+def test_sweep_publishes_old_messages_once_per_interval(world: World) -> None:
+    """Young messages wait; `at_once` publishes all."""
     old = world.begin()
     world.advance(world.context.policy.republish_seconds + 1)
     young = world.begin()
@@ -56,8 +56,10 @@ def test_only_what_waits_long_is_sent_again(world: World) -> None:
     assert sweep(world.context).published == 2
 
 
-def test_all_that_waits_is_sent_in_one_sweep(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many batches it takes, each is sent, and none twice."""
+def test_sweep_publishes_all_waiting_messages_in_batches(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is published once, in any number of batches."""
     monkeypatch.setattr(sweeping, "BATCH", 2)
     pipelines = [world.begin() for _ in range(5)]
     assert sweep(world.context, at_once=True).published == 5
@@ -65,7 +67,7 @@ def test_all_that_waits_is_sent_in_one_sweep(world: World, monkeypatch: pytest.M
     assert all(run.published_at for name in pipelines for run in world.runs(name))
 
 
-def test_what_could_not_be_published_is_due_at_the_next_sweep(world: World) -> None:
+def test_sweep_publishes_refused_messages_at_the_next_sweep(world: World) -> None:
     """A broker that is away costs one sweep, no more."""
     world.begin()
     world.advance(world.context.policy.republish_seconds + 1)
@@ -75,8 +77,8 @@ def test_what_could_not_be_published_is_due_at_the_next_sweep(world: World) -> N
     assert sweep(world.context).published == 1
 
 
-def test_a_broker_that_is_away_holds_up_nothing_else(world: World) -> None:
-    """What is to be ended and cleaned up is, by the sweep that could not publish."""
+def test_sweep_does_its_other_duties_when_it_cannot_publish(world: World) -> None:
+    """It still ends runs and cleans up."""
     done, _ = world.begin(), world.begin()
     world.run(done)
     with world.context.session() as session, session.begin():
@@ -89,8 +91,8 @@ def test_a_broker_that_is_away_holds_up_nothing_else(world: World) -> None:
     assert world.history(done).status == "completed"
 
 
-def test_what_cannot_be_cleaned_up_holds_up_nothing_else(world: World) -> None:
-    """However few are looked at in one sweep, each has its turn."""
+def test_sweep_reaches_every_run_when_some_cannot_be_cleaned_up(world: World) -> None:
+    """Each has its turn, however few one sweep looks at."""
     for _ in range(3):
         pipeline = world.begin()
         world.run(pipeline)
@@ -100,8 +102,8 @@ def test_what_cannot_be_cleaned_up_holds_up_nothing_else(world: World) -> None:
     assert len(found) == 3
 
 
-def test_a_backoff_is_kept(world: World) -> None:
-    """What waits for its next attempt is counted from when that is due."""
+def test_sweep_keeps_backoffs(world: World) -> None:
+    """The interval counts from the time of the next attempt."""
     world.plan.hooks["split"] = raising(OSError("for now"))
     pipeline = world.begin()
     world.deliver("split", probed(pipeline))
@@ -115,8 +117,8 @@ def test_a_backoff_is_kept(world: World) -> None:
     assert sweep(world.context).published == 1
 
 
-def test_the_leases_of_dead_processes_are_free_at_once(world: World) -> None:
-    """Their attempts are given back; those of the living are left alone."""
+def test_sweep_frees_leases_of_dead_owners_at_once(world: World) -> None:
+    """Their attempts are given back; live owners keep theirs."""
     dead, living = world.begin(), world.begin()
     world.take_lease("split", probed(dead), owner="dead")
     world.take_lease("split", probed(living), owner="living")
@@ -125,8 +127,8 @@ def test_the_leases_of_dead_processes_are_free_at_once(world: World) -> None:
     assert [(run.status, run.attempt) for run in world.runs(living)] == [("running", 1)]
 
 
-def test_a_run_whose_workers_all_died_fails(world: World) -> None:
-    """At the limit of attempts the sweep says so, and the pipeline ends."""
+def test_sweep_fails_a_stage_run_without_attempts_left(world: World) -> None:
+    """The run ends."""
     pipeline = world.begin()
     for _ in range(world.context.policy.max_attempts):
         world.take_lease("split", probed(pipeline))
@@ -141,8 +143,8 @@ def test_a_run_whose_workers_all_died_fails(world: World) -> None:
     assert run.metrics["last_error_code"] == "lease_expired"
 
 
-def test_a_run_without_attempts_fails_at_its_delivery_too(world: World) -> None:
-    """The message of such a run is acknowledged, whoever comes first."""
+def test_delivery_fails_a_stage_run_without_attempts_left(world: World) -> None:
+    """Its message is acknowledged."""
     pipeline = world.begin()
     for _ in range(world.context.policy.max_attempts):
         world.take_lease("split", probed(pipeline))
@@ -152,8 +154,8 @@ def test_a_run_without_attempts_fails_at_its_delivery_too(world: World) -> None:
     assert sweep(world.context) == NOTHING
 
 
-def test_a_doomed_run_whose_worker_died_is_left_out(world: World) -> None:
-    """It is not begun again for a pipeline that has failed already; a retry brings it back."""
+def test_sweep_abandons_a_dead_workers_stage_run_of_a_failed_run(world: World) -> None:
+    """It is not started again; a retry brings it back."""
     pipeline = world.begin()
     world.deliver("split", probed(pipeline))
     world.plan.hooks["hear"] = raising(Reject(NOISE, "It is only noise."), subject="1")
@@ -170,10 +172,8 @@ def test_a_doomed_run_whose_worker_died_is_left_out(world: World) -> None:
     assert world.retry(pipeline) == 2
 
 
-def test_a_clean_up_that_failed_is_made_up_for(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Temporary objects that could not be deleted at the end are deleted by the sweep."""
+def test_sweep_repeats_a_failed_cleanup(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It deletes temporary objects that were left at the end of the run."""
     pipeline = world.begin()
     with monkeypatch.context() as patch:
         patch.setattr(type(world.storage), "delete", _unavailable)
@@ -189,8 +189,8 @@ def _unavailable(storage: Any, url: str) -> bool:
     raise OSError("the store is away")
 
 
-def test_a_pipeline_nobody_ended_is_ended(world: World) -> None:
-    """A running pipeline without anything left to do gets the status its runs give it."""
+def test_sweep_ends_a_run_without_work_left(world: World) -> None:
+    """It gets the status of its stage runs."""
     pipeline = world.begin()
     world.run(pipeline)
     with world.engine.begin() as connection:
@@ -203,8 +203,8 @@ def test_a_pipeline_nobody_ended_is_ended(world: World) -> None:
 @pytest.mark.parametrize(
     "values", [{"stage": "of_yore"}, {"topic": "of-yore"}, {"message": {"no": "fields"}}]
 )
-def test_what_another_version_left_stops_no_sweep(world: World, values: dict[str, Any]) -> None:
-    """A row this version cannot read is passed over with a warning; all others are served."""
+def test_sweep_skips_a_row_that_it_cannot_read(world: World, values: dict[str, Any]) -> None:
+    """It logs a warning and serves all others."""
     pipeline, other = world.begin(), world.begin()
     odd = world.runs(pipeline)[0].id
     with world.engine.begin() as connection:
@@ -214,8 +214,8 @@ def test_what_another_version_left_stops_no_sweep(world: World, values: dict[str
     assert world.history(other).status == "completed"
 
 
-def test_sweeps_at_once_do_no_harm(world: World) -> None:
-    """Of four sweeps at the same time each lease is freed by one, and everything completes."""
+def test_concurrent_sweeps_free_each_lease_once(world: World) -> None:
+    """Four sweeps at the same time leave every run completed."""
     pipelines = [world.begin() for _ in range(8)]
     for pipeline in pipelines:
         world.take_lease("split", probed(pipeline))

@@ -1,4 +1,4 @@
-"""The schema as the live database tells it, and as the owner's specification does, in one form."""
+"""The schema of the live database and of the owner's specification, in one form."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Schema = dict[str, dict[str, Column]]
 
 
 def specified_columns() -> Schema:
-    """The columns of tests/spec, in the words of PostgreSQL."""
+    """tests/spec/columns.csv in PostgreSQL's words."""
     schema: Schema = {}
     for row in _specified("columns.csv", "wide-columns.csv"):
         column = _specified_column(row["table"], row["column"], row["type"], row["constraints"])
@@ -39,7 +39,7 @@ def specified_columns() -> Schema:
 
 
 def specified_indexes() -> dict[str, str]:
-    """The indexes of tests/spec: name to `table` and definition."""
+    """tests/spec/indexes.csv: name to `table` and definition."""
     return {
         row["index"]: f"{row['table']} {row['definition']}"
         for row in _specified("indexes.csv", "wide-indexes.csv")
@@ -53,7 +53,7 @@ def _specified(*names: str) -> Iterator[dict[str, str]]:
 
 
 def live_columns(connection: Connection) -> Schema:
-    """All tables of the database but alembic's own."""
+    """All tables of the database except alembic's."""
     rows = connection.execute(
         text(
             """
@@ -85,7 +85,7 @@ def live_columns(connection: Connection) -> Schema:
 
 
 def live_indexes(connection: Connection) -> dict[str, str]:
-    """Name to definition, of every index that is not a primary key's."""
+    """Name to definition of every index that does not belong to a primary key."""
     return {
         name: definition
         for name, definition in connection.execute(
@@ -99,7 +99,7 @@ def live_indexes(connection: Connection) -> dict[str, str]:
 
 
 def _live_constraints(connection: Connection) -> dict[tuple[str, str], list[tuple[str, str]]]:
-    """(table, last column named) to kind and definition; of several columns, the last counts."""
+    """(table, last named column) to kind and definition; of several columns, the last counts."""
     rows = connection.execute(
         text(
             """
@@ -172,5 +172,5 @@ def _reference(definition: str) -> str:
 
 
 def _normal(check: str) -> str:
-    """`CHECK ((a > b))` and `CHECK (a > b)` say the same."""
+    """`CHECK ((a > b))` and `CHECK (a > b)` are equal."""
     return re.sub(r"[()\s]|double precision|::", "", check.removeprefix("CHECK")).lower()

@@ -47,7 +47,7 @@ def add_config(session: Session) -> GenerationConfig:
 
 
 def add_video(session: Session) -> Video:
-    """A video that nothing is known of."""
+    """A video without facts."""
     video = Video(identifier=uuid.uuid4().hex, cloud_url="file:///b/v.mp4")
     session.add(video)
     session.flush()

@@ -38,7 +38,7 @@ class DatabaseServer:
         return name
 
     def drop(self, name: str) -> None:
-        """Drop a database, whoever is connected to it."""
+        """Drop a database despite its connections."""
         self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     def sessions(self, name: str) -> list[str]:
@@ -55,7 +55,7 @@ class DatabaseServer:
             )
 
     def ensure_template(self) -> None:
-        """Make the template unless it is there; the first of several workers does."""
+        """Make the template if it is missing; the first of several workers does."""
         with self._engine.connect() as connection:
             connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _TEMPLATE_LOCK_KEY})
             connection.commit()
@@ -69,7 +69,7 @@ class DatabaseServer:
                 connection.commit()
 
     def drop_abandoned(self) -> None:
-        """Drop what killed sessions left: the databases of processes of this machine now gone."""
+        """Drop databases that killed sessions of this machine left."""
         for name in self._databases():
             owner = name.removeprefix("videomoments_test_").partition("_")[0]
             if owner.isdigit() and not psutil.pid_exists(int(owner)):

@@ -1,4 +1,4 @@
-"""Using the embedded PostgreSQL, from this process and from others."""
+"""Use the embedded PostgreSQL from this and from other processes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ sys.stdin.read()
 
 
 def server_of(folder: Path) -> int:
-    """The number of the running server, or 0."""
+    """The id of the running server, or 0."""
     try:
         number = int((folder / "cluster" / "pgdata" / "postmaster.pid").read_text().split()[0])
         process = psutil.Process(number)
@@ -39,7 +39,7 @@ def server_of(folder: Path) -> int:
 
 
 def other_user(folder: Path, *, wait: bool = True) -> subprocess.Popen[str]:
-    """Another process that uses the server until it is told to end, or is killed."""
+    """Another process that uses the server until it is asked to end, or killed."""
     other = subprocess.Popen(
         [sys.executable, "-c", USE_UNTIL_KILLED, str(folder)],
         cwd=PROJECT,
@@ -48,11 +48,11 @@ def other_user(folder: Path, *, wait: bool = True) -> subprocess.Popen[str]:
         text=True,
     )
     if wait:
-        assert said_by(other) == "started"
+        assert line_from(other) == "started"
     return other
 
 
-def said_by(process: subprocess.Popen[str]) -> str:
+def line_from(process: subprocess.Popen[str]) -> str:
     """Its next line."""
     assert process.stdout is not None
     return process.stdout.readline().strip()
@@ -77,7 +77,7 @@ def read_words(postgres: EmbeddedPostgres) -> list[str]:
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
-    """Fail unless it comes true in time."""
+    """Wait for the condition; fail if it does not become true in time."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come true in time"

@@ -1,8 +1,8 @@
-"""A broker that does, by a seed, all that at-least-once delivery allows.
+"""A broker that does, by a seed, everything that at-least-once delivery allows.
 
-It duplicates, delays, shuffles, drops acknowledgements, delivers again while the first delivery is
-at work, refuses to take messages, and loses its topics altogether when told to. What it hands
-over is the body of a push request, so that envelopes are read as behind the real broker.
+It duplicates, delays and shuffles messages, drops acknowledgements, delivers again while the first
+delivery is at work, refuses to publish, and loses its topics on demand. It delivers the bodies of
+push requests, so that envelopes are read as behind the real broker.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _WAIT_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Chaos:
-    """How often what goes wrong; shares of all messages or deliveries, 0 to 1."""
+    """Shares of messages or deliveries that go wrong, 0 to 1."""
 
     most_copies: int = 1
     delayed: float = 0.0
@@ -45,10 +45,10 @@ STORM = Chaos(
 
 
 class ChaosBroker:
-    """A `Publisher`. Nothing is delivered but by `run`.
+    """A `Publisher`. Only `run` delivers.
 
-    `faults` counts what was done, `outcomes` how deliveries were answered. `backoff_seconds`: how
-    much longer after each failed attempt at a message whoever delivered it pauses.
+    `faults` counts injected faults, `outcomes` the answers. `backoff_seconds`: the growing
+    pause of a deliverer after each failed attempt at a message.
     """
 
     def __init__(self, chaos: Chaos, seed: int, *, backoff_seconds: float = 0.0) -> None:
@@ -69,25 +69,25 @@ class ChaosBroker:
 
     @property
     def deliveries(self) -> int:
-        """How many deliveries were answered."""
+        """The number of answered deliveries."""
         return self.outcomes.total()
 
     @property
     def waiting(self) -> int:
-        """How many messages are neither acknowledged nor at work."""
+        """The number of messages neither acknowledged nor at work."""
         with self._changed:
             return len(self._ready) + len(self._delayed) + len(self._refused)
 
     def subscribe(self, spec: SubscriptionSpec, endpoint: Endpoint) -> None:
-        """Deliver to the endpoint what the topic gets from now on."""
+        """From now on, deliver the topic's messages to the endpoint."""
         self._subscriptions[spec.name] = (spec, endpoint)
 
     def subscriptions(self) -> list[tuple[SubscriptionSpec, Endpoint]]:
-        """Each with where it is delivered to."""
+        """Each subscription with its endpoint."""
         return list(self._subscriptions.values())
 
     def reroute(self, carry: Callable[[str], Endpoint]) -> None:
-        """Deliver elsewhere: to what `carry` gives for each function's name."""
+        """Deliver elsewhere: to the endpoint that `carry` gives for each function's name."""
         for name, (spec, _) in self._subscriptions.items():
             self._subscriptions[name] = (spec, carry(name.rpartition(".")[2]))
 
@@ -109,7 +109,7 @@ class ChaosBroker:
             self._changed.notify_all()
 
     def lose_everything(self) -> int:
-        """Forget all that waits, as a broker does that is deleted or restarted. How much it was."""
+        """Forget all waiting messages, like a deleted broker. Returns their number."""
         with self._changed:
             lost = len(self._ready) + len(self._delayed) + len(self._refused)
             self._ready, self._delayed, self._refused = [], [], []
@@ -117,10 +117,10 @@ class ChaosBroker:
             return lost
 
     def run(self, workers: int, *, most: int | None = None, until: float | None = None) -> int:
-        """Deliver with so many threads until nothing moves any more. How many deliveries it took.
+        """Deliver in so many threads until nothing moves. Returns the number of deliveries.
 
-        `most`: stop after about so many. `until`: a `time.monotonic()` to go on to, whether or not
-        anything moves.
+        `most`: stop after about so many. `until`: continue to that `time.monotonic()`, even if
+        nothing moves.
         """
         before = self.deliveries
         last = None if most is None else before + most
@@ -142,9 +142,9 @@ class ChaosBroker:
         return self.deliveries - before
 
     def deliver_one(self, place: int, *, keep: bool = False) -> Outcome | None:
-        """Deliver the message of that place (of however many there are), here and now.
+        """Deliver the message at that index (modulo their number) in this thread.
 
-        `keep`: it stays, too, to be delivered again. None when there is none.
+        `keep`: it stays, to be delivered again. None if there is none.
         """
         with self._changed:
             self._ready += self._delayed + self._refused
@@ -164,7 +164,7 @@ class ChaosBroker:
         return outcome
 
     def function_of(self, place: int) -> str | None:
-        """Whom `deliver_one` would deliver that message to."""
+        """The function to which `deliver_one` would deliver that message."""
         with self._changed:
             waiting = self._ready + self._delayed + self._refused
         if not waiting:

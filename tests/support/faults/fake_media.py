@@ -1,7 +1,7 @@
 """Media work without media: the real functions, in no time, on sources of a few bytes.
 
-A source's first line names its version, and all that is made from it repeats that line, so that
-a mixture of versions shows. Sources are really opened, through the store and pinned as ever.
+A source's first line names its version, and everything made from it repeats that line, so that a
+mixture of versions shows. Sources are really opened, through the store, at their generation.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SENTENCES = (
 
 
 def read_version(source: MediaInput) -> str:
-    """The first line of what a child would have been handed."""
+    """The first line of the input of a child."""
     if source.location.startswith("http"):
         with urlopen(source.location, timeout=PATIENCE_SECONDS) as answer:
             return str(answer.readline().decode()).strip()
@@ -49,9 +49,9 @@ def read_version(source: MediaInput) -> str:
 
 @dataclass
 class FakeMedia:
-    """`sentences` are spoken, one after the other, in slices of equal length.
+    """`sentences` are spoken one after the other, in slices of equal length.
 
-    `hooks` are called by the name of the work, before it, with the version of the source.
+    `hooks` run before the work of their name, with the version of the source.
     """
 
     slices: int = 2
@@ -59,7 +59,7 @@ class FakeMedia:
     hooks: dict[str, Any] = field(default_factory=dict)
 
     def install(self, patch: pytest.MonkeyPatch) -> None:
-        """Take the place of ffmpeg in every function."""
+        """Replace ffmpeg in every function."""
         for module in (probe_video, split_audio, cut_clip, make_thumbnail):
             patch.setattr(module, "probe", self.probe)
         patch.setattr(slices, "split_audio", self.split)
@@ -73,7 +73,7 @@ class FakeMedia:
 
     @property
     def seconds(self) -> float:
-        """How long every source is."""
+        """The length of every source."""
         return self.sentences * SENTENCE_SECONDS
 
     def reach(self, point: str, *facts: Any) -> None:
@@ -82,7 +82,7 @@ class FakeMedia:
             hook(*facts)
 
     def probe(self, source: MediaInput, **options: Any) -> MediaInfo:
-        """What every source is."""
+        """The facts of every source."""
         self.reach("probe", read_version(source))
         picture = VideoStream(0, "h264", 160, 90, 25.0, "yuv420p")
         sound = AudioStream(1, "aac", 16_000, 1) if self.slices else None
@@ -91,7 +91,7 @@ class FakeMedia:
     def split(
         self, source: MediaInput, info: MediaInfo, *, workdir: Path, **options: Any
     ) -> Iterator[AudioSlice]:
-        """Slices, which hold the version and which sentences are said in them."""
+        """Slices that hold the version and the numbers of their sentences."""
         version = read_version(source)
         self.reach("split", version)
         each = info.duration_seconds / self.slices
@@ -110,7 +110,7 @@ class FakeMedia:
         workdir: Path,
         **options: Any,
     ) -> CutResult:
-        """A clip, which holds the version."""
+        """A clip that holds the version."""
         version = read_version(source)
         self.reach("cut", version, window)
         path = workdir / "clip.mp4"
@@ -124,7 +124,7 @@ class FakeMedia:
     def picture(
         self, source: MediaInput, info: MediaInfo, *, workdir: Path, **options: Any
     ) -> Path | None:
-        """A thumbnail, which holds the version."""
+        """A thumbnail that holds the version."""
         version = read_version(source)
         self.reach("picture", version)
         path = workdir / "picture.jpg"
@@ -134,7 +134,7 @@ class FakeMedia:
 
 @dataclass
 class FakeSpeech:
-    """Hears what `FakeMedia.split` wrote."""
+    """Transcribes the slices of `FakeMedia.split`."""
 
     media: FakeMedia
     name: str = "fake"
@@ -142,7 +142,7 @@ class FakeSpeech:
     def transcribe(
         self, wav_path: Path, *, language: str | None, deadline_seconds: float
     ) -> TimedTranscript:
-        """The sentences of that slice, evenly spread over it; the language tells the version."""
+        """The slice's sentences, evenly spread; the language names the version."""
         version, spoken, length = wav_path.read_text().splitlines()
         self.media.reach("hear", version)
         numbers = [int(number) for number in spoken.split()]

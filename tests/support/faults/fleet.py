@@ -1,4 +1,4 @@
-"""Worker processes behind the broker of a fault world; a dead one is replaced."""
+"""Worker processes behind the broker of a fault world; dead ones are replaced."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _forks() -> ForkServerContext:
 
 
 class Worker:
-    """One process. One push at a time; raises `EOFError` when it dies at it."""
+    """One process. Takes one push at a time; raises `EOFError` if it dies."""
 
     def __init__(self, spec: WorkerSpec, world: FaultWorld) -> None:
         self.spec = spec
@@ -59,7 +59,7 @@ class Worker:
         theirs.close()
 
     def push(self, push: Push) -> Outcome:
-        """Deliver, and publish what it publishes meanwhile. `reached` are the delivery's points."""
+        """Deliver, and publish the worker's messages. `reached`: the delivery's points."""
         self.reached = Counter()
         try:
             self._pipe.send(push)
@@ -78,7 +78,7 @@ class Worker:
         return True
 
     def restart(self) -> None:
-        """A new process in the place of a dead one."""
+        """Replace a dead process."""
         self.end()
         self._start()
 
@@ -90,12 +90,12 @@ class Worker:
             assert time.monotonic() < deadline, "the worker never came to the point"
             time.sleep(0.005)
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Continue a stopped process."""
         psutil.Process(self._process.pid).send_signal(signal.SIGCONT)
 
     def end(self) -> None:
-        """Close the pipe; kill what does not end by itself."""
+        """Close the pipe; kill the process if it does not end."""
         self._pipe.close()
         self._process.join(5)
         if self._process.is_alive():
@@ -104,9 +104,9 @@ class Worker:
 
 
 class Fleet:
-    """So many workers, any of which takes a delivery. `fault` befalls one that comes to it.
+    """A number of workers, any of which takes a delivery. `fault` strikes one that reaches it.
 
-    `reached` counts the points that functions came to in deliveries nobody died at.
+    `reached` counts the points that functions reached in deliveries without a death.
     """
 
     def __init__(self, world: FaultWorld, spec: WorkerSpec, size: int) -> None:
@@ -172,5 +172,5 @@ def make_push(
     body: bytes,
     fault: Fault | None = None,
 ) -> Push:
-    """A delivery as of now, at which that fault befalls the worker."""
+    """A delivery at this time, with the fault for the worker."""
     return Push(function, dict(headers), body, world.context.clock.offset, fault)

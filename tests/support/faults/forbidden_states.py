@@ -1,6 +1,6 @@
-"""What must not be found in the ledger and the results once all has come to its end.
+"""States that the ledger and the results must not be in after everything has ended.
 
-Written apart from the runtime, so that a mistake there is not made here again.
+Written apart from the runtime, so that its mistakes are not repeated here.
 """
 
 from __future__ import annotations

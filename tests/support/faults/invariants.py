@@ -1,4 +1,4 @@
-"""What must be true after every test, read from SQL, the bucket and the process table."""
+"""Conditions that hold after every test, read from SQL, the bucket and the process table."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MEDIA_COMMAND = re.compile(r"launch\.py|ffmpeg")
 class Invariants:
     """`probe` says what is wrong with a derived file, or None; without it files are only found.
 
-    `garbage`: workers died or lost their lease, so that garbage is to be collected first.
+    `garbage`: workers died or lost their lease, so garbage is collected first.
     """
 
     world: FaultWorld
@@ -36,12 +36,12 @@ class Invariants:
     collected: int = 0
 
     def check(self) -> None:
-        """Fail with everything that is not as it must be."""
+        """Fail with every violation."""
         violations = self.violations()
         assert not violations, "\n".join(violations)
 
     def violations(self) -> list[str]:
-        """What is wrong, in words; two sweeps are made first."""
+        """The violations, in words, after two sweeps."""
         world = self.world
         world.broker.away = False
         for _ in range(2):
@@ -63,7 +63,7 @@ class Invariants:
             yield f"messages nobody acknowledged: {self.world.broker.waiting}"
 
     def _not_taken_up(self, connection: Connection) -> Iterator[str]:
-        """Every message a stage published has a run of each of its consumers in the ledger."""
+        """Every message that a stage published has a stage run of each of its consumers."""
         rows = connection.execute(
             text("SELECT DISTINCT stage, message ->> 'pipeline' || ' ' || subject FROM stage_runs")
         ).all()
@@ -118,9 +118,9 @@ class Invariants:
         yield from (f"a process is left: {process}" for process in left)
 
     def _media_processes(self) -> list[str]:
-        """Media children: ours, and those of workers that may be dead; and zombies of ours.
+        """Media children: ours, those of dead workers, and our zombies.
 
-        A worker's is told by its environment, which names the folder that its worker works in.
+        A worker's child is known by its environment, which names the worker's folder.
         """
         ours = {process.pid for process in psutil.Process().children(recursive=True)}
         work, found = str(self.world.folder), []

@@ -1,4 +1,4 @@
-"""What may happen to a deployment at any time, and how it has to be in the end."""
+"""Events that may happen to a deployment at any time, and the state that must follow."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ STATES = select(PipelineHistory.id, PipelineHistory.status)
 
 
 class Died(BaseException):
-    """What a process feels that is killed: nothing more."""
+    """The exception that stands for a kill."""
 
 
 class Ledger(RuleBasedStateMachine):
-    """Every rule is something that may happen at any time; in the end all is as it must be."""
+    """Every rule is an event that may happen at any time; in the end the state is right."""
 
     world: ClassVar[FaultWorld]
     saboteur: ClassVar[Saboteur]
@@ -84,12 +84,12 @@ class Ledger(RuleBasedStateMachine):
 
     @rule(place=PLACES, keep=strategies.booleans())
     def deliver(self, place: int, keep: bool) -> None:
-        """Any message that waits; `keep`: as a duplicate."""
+        """Deliver any waiting message; `keep`: as a duplicate."""
         self.world.broker.deliver_one(place, keep=keep)
 
     @rule(places=strategies.lists(PLACES, min_size=4, max_size=8))
     def deliver_some(self, places: list[int]) -> None:
-        """Several, so that runs get on."""
+        """Deliver several, so that runs make progress."""
         for place in places:
             self.world.broker.deliver_one(place)
 
@@ -105,11 +105,11 @@ class Ledger(RuleBasedStateMachine):
 
     @rule(which=PLACES)
     def crash_sweep(self, which: int) -> None:
-        """A sweep dies; nothing of what it was about is lost."""
+        """A sweep dies and loses nothing of its work."""
         self._dies_at("sweep", which, self.world.sweep)
 
     def _dies_at(self, function: str, which: int, work: Callable[[], object]) -> bool:
-        """Whether it came to that point of the function, and died there."""
+        """Whether it reached that point of the function and died there."""
         points = _points_of(function)
         point = points[which % len(points)]
         fault = Fault(function, point, skip=which // len(points) % MOST_SKIPPED)
@@ -125,7 +125,7 @@ class Ledger(RuleBasedStateMachine):
 
     @rule(work=strategies.sampled_from(WORK), permanent=strategies.booleans())
     def fail(self, work: str, permanent: bool) -> None:
-        """The next work of that kind goes wrong, for good or for once."""
+        """The next work of that kind fails, for good or once."""
 
         def fail_once(*facts: object) -> None:
             del self.world.media.hooks[work]
@@ -136,7 +136,7 @@ class Ledger(RuleBasedStateMachine):
 
     @rule(place=PLACES)
     def retry(self, place: int) -> None:
-        """Somebody asks for what failed again."""
+        """A person retries the failures."""
         failed = [run for run in self.world.pipelines() if run.status in ("failed", "partial")]
         if failed:
             again = failed[place % len(failed)]
@@ -146,19 +146,19 @@ class Ledger(RuleBasedStateMachine):
     @precondition(lambda self: self.requests < MOST_REQUESTS)
     @rule(place=PLACES)
     def ask_again(self, place: int) -> None:
-        """Another run of a video, with other padding: clips are cut anew."""
+        """Another run of a video with other padding, which cuts its clips again."""
         self.requests += 1
         url = f"{self.world.context.upload_url}/{self._source(place)}"
         self.world.say(PipelineRequested(source_url=url, options=OTHER_PADDING))
 
     @rule()
     def collect(self) -> None:
-        """Garbage is collected, without a grace period, whatever is at work."""
+        """Garbage is collected without a grace period, while others work."""
         self.counts.faults["collected"] += len(list(collect(self.world.context, grace_seconds=0)))
 
     @rule()
     def expire(self) -> None:
-        """Every lease is over."""
+        """Every lease expires."""
         self.counts.faults["expiry"] += 1
         self.world.expire_leases()
 
@@ -169,7 +169,7 @@ class Ledger(RuleBasedStateMachine):
 
     @rule()
     def lose(self) -> None:
-        """Every message is lost but the drops themselves, which are sent again."""
+        """Every message is lost except the drops, which are sent again."""
         self.world.broker.lose_everything()
         for name in self.sources:
             url = f"{self.world.context.upload_url}/{name}"
@@ -185,7 +185,7 @@ class Ledger(RuleBasedStateMachine):
 
     @rule(place=PLACES)
     def remove(self, place: int) -> None:
-        """A source goes from its bucket, which is no event."""
+        """A source vanishes from its bucket, without an event."""
         name = self._source(place)
         self.disturbed.add(self.sources[name][-1])
         self.counts.faults["source removed"] += 1
@@ -193,7 +193,7 @@ class Ledger(RuleBasedStateMachine):
 
     @rule(place=PLACES, dies_before=strategies.sampled_from([None, *DELETION_STEPS]))
     def delete(self, place: int, dies_before: str | None) -> None:
-        """A video is deleted, as by the command, which may be killed and not given again."""
+        """A video is deleted, as by the command, which may be killed and not repeated."""
         video = self.sources[self._source(place)][-1]
         with pytest.MonkeyPatch.context() as patch:
             if dies_before is not None:
@@ -208,8 +208,8 @@ class Ledger(RuleBasedStateMachine):
         self.counts.faults["deleted"] += 1
 
     @invariant()
-    def what_has_ended_stays_so(self) -> None:
-        """No pipeline that has ended changes its status."""
+    def ended_runs_keep_their_status(self) -> None:
+        """No ended run changes its status."""
         self.done["steps"] += 1
         with self.world.engine.connect() as connection:
             now = dict(connection.execute(STATES).all())
@@ -218,7 +218,7 @@ class Ledger(RuleBasedStateMachine):
         self.ended |= {pipeline: status for pipeline, status in now.items() if status != "running"}
 
     def teardown(self) -> None:
-        """Left alone, all of it comes to its right end, and the invariants hold."""
+        """Left alone, everything ends correctly, and the invariants hold."""
         if not hasattr(self, "sources"):
             return
         world = self.world
@@ -263,7 +263,7 @@ class Ledger(RuleBasedStateMachine):
 
 
 def _points_of(function: str) -> list[str]:
-    """Those of all scenarios that can be come to here."""
+    """The points of all scenarios that can be reached here."""
     found = {p for scenario in SCENARIOS.values() for p in scenario.points.get(function, ())}
     # A task claims nothing.
     elsewhere = (*ELSEWHERE, AFTER_CLAIM) if function in TASKS else ELSEWHERE
@@ -271,5 +271,5 @@ def _points_of(function: str) -> list[str]:
 
 
 def die(*facts: object) -> None:
-    """Instead of a signal."""
+    """Raise in place of a signal."""
     raise Died

@@ -1,4 +1,4 @@
-"""What the tests of a failing environment share: who carries deliveries, and its traces."""
+"""Helpers for tests of failing surroundings: carriers of deliveries, and traces of recovery."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.faults.world import FaultWorld
 
 
 def carry_by(world: FaultWorld, carry: Callable[[str, Endpoint], Endpoint]) -> None:
-    """Deliver to what `carry` makes of each function's name and its endpoint."""
+    """Deliver to the endpoint that `carry` makes of each function's name and its endpoint."""
     endpoints = {
         spec.name.rpartition(".")[2]: endpoint for spec, endpoint in world.broker.subscriptions()
     }
@@ -31,7 +31,7 @@ def before_each(world: FaultWorld, then: Callable[[str], None]) -> None:
 
 
 def failed_and_recovered(world: FaultWorld) -> set[str]:
-    """The stages of which an attempt failed; asserts that everything is completed by now."""
+    """The stages with a failed attempt; asserts that everything is completed now."""
     assert {pipeline.status for pipeline in world.pipelines()} == {"completed"}
     assert {run.status for run in world.runs()} == {"completed"}
     return {run.stage for run in world.runs() if run.attempt > 1}

@@ -1,4 +1,4 @@
-"""What the fault tests count, said at the end of the session."""
+"""Counts of the fault tests, printed at the end of the session."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ SUMMED = ("examples", "steps")
 
 
 def base_seed() -> int:
-    """The seed of this session: given, or always the same."""
+    """The session's seed: given, or a constant."""
     return int(os.environ.get(SEED_VARIABLE, DEFAULT_SEED))
 
 
 def full_scale() -> float:
-    """By what the full forms are multiplied: 1, or less for a look at them."""
+    """The factor of the full forms: 1, or less for a quick look."""
     return float(os.environ.get(SCALE_VARIABLE, "1"))
 
 
 def sizes(*, quick: int, full: int, minutes: float = 30) -> pytest.MarkDecorator:
-    """Parametrise `size`: the quick form for `make test`, the full form for `make test-full`.
+    """Parametrise `size`: quick form for `make test`, full form for `make test-full`.
 
-    What has one form only is in both.
+    A test with one form runs in both.
     """
     scaled = max(min(quick, full), round(full * full_scale()))
     marks = (pytest.mark.full, pytest.mark.timeout(minutes * 60))
@@ -49,7 +49,7 @@ def sizes(*, quick: int, full: int, minutes: float = 30) -> pytest.MarkDecorator
 
 @dataclass
 class Counts:
-    """Of one test: `lost` and `doubled` are what the invariants found, the rest what happened."""
+    """One test's counts. `lost` and `doubled` come from the invariants, the rest from events."""
 
     seed: int
     pipelines: int = 0
@@ -61,7 +61,7 @@ class Counts:
     notes: dict[str, float | str] = field(default_factory=dict)
 
     def take(self, world: FaultWorld) -> None:
-        """Add what the ledger and the broker of that world say."""
+        """Add the counts of that world's ledger and broker."""
         with world.engine.connect() as connection:
             self.attempts += connection.execute(
                 text("SELECT coalesce(sum(attempt), 0) FROM stage_runs")
@@ -73,23 +73,23 @@ class Counts:
         self.faults.update(world.broker.faults)
 
     def judge(self, violations: list[str]) -> None:
-        """Count what is lost and what is doubled."""
+        """Count lost and doubled results."""
         self.lost += sum(violation.startswith("lost") for violation in violations)
         self.doubled += sum(violation.startswith("doubled") for violation in violations)
 
     def packed(self) -> str:
-        """As text, for a report that goes from process to process."""
+        """The counts as text, for a report between processes."""
         return json.dumps(vars(self))
 
     @classmethod
     def unpacked(cls, text: str) -> Counts:
-        """What `packed` gave."""
+        """The inverse of `packed`."""
         facts = json.loads(text)
         return cls(**{**facts, "faults": Counter(facts["faults"])})
 
 
 def line_of(all_counts: Sequence[Counts]) -> str:
-    """One line for people, of one test or of several that are one number."""
+    """One line for people, for one test or for the tests of one number."""
     faults: Counter[str] = Counter()
     for counts in all_counts:
         faults.update(counts.faults)
@@ -106,7 +106,7 @@ def line_of(all_counts: Sequence[Counts]) -> str:
 
 
 def _notes(all_counts: Sequence[Counts]) -> str:
-    """Those of one test; of several, what can be added up."""
+    """One test's notes, or the sums over several."""
     if len(all_counts) == 1:
         notes = all_counts[0].notes
     else:

@@ -1,4 +1,4 @@
-"""A process whose clocks are wrong: the one of `time`, and the one of `datetime`."""
+"""A process with wrong clocks, in `time` and in `datetime`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pytest
 
 
 class _LikeDatetime(type):
-    """Real moments are instances, too."""
+    """Real datetimes are instances, too."""
 
     def __instancecheck__(cls, instance: Any) -> bool:
         return isinstance(instance, datetime)
 
 
 def skew_clocks(seconds: float) -> None:
-    """Let the process's wall clocks be wrong by so much from now on, in every module of ours."""
+    """From now on the process's wall clocks are wrong by so much, in every module of ours."""
     true_time, true_time_ns = time.time, time.time_ns
     patch = pytest.MonkeyPatch()
     patch.setattr(time, "time", lambda: true_time() + seconds)
@@ -35,7 +35,7 @@ def skew_clocks(seconds: float) -> None:
 
 def _skewed(skew: timedelta) -> type:
     class Skewed(datetime, metaclass=_LikeDatetime):
-        """A moment; what is now is wrong."""
+        """A datetime class whose `now` is wrong."""
 
         @classmethod
         def now(cls, tz: tzinfo | None = None) -> Any:

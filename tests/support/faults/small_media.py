@@ -1,4 +1,4 @@
-"""Real media that takes little time: a tiny video, and ears that hear the same in all of it."""
+"""Real media that takes little time: a tiny video, and an engine that always hears the same."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def tiny_video(folder: Path, *, seconds: float = 14) -> Path:
 
 
 def odd_video(folder: Path) -> Path:
-    """As `tiny_video`, of a picture that browsers do not play; its subtitles say too little."""
+    """Like `tiny_video`, with a picture that browsers do not play and too few subtitles."""
     subtitles = "1\n00:00:01,000 --> 00:00:02,000\nHm.\n"
     return make_video(
         folder / "odd.mp4",
@@ -36,8 +36,8 @@ def odd_video(folder: Path) -> Path:
     )
 
 
-def wordless_film(folder: Path) -> Path:
-    """Two scenes of ten seconds, and a sound too short for a sentence."""
+def wordless_video(folder: Path) -> Path:
+    """Two scenes of ten seconds, with a sound too short for a sentence."""
     scenes = ["color=c=navy:s=96x54:r=10:d=10", "testsrc2=s=96x54:r=10:d=10"]
     scenes.append("aevalsrc=exprs='0.4*sin(2*PI*440*t)':s=44100:d=6")
     inputs = [part for scene in scenes for part in ("-f", "lavfi", "-i", scene)]
@@ -54,7 +54,7 @@ class FixedSpeech:
     def transcribe(
         self, wav_path: Path, *, language: str | None, deadline_seconds: float
     ) -> TimedTranscript:
-        """As many sentences as the real slice is long."""
+        """As many sentences as the real slice has room for."""
         with wave.open(str(wav_path)) as sound:
             seconds = sound.getnframes() / sound.getframerate()
         words: list[Word] = []
@@ -71,7 +71,7 @@ class FixedSpeech:
 
 
 def what_is_wrong(path: Path) -> str | None:
-    """None for a clip with picture and sound, or a JPEG, that can be decoded to its end."""
+    """None for a clip with picture and sound, or a JPEG, that decodes to its end."""
     lengths: dict[str, float] = {}
     try:
         with av.open(str(path)) as media:
@@ -87,8 +87,8 @@ def what_is_wrong(path: Path) -> str | None:
     return None if min(lengths.values()) > 1 else "too short"
 
 
-def no_film(folder: Path) -> Path:
-    """A file that is none, for all its name."""
+def not_a_video(folder: Path) -> Path:
+    """A file that is not a video, despite its name."""
     path = folder / "damaged.mp4"
     path.write_bytes(b"no film at all " * 1000)
     return path

@@ -1,4 +1,4 @@
-"""One of each that a sweep is there for: what is lost if nobody goes on when it is killed."""
+"""One unfinished case for each duty of the sweep."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ UPDATE pipeline_history SET status = 'running', completed_at = NULL, duration_se
 
 
 @dataclass(frozen=True, slots=True)
-class Stakes:
-    """What a sweep does of it: commits and deletions of objects; then, what becomes of all."""
+class UnfinishedWork:
+    """A sweep's work: commits and deletions of objects; then, the end of each run."""
 
     commits: int
     deletions: int
@@ -33,17 +33,17 @@ class Stakes:
     clips: int
 
 
-STAKES = Stakes(commits=9, deletions=7, ends=("completed", "failed"), clips=8)
+STAKES = UnfinishedWork(commits=9, deletions=7, ends=("completed", "failed"), clips=8)
 
 
 class _Died(BaseException):
-    """What a process feels that is killed: nothing more."""
+    """The exception that stands for a kill."""
 
 
-def lay_stakes(world: FaultWorld, source: str | Path) -> None:
-    """A run held by a dead worker, one without an attempt left, one whose messages are lost.
+def make_unfinished_work(world: FaultWorld, source: str | Path) -> None:
+    """A dead worker's run, one without an attempt left, one whose messages are lost.
 
-    And one that ended without being cleaned up, one that was not ended, a deletion half done.
+    Also one that was not cleaned up, one that was not ended, and an unfinished deletion.
     """
     _not_cleaned_up(world)
     _deleted_half(world)
@@ -87,7 +87,7 @@ def _forgotten(world: FaultWorld) -> None:
 
 
 def _under_way(world: FaultWorld) -> int:
-    """A new run, whose slices wait to be heard; its messages are lost. One of the waiting runs."""
+    """A new run whose slices wait for transcription, with lost messages. Returns a waiting one."""
     world.drop()
     pipeline = None
     while pipeline is None or not (waiting := _waiting(world, pipeline)):

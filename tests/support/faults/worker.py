@@ -1,4 +1,4 @@
-"""A worker process: functions behind a pipe, as an instance in the cloud is behind its pushes."""
+"""A worker process: functions behind a pipe, like a cloud instance behind its pushes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from tests.support.faults.strikes.injection import (
 
 @dataclass(frozen=True, slots=True)
 class WorkerSpec:
-    """All that a worker process needs to know. `skew_seconds`: by how much its clock is wrong."""
+    """Everything that a worker process needs. `skew_seconds`: the error of its clock."""
 
     database_url: str
     buckets: Path
@@ -57,7 +57,7 @@ class WorkerSpec:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """One delivery; by `clock_offset` the world's time is ahead, `fault` is what befalls it."""
+    """One delivery. `clock_offset`: the world's time ahead of ours. `fault`: strikes the worker."""
 
     function: str
     headers: dict[str, str]
@@ -68,7 +68,7 @@ class Push:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How a delivery was answered, and the points its function came to."""
+    """A delivery's outcome, and the points that its function reached."""
 
     outcome: Outcome
     reached: Counter[tuple[str, str]]
@@ -134,7 +134,7 @@ def _context(connection: Connection, spec: WorkerSpec, saboteur: Saboteur) -> Co
 
 
 class _PipePublisher:
-    """Hands what is published to the process that has the broker."""
+    """Passes messages to the process with the broker."""
 
     def __init__(self, connection: Connection, saboteur: Saboteur) -> None:
         self._connection = connection

@@ -36,9 +36,9 @@ EMPTY = "; ".join(f"DELETE FROM {table}" for table in reversed(Base.metadata.sor
 
 
 class FaultWorld:
-    """One deployment in one process; `media` says what its sources are, and where work goes wrong.
+    """One deployment in one process. `media` defines its sources and their faults.
 
-    Time is the database's, and moves on by `advance`.
+    Time is the database's; `advance` moves it.
     """
 
     def __init__(
@@ -78,20 +78,20 @@ class FaultWorld:
         self._numbers = itertools.count(1)
 
     def put(self, name: str, content: str | Path = "version 1\n") -> ObjectStat:
-        """A source object, new or overwritten."""
+        """Upload a source object, new or overwritten."""
         path = content if isinstance(content, Path) else self.folder / "source.tmp"
         if isinstance(content, str):
             path.write_text(content)
         return self.files.upload(path, f"{self.context.upload_url}/{name}")
 
     def drop(self, name: str | None = None, content: str | Path = "version 1\n") -> str:
-        """A source object and its event. Returns its URL."""
+        """Upload a source object with its event. Returns its URL."""
         stat = self.put(name or f"talk-{next(self._numbers)}.mp4", content)
         self.say(VideoUploaded(source_url=stat.url, generation=stat.generation))
         return stat.url
 
     def say(self, message: Message) -> None:
-        """Publish, again where the broker refuses: whoever drops a file tries until it is taken."""
+        """Publish, and again if the broker refuses, like a person who drops a file again."""
         while True:
             try:
                 self.broker.publish([outgoing(message)])
@@ -106,20 +106,20 @@ class FaultWorld:
         self.context.clock.offset += timedelta(seconds=seconds)
 
     def expire_leases(self) -> None:
-        """Let so much time pass that every lease is over, of the living, too."""
+        """Let so much time pass that every lease expires, even of live workers."""
         self.advance(self.context.policy.lease_seconds + 1)
 
     def sweep(self) -> SweepReport:
-        """One sweep; what it cannot publish is due at the next one."""
+        """One sweep. Messages that it cannot publish are due at the next one."""
         return sweep_all(self.context)
 
     def sweep_late(self) -> None:
-        """As the scheduler's sweep, after so long that leases and backoffs are over."""
+        """The scheduler's sweep, after all leases and backoffs."""
         self.advance(self.context.policy.republish_seconds + 700)
         self.say(SweepRequested())
 
     def settle(self, *, workers: int = 8, sweeps: int = 20) -> int:
-        """Deliver and sweep until every pipeline has ended. How many sweeps that took."""
+        """Deliver and sweep until every run has ended. Returns the number of sweeps."""
         self.broker.run(workers)
         for number in range(sweeps):
             if not self.unfinished():
@@ -130,17 +130,17 @@ class FaultWorld:
         return sweeps
 
     def unfinished(self) -> int:
-        """How many pipelines are running."""
+        """The number of running runs."""
         with self.engine.connect() as connection:
             rows = select(func.count()).where(PipelineHistory.status == "running")
             return int(connection.execute(rows).scalar_one())
 
     def deliver(self, function: str, message: Message, **attributes: str) -> Outcome:
-        """One delivery, past the broker."""
+        """One delivery without the broker."""
         return self.runtime.handle(TOPOLOGY[function], Delivery(message, attributes))
 
     def pipelines(self) -> list[PipelineHistory]:
-        """All of them, oldest first."""
+        """All runs, oldest first."""
         with self.context.session() as session:
             rows = select(PipelineHistory).order_by(PipelineHistory.id)
             return list(session.execute(rows).scalars())
@@ -154,7 +154,7 @@ class FaultWorld:
             return list(session.execute(rows).scalars())
 
     def retry(self, pipeline_id: int) -> int:
-        """Queue again what failed. How many runs; the sweep publishes them."""
+        """Requeue failures. Returns their number; the sweep publishes them."""
         with self.context.session() as session, session.begin():
             run_id = session.execute(
                 select(Run.id).where(Run.pipeline_history_id == pipeline_id)
@@ -164,7 +164,7 @@ class FaultWorld:
             return reopen(session, locked, self.context.clock)
 
     def objects(self, bucket_url: str | None = None) -> set[str]:
-        """The URLs of all that was derived."""
+        """The URLs of all derived objects."""
         prefix = f"{bucket_url or self.context.derived_url}/"
         return {stat.url for stat in self.files.list(prefix)}
 
@@ -175,7 +175,7 @@ class FaultWorld:
         return path.read_text().splitlines()[0]
 
     def clear(self) -> None:
-        """Everything gone: rows, objects, messages and counts."""
+        """Remove everything: rows, objects, messages and counts."""
         with self.engine.begin() as connection:
             connection.execute(text(f"DO $$ BEGIN {EMPTY}; END $$"))
         for bucket in (self.context.upload_url, self.context.derived_url):
@@ -186,7 +186,7 @@ class FaultWorld:
             counter.clear()
 
     def close(self) -> None:
-        """Let go of the connections; none may be in use."""
+        """Close the connections; none may be in use."""
         assert self.engine.pool.status().endswith("Current Checked out connections: 0")
         self.engine.dispose()
         self.files.close()

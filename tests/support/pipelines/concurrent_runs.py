@@ -1,4 +1,4 @@
-"""Two at work on the same rows: one is held where it is until the other waits for its lock."""
+"""Hold one worker at its place until another waits for its lock."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Rival:
-    """Begins work in a thread of its own, once, as soon as it is told to."""
+    """Starts work in its own thread, once, on demand."""
 
     def __init__(self, engine: Engine, pool: ThreadPoolExecutor) -> None:
         self._engine = engine
@@ -29,7 +29,7 @@ class Rival:
         self.began = False
 
     def meet(self, work: Callable[[], T]) -> Future[T]:
-        """Begin it; returns once it has ended, or waits for a lock somebody holds."""
+        """Start it; returns once it has ended or waits for a lock."""
         self.began = True
         future = self._pool.submit(work)
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -45,6 +45,6 @@ class Rival:
 
 @contextmanager
 def a_rival(engine: Engine) -> Iterator[Rival]:
-    """One rival; at the end it has ended, too."""
+    """One a_rival, which has ended after the block."""
     with ThreadPoolExecutor(1, thread_name_prefix="rival") as pool:
         yield Rival(engine, pool)

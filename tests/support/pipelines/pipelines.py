@@ -1,4 +1,4 @@
-"""A small pipeline on the real runtime, database and folder store, whose every step can be hooked.
+"""A small pipeline on the real runtime, database and folder store, with a hook at every step.
 
 begin → split → hear (fan-out, fan-in) → choose → cut (optional; a file and a row) → picture
 """
@@ -41,7 +41,7 @@ def _no_speech() -> SpeechEngine:
 
 
 class Recorder:
-    """A publisher that keeps what it is given, and refuses while `refusing`."""
+    """A publisher that keeps its messages, and refuses while `refusing`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -56,14 +56,14 @@ class Recorder:
             self._sent.extend(messages)
 
     def take(self) -> list[Outgoing]:
-        """What was published since the last time."""
+        """The messages published since the last call."""
         with self._lock:
             taken, self._sent = self._sent, []
         return taken
 
 
 class World:
-    """Everything a runtime needs; `plan` says what its stages do."""
+    """Everything a runtime needs; `plan` defines its stages' work."""
 
     def __init__(
         self, database_url: str, folder: Path, *, pool_size: int = 5, **settings: Any
@@ -92,7 +92,7 @@ class World:
         self.context.clock.offset += timedelta(seconds=seconds)
 
     def begin(self, pipeline_type: str = "full") -> str:
-        """A running pipeline over a new video, with `split` queued. Returns its identifier."""
+        """A running run over a new video, with `split` queued. Returns its identifier."""
         name = f"video-{next(self._numbers)}"
         context = self.context
         with context.session() as session, session.begin():
@@ -117,7 +117,7 @@ class World:
         return self.runtime.handle(self.context.topology[name], Delivery(message, attributes))
 
     def receive(self, sent: Outgoing) -> list[Outcome]:
-        """One delivery of what was published to each of its consumers."""
+        """Deliver a published message once to each of its consumers."""
         message = self.context.topology.messages[sent.topic].model_validate_json(sent.body)
         return [
             self.deliver(subscription.function, message, **sent.attributes)
@@ -126,18 +126,18 @@ class World:
         ]
 
     def run(self, pipeline: str) -> list[Outcome]:
-        """Deliver the first message, then all that follows, each once."""
+        """Deliver the first message, then all that follow, each once."""
         return [self.deliver("split", probed(pipeline)), *self.drain()]
 
     def drain(self) -> list[Outcome]:
-        """Deliver what was published and all that follows from it, each once."""
+        """Deliver published messages and all that follow from them, each once."""
         outcomes: list[Outcome] = []
         while sent := self.publisher.take():
             outcomes += [outcome for message in sent for outcome in self.receive(message)]
         return outcomes
 
     def retry(self, pipeline: str) -> int:
-        """Queue again what failed. Returns how many runs."""
+        """Requeue failures. Returns their number."""
         row = self.run_of(pipeline)
         with self.context.session() as session, session.begin():
             locked = lock_run(session, row.id)
@@ -145,7 +145,7 @@ class World:
             return reopen(session, locked, self.context.clock)
 
     def take_lease(self, name: str, message: Message, owner: str = "another") -> Claim:
-        """Claim the run as a worker that does nothing more."""
+        """Claim the stage run like a worker that then does nothing."""
         assert isinstance(message, PipelineMessage)
         context = self.context
         with context.session() as session, session.begin():
@@ -162,7 +162,7 @@ class World:
         return taken
 
     def history(self, pipeline: str) -> PipelineHistory:
-        """The pipeline's row as it is now."""
+        """The run's row in pipeline_history now."""
         with self.context.session() as session:
             return session.execute(
                 select(PipelineHistory).where(PipelineHistory.identifier == pipeline)
@@ -182,25 +182,25 @@ class World:
             return list(session.execute(rows.order_by(StageRun.id)).scalars())
 
     def runs_of_all(self) -> list[StageRun]:
-        """Every stage run there is, oldest first."""
+        """All stage runs, oldest first."""
         with self.context.session() as session:
             return list(session.execute(select(StageRun).order_by(StageRun.id)).scalars())
 
     def objects(self) -> set[str]:
-        """The URLs of all that is stored."""
+        """The URLs of all stored objects."""
         return {stat.url for stat in self.storage.list(f"{self.context.derived_url}/")}
 
     def statuses(self, pipeline: str, stage: str) -> list[str]:
-        """The status of each run of that stage."""
+        """The statuses of that stage's runs."""
         return [run.status for run in self.runs(pipeline, stage)]
 
     def close(self) -> None:
-        """Let go of the connections; none may be in use."""
+        """Close the connections; none may be in use."""
         assert self.engine.pool.status().endswith("Current Checked out connections: 0")
         self.engine.dispose()
 
 
 def in_threads(*works: Callable[[], Any]) -> list[Any]:
-    """What each returns, all begun at once. Raises what one of them raised."""
+    """The results of all calls, started together. Raises an error of one of them."""
     with ThreadPoolExecutor(len(works)) as pool:
         return [future.result() for future in [pool.submit(work) for work in works]]

@@ -14,10 +14,10 @@ Hook = Callable[[Any, VideoJob], None]
 
 @dataclass
 class Plan:
-    """How wide the fans are, and what is called where.
+    """The widths of the fans, and the hooks.
 
-    `hooks` are found by name: `stage` is called before its finish, `stage.finish` at the end of
-    the finish's block, `stage.after` after the commit.
+    `hooks` by name: `stage` runs before its finish, `stage.finish` at the end of the finish's
+    block, `stage.after` after the commit.
     """
 
     slices: int = 2
@@ -32,7 +32,7 @@ class Plan:
 
 
 def raising(error: BaseException, *, subject: str = "") -> Hook:
-    """A hook that raises, for every message or only for those whose subject ends so."""
+    """A hook that raises, for every message or for subjects with that ending."""
 
     def hook(message: Message, job: VideoJob) -> None:
         if message.subject.endswith(subject):

@@ -21,7 +21,7 @@ from tests.support.pipelines.plan import Plan
 
 
 def make_stages(plan: Plan) -> list[Stage]:
-    """The stages, in the order data flows through them, working to that plan."""
+    """The stages of that plan, in the order of the flow."""
     return [*_stages_of_sound(plan), *_stages_of_clips(plan)]
 
 
@@ -117,12 +117,12 @@ def _stages_of_clips(plan: Plan) -> list[Stage]:
 
 
 def probed(pipeline: str) -> VideoProbed:
-    """What begins the small pipeline."""
+    """The message that begins the small pipeline."""
     return VideoProbed(pipeline=pipeline, video=pipeline.partition(":")[2], generation="1")
 
 
 def sliced(pipeline: str, index: int, count: int = 2, url: str = "file:///none") -> AudioSliced:
-    """One slice of it."""
+    """The message of one slice."""
     return AudioSliced(
         pipeline=pipeline,
         video=pipeline.partition(":")[2],
@@ -136,7 +136,7 @@ def sliced(pipeline: str, index: int, count: int = 2, url: str = "file:///none")
 
 
 def found(pipeline: str, moment: str) -> MomentFound:
-    """One moment of it."""
+    """The message of one moment."""
     return MomentFound(pipeline=pipeline, video=pipeline.partition(":")[2], moment=moment)
 
 

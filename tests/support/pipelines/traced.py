@@ -20,7 +20,7 @@ HEADERS = {"Content-Type": "application/json"}
 
 
 class Topics:
-    """Delivers what the world publishes when asked to, in this thread. Can lose it, too."""
+    """Delivers the world's messages on demand, in this thread. Can lose them, too."""
 
     def __init__(self, world: World, folder: Path) -> None:
         self.world = world
@@ -35,7 +35,7 @@ class Topics:
         }
 
     def drop(self, folder: Path) -> VideoUploaded:
-        """A file in the bucket of uploads, and the event of it."""
+        """Upload a file, and return its event."""
         path = folder / "talk.mp4"
         path.write_bytes(b"a video")
         stat = self.world.storage.upload(path, f"{self.world.context.upload_url}/talk.mp4")
@@ -46,15 +46,15 @@ class Topics:
         self.publish(self.drop(folder))
 
     def publish(self, message: Message) -> None:
-        """As somebody outside does."""
+        """Publish like an outsider."""
         self.publisher.publish([outgoing(message)])
 
     def lose(self) -> int:
-        """Deliver nothing of what was published. Returns how many messages."""
+        """Lose all published messages. Returns their number."""
         return len(self.world.publisher.take())
 
     def deliver(self, sent: Outgoing) -> list[Outcome]:
-        """One delivery to each of the topic's subscriptions."""
+        """Deliver once to each of the topic's subscriptions."""
         outcomes = []
         for subscription in self.world.context.topology.subscriptions:
             if subscription.topic == sent.topic:
@@ -63,10 +63,10 @@ class Topics:
         return outcomes
 
     def step(self) -> list[Outcome]:
-        """Deliver what was published, once, and nothing of what follows."""
+        """Deliver published messages once, without those that follow."""
         return [outcome for sent in self.world.publisher.take() for outcome in self.deliver(sent)]
 
     def drain(self) -> None:
-        """Deliver what was published, and all that follows."""
+        """Deliver published messages and all that follow."""
         while self.step():
             pass

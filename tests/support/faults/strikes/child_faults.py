@@ -1,4 +1,4 @@
-"""Strikes media children by the name of their operation, while they are at work."""
+"""Strike media children at work, by the name of their operation."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ Blow = Callable[[psutil.Process], None]
 
 
 def kill(child: psutil.Process) -> None:
-    """As the kernel does when memory is out."""
+    """Kill it like the kernel when memory is out."""
     child.kill()
 
 
 def deny_memory(child: psutil.Process) -> None:
-    """No more memory from here on: a stopped child sees to it itself, ffmpeg has it limited."""
+    """Allow no more memory: a stopped child limits itself, ffmpeg is limited from outside."""
     if child.status() == psutil.STATUS_STOPPED:
         child.resume()
         return
@@ -44,30 +44,30 @@ def deny_memory(child: psutil.Process) -> None:
     child.rlimit(psutil.RLIMIT_AS, (size, size))
 
 
-class FarFolder(FolderStorage):
+class RemoteFolder(FolderStorage):
     """A folder that can only be read by ranges, like a bucket in the cloud."""
 
     def local_path(self, url: str) -> Path | None:
-        """Nowhere on this machine."""
+        """Never on this machine."""
         return None
 
 
 @dataclass
-class Held:
-    """A request of ffmpeg for its input: it waits for an answer, and can neither go on nor end."""
+class HeldInput:
+    """An input of ffmpeg that answers only when released, so ffmpeg can neither go on nor end."""
 
     asked: threading.Event = field(default_factory=threading.Event)
     go_on: threading.Event = field(default_factory=threading.Event)
 
     def wait(self) -> None:
-        """Hold whoever asks."""
+        """Hold the caller."""
         self.asked.set()
         assert self.go_on.wait(PATIENCE_SECONDS)
 
 
 @dataclass(frozen=True)
-class Struck:
-    """One blow, and what became of the delivery: its answer, and the error in the ledger."""
+class Strike:
+    """One strike and its effect: the delivery's answer, and the error in the ledger."""
 
     stage: str
     operation: str
@@ -79,19 +79,19 @@ class Striker:
     """Strikes each operation of each function once, until `begin_anew`. One delivery at a time."""
 
     def __init__(self, world: FaultWorld, patch: pytest.MonkeyPatch, blow: Blow) -> None:
-        self.struck: list[Struck] = []
+        self.struck: list[Strike] = []
         self._done: set[Operation] = set()
         self._world, self._patch, self._blow = world, patch, blow
         self._stage = ""
         self._operation: str | None = None
-        self._held: Held | None = None
+        self._held: HeldInput | None = None
         self._launcher = process.LAUNCHER
         self._watch_children()
         self._watch_input()
         carry_by(world, self._carried)
 
-    def begin_anew(self) -> None:
-        """Each operation is struck once more."""
+    def reset(self) -> None:
+        """Strike each operation once more."""
         self._done.clear()
 
     def _carried(self, function: str, endpoint: Endpoint) -> Endpoint:
@@ -100,13 +100,13 @@ class Striker:
             outcome = endpoint(headers, body)
             if self._operation is not None:
                 code = self._recorded(function)
-                self.struck.append(Struck(function, self._operation, outcome, code))
+                self.struck.append(Strike(function, self._operation, outcome, code))
             return outcome
 
         return deliver
 
     def _recorded(self, stage: str) -> str:
-        """What the ledger says of the stage's runs that failed and wait."""
+        """The ledger's entries for the stage's failed and waiting runs."""
         waiting = [run for run in self._world.runs(stage) if run.status == "queued" and run.attempt]
         return ", ".join({str(run.error_code) for run in waiting})
 
@@ -119,7 +119,7 @@ class Striker:
             if chosen:
                 self._done.add((self._stage, operation))
                 self._operation = operation
-                self._held = Held() if kind == "exec" else None
+                self._held = HeldInput() if kind == "exec" else None
             stops = chosen and kind == "child"
             self._patch.setattr(process, "LAUNCHER", STOPPING if stops else self._launcher)
             begin(child, kind, arguments, *rest, **options)

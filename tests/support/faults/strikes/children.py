@@ -1,4 +1,4 @@
-"""Media children caught in the middle of their work, whichever operation it is."""
+"""Catch media children in the middle of their work, in any operation."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SLOWLY = ("-readrate", "0.001")
 
 
 def operation_of(kind: str, arguments: Sequence[str]) -> str:
-    """What a child does, by the name of it; of ffmpeg, by what it writes."""
+    """A child's operation, by its name; ffmpeg's, by its output."""
     if kind == "child":
         return arguments[0]
     if "s16le" in arguments:
@@ -39,9 +39,9 @@ def operation_of(kind: str, arguments: Sequence[str]) -> str:
 def watch_children(
     patch: pytest.MonkeyPatch, wanted: Callable[[str], bool], then: Callable[[str, Child], None]
 ) -> None:
-    """Call `then(operation, child)` for each child; one that is `wanted` stands still by then.
+    """Call `then(operation, child)` for each child; a `wanted` one stands still by then.
 
-    It stands in the middle of its work: its medium is open, and it has not ended. A child of ours
+    It stands in the middle of its work: its input is open and it has not ended. A child of ours
     stops itself there. ffmpeg reads so slowly that it cannot end before it is stopped.
     """
     begin, launcher = Child.__init__, process.LAUNCHER
@@ -64,17 +64,17 @@ def watch_children(
 
 
 def wait_stopped(child: psutil.Process) -> None:
-    """Wait until the child stands still. Raises AssertionError when it has ended."""
+    """Wait until the child stands still. Raises AssertionError if it has ended."""
     _wait_until(child, lambda: child.status() == psutil.STATUS_STOPPED)
 
 
 def _slowed(arguments: Sequence[str]) -> list[str]:
-    """The same command; ffmpeg reads a thousand times slower than the recording plays."""
+    """The same command; ffmpeg reads a thousand times slower than real time."""
     return [part for given in arguments for part in (*(_SLOWLY if given == "-i" else ()), given)]
 
 
 def _wait_for_input(child: psutil.Process) -> None:
-    """Wait until this is ffmpeg, with a connection to its input."""
+    """Wait until this is ffmpeg with a connection to its input."""
     _wait_until(child, lambda: "ffmpeg" in child.name() and bool(child.net_connections("tcp")))
 
 

@@ -1,4 +1,4 @@
-"""Signals a worker process sends itself at a chosen point of a chosen function."""
+"""Signals that a worker process sends itself at a chosen point of a chosen function."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ TASKS = ("sweep", "record_failure")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens once, when that function comes to that point: SIGKILL or SIGSTOP.
+    """One fault at a point of a function: SIGKILL or SIGSTOP.
 
-    `skip`: how often it comes there unharmed before.
+    `skip`: the number of unharmed passes before it.
     """
 
     function: str
@@ -57,14 +57,14 @@ class Fault:
 
 
 def signal_itself(fault: Fault) -> None:
-    """The process gets its signal."""
+    """Send the signal to this process."""
     os.kill(os.getpid(), fault.signal)
 
 
 class Saboteur:
-    """Watches every point of its process until it is closed; strikes where `fault` says, once.
+    """Watches every point of its process until it is closed; strikes once, where `fault` says.
 
-    `reached` counts the points that the functions came to.
+    `reached` counts the points that the functions reached.
     """
 
     def __init__(
@@ -88,12 +88,12 @@ class Saboteur:
             event.listen(Session, name, listener)
 
     def close(self) -> None:
-        """Watch no commits any more; the rest ends with the patch."""
+        """Stop watching commits; the rest ends with the patch."""
         for name, listener in self._listeners.items():
             event.remove(Session, name, listener)
 
     def reach(self, point: str) -> None:
-        """Strike, if that is the point."""
+        """Strike if this is the point."""
         # Downloads are served by threads of their own.
         with self._reaching:
             fault = self._struck_by(point)
@@ -155,7 +155,7 @@ class Saboteur:
 
 
 class SabotagedFolder(FolderStorage):
-    """A folder that is struck at uploads, deletions, and at downloads where it is `remote`.
+    """A folder store with points at uploads and deletions, and at downloads if it is `remote`.
 
     A remote one can only be read by ranges and downloads, like a bucket in the cloud.
     """
@@ -167,7 +167,7 @@ class SabotagedFolder(FolderStorage):
         self._patch = pytest.MonkeyPatch()
 
     def open(self, url: str, *, generation: str | None = None) -> FolderReader:
-        """As the folder's; struck at the first bytes."""
+        """Like the folder's; strikes at the first bytes."""
         reader = super().open(url, generation=generation)
         read = reader.read
 
@@ -180,16 +180,16 @@ class SabotagedFolder(FolderStorage):
         return reader
 
     def upload(self, path: Path, url: str, **options: Any) -> ObjectStat:
-        """As the folder's; struck when the object is there."""
+        """Like the folder's; strikes when the object exists."""
         stat = super().upload(path, url, **options)
         self._saboteur.reach(AFTER_UPLOAD)
         return stat
 
     def delete(self, url: str, *, generation: str | None = None) -> bool:
-        """As the folder's; struck before."""
+        """Like the folder's; strikes before it."""
         self._saboteur.reach(BEFORE_DELETION)
         return super().delete(url, generation=generation)
 
     def local_path(self, url: str) -> Path | None:
-        """None where it is not on this machine."""
+        """None if the store is remote."""
         return None if self._remote else super().local_path(url)

@@ -1,4 +1,4 @@
-"""A scenario played to workers of which one dies."""
+"""Play a scenario on workers, one of which dies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Settings = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """Where a scenario is played: its world and workers, and the source it is about."""
+    """The stage of a scenario: its world and workers, and its source."""
 
     world: FaultWorld
     fleet: Fleet
@@ -39,7 +39,7 @@ def staged(
     model_settings: Settings,
     workers: int,
 ) -> Iterator[Play]:
-    """The workers at work until the block is left; what comes first has happened."""
+    """The workers, running until the block ends, after the scenario's first part."""
     world = make_world(
         chaos=chaos, garbage=True, probe=what_is_wrong if real else None, **scenario.settings
     )

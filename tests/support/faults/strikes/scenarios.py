@@ -1,4 +1,4 @@
-"""What is made to happen so that every function comes to all of its points, and which those are."""
+"""Scenarios that lead every function through all of its points, and those points."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from shared.messages.options import Options
 from shared.messages.upkeep import SweepRequested
 from shared.messages.videos import PipelineRequested
 from shared.messaging.protocol import Outgoing
-from tests.support.faults.small_media import no_film, odd_video, tiny_video, wordless_film
+from tests.support.faults.small_media import not_a_video, odd_video, tiny_video, wordless_video
 from tests.support.faults.strikes import injection as sabotage
-from tests.support.faults.unfinished_work import STAKES, lay_stakes
+from tests.support.faults.unfinished_work import STAKES, make_unfinished_work
 from tests.support.faults.world import FaultWorld
 
 MOMENTS = 2
@@ -30,7 +30,7 @@ Points = Mapping[str, int]
 
 
 def drop(world: FaultWorld, source: str | Path) -> None:
-    """A source is uploaded."""
+    """Upload a source."""
     world.drop(content=source)
 
 
@@ -40,7 +40,7 @@ def _complete(world: FaultWorld, source: str | Path) -> None:
 
 
 def _ask_again(world: FaultWorld, source: str | Path) -> None:
-    """Other padding: each clip is cut anew, and what was there before goes."""
+    """Request other padding: each clip is cut again, and earlier ones go."""
     (stat,) = world.files.list(f"{world.context.upload_url}/")
     world.say(PipelineRequested(source_url=stat.url, options=OTHER_PADDING))
 
@@ -56,10 +56,10 @@ def _sweep(world: FaultWorld, source: str | Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`points`: how often each function comes to each of its points, or more often.
+    """`points`: the least number of times that each function reaches each of its points.
 
-    `then` is what may go wrong, after `first` did not. `media` makes a real source, without which
-    there is none where it is `real`. `asks`: a model is asked. `ends`: what becomes of the runs.
+    `then` is the part that may go wrong, after `first` did not. `media` makes a real source, if the
+    scenario is `real`. `asks`: a model is asked. `ends`: how the runs end.
     """
 
     points: Mapping[str, Points]
@@ -73,7 +73,7 @@ class Scenario:
     clips: int = MOMENTS
 
 
-def _of(
+def _points(
     times: int = 1,
     *,
     others: int = 0,
@@ -83,7 +83,7 @@ def _of(
     deletions: int = 0,
     children: Mapping[str, int] | None = None,
 ) -> Points:
-    """The points of a stage at work so many times, with as many other commits, and so on."""
+    """The points of a stage that runs so many times, with so many other commits, and so on."""
     found = {
         sabotage.AFTER_CLAIM: times,
         sabotage.DURING_DOWNLOAD: downloads,
@@ -135,13 +135,13 @@ _EXACT = {
 SCENARIOS: dict[str, Scenario] = {
     "talk": Scenario(
         {
-            "probe_video": _of(others=2, downloads=1, children={"probe": 1}),
-            "split_audio": _of(
+            "probe_video": _points(others=2, downloads=1, children={"probe": 1}),
+            "split_audio": _points(
                 others=1, downloads=2, uploads=2, children={"probe": 1, "ffmpeg sound": 1}
             ),
-            "transcribe_audio": _of(2, others=2, downloads=2, publishes=1),
-            "generate_moments": _of(others=1),
-            "cut_clip": _of(
+            "transcribe_audio": _points(2, others=2, downloads=2, publishes=1),
+            "generate_moments": _points(others=1),
+            "cut_clip": _points(
                 2,
                 others=2,
                 publishes=2,
@@ -150,7 +150,7 @@ SCENARIOS: dict[str, Scenario] = {
                 children={"probe": 2, "copy": 2, "verify": 2},
             ),
             # The last of them ends the run and cleans up.
-            "make_thumbnail": _of(
+            "make_thumbnail": _points(
                 3,
                 others=5,
                 publishes=0,
@@ -164,9 +164,11 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "again": Scenario(
         {
-            "start_pipeline": _of(others=2),
-            "cut_clip": _of(2, others=2, publishes=2, downloads=2, uploads=2, deletions=2),
-            "make_thumbnail": _of(3, others=5, publishes=0, downloads=2, uploads=2, deletions=2),
+            "start_pipeline": _points(others=2),
+            "cut_clip": _points(2, others=2, publishes=2, downloads=2, uploads=2, deletions=2),
+            "make_thumbnail": _points(
+                3, others=5, publishes=0, downloads=2, uploads=2, deletions=2
+            ),
         },
         first=_complete,
         then=_ask_again,
@@ -174,11 +176,11 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "model": Scenario(
         {
-            "generate_moments": _of(others=1),
-            "generate_window": _of(others=1),
-            "choose_moments": _of(others=1),
-            "refine_moments": _of(others=3, publishes=0),
-            "score_moments": _of(others=3, publishes=0),
+            "generate_moments": _points(others=1),
+            "generate_window": _points(others=1),
+            "choose_moments": _points(others=1),
+            "refine_moments": _points(others=3, publishes=0),
+            "score_moments": _points(others=3, publishes=0),
         },
         settings={**TWO_MOMENTS, "min_moments": 1},
         asks=True,
@@ -186,17 +188,17 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "wordless": Scenario(
         {
-            "generate_moments": _of(
+            "generate_moments": _points(
                 others=1, downloads=2, children={"probe": 1, "ffmpeg sound": 1, "survey": 1}
             )
         },
         settings=ONE_MOMENT,
-        media=wordless_film,
+        media=wordless_video,
         real=True,
         clips=1,
     ),
     "exact": Scenario(
-        {"cut_clip": _of(others=1, downloads=2, uploads=1, children=_EXACT)},
+        {"cut_clip": _points(others=1, downloads=2, uploads=1, children=_EXACT)},
         settings={**ONE_MOMENT, "clip_mode": "exact"},
         media=tiny_video,
         real=True,
@@ -204,7 +206,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "subtitled": Scenario(
         {
-            "split_audio": _of(
+            "split_audio": _points(
                 others=1,
                 downloads=2,
                 uploads=2,
@@ -217,10 +219,14 @@ SCENARIOS: dict[str, Scenario] = {
         clips=1,
     ),
     "damaged": Scenario(
-        {"probe_video": _REJECTED}, media=no_film, real=True, ends=("failed",), clips=0
+        {"probe_video": _REJECTED}, media=not_a_video, real=True, ends=("failed",), clips=0
     ),
     "dead letter": Scenario({"record_failure": _TASK}, then=_publish_garbage),
     "stakes": Scenario(
-        {"sweep": _SWEEP}, first=lay_stakes, then=_sweep, ends=STAKES.ends, clips=STAKES.clips
+        {"sweep": _SWEEP},
+        first=make_unfinished_work,
+        then=_sweep,
+        ends=STAKES.ends,
+        clips=STAKES.clips,
     ),
 }

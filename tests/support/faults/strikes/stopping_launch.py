@@ -1,6 +1,6 @@
-"""In the place of launch.py: the same child, which stops itself once it has opened its input.
+"""In place of launch.py: the same child, which stops itself once its input is open.
 
-Whoever waits for that kills it, or has it go on: then no memory is left to it.
+The test then kills it, or lets it continue without any memory left.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ opened = av.open
 
 
 def open_and_stop(*arguments: Any, **options: Any) -> Any:
-    """As `av.open`; at the first time the process is stopped, and then left without memory."""
+    """Like `av.open`; the first time the process stops, and then has no memory left."""
     container = opened(*arguments, **options)
     setattr(av, "open", opened)  # noqa: B010 - an overloaded function
     os.kill(os.getpid(), signal.SIGSTOP)
@@ -32,7 +32,7 @@ def open_and_stop(*arguments: Any, **options: Any) -> Any:
 
 
 def leave_no_memory() -> None:
-    """Forbid any more of it, and take what is left of what there is."""
+    """Forbid more memory, and use up the rest."""
     global held
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     size = pages * resource.getpagesize()
