@@ -1,7 +1,7 @@
 # `make run` and `make test` are the only set-up a fresh machine needs: Python >= 3.11, git, make.
 .POSIX:
 .SUFFIXES:
-.PHONY: help run test test-emulator test-full lint bench docs image-rehearsal lock clean setup setup-dev
+.PHONY: help run test test-quick test-emulator test-full lint bench docs image-rehearsal lock clean setup setup-dev
 
 SHELL = /bin/sh
 SAMPLE = tools/sample/three-topics.mp4
@@ -24,8 +24,13 @@ help: ## What there is to make
 run: setup ## Find the moments of a video: make run VIDEO="my talk.mp4" (default: a sample)
 	@PATH="$$PWD/.venv/bin:$$PATH" .venv/bin/videomoments run -- "$${RUN_VIDEO:-$(SAMPLE)}"
 
+# More processes than a small machine has cores: many tests wait for another process.
 test: setup-dev ## All tests
-	@PATH="$$PWD/.venv/bin:$$PATH" .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadgroup $(PYTEST_ARGS)
+	@PATH="$$PWD/.venv/bin:$$PATH" .venv/bin/python -m pytest -n 4 --dist loadgroup $(PYTEST_ARGS)
+
+test-quick: setup-dev ## The tests of single parts, without a database or an emulator of Pub/Sub
+	@PATH="$$PWD/.venv/bin:$$PATH" .venv/bin/python -m pytest tests/unit tests/contract \
+		-m "not full and not slow and not emulator" -n 4 --dist loadgroup $(PYTEST_ARGS)
 
 test-emulator: setup-dev ## The tests on the official Pub/Sub emulator; fails where there is none
 	@PATH="$$PWD/.venv/bin:$$PATH" VIDEOMOMENTS_TEST_REQUIRE=emulator \
@@ -34,7 +39,7 @@ test-emulator: setup-dev ## The tests on the official Pub/Sub emulator; fails wh
 test-full: setup-dev ## The fault tests at full size: attempts, faults injected, lost, doubled
 	@PATH="$$PWD/.venv/bin:$$PATH" \
 		VIDEOMOMENTS_TEST_SEED=$${VIDEOMOMENTS_TEST_SEED:-$$(date +%Y%m%d)} \
-		.venv/bin/python -m pytest tests/faults -m "not quick" \
+		.venv/bin/python -m pytest tests/faults tests/infra/terraform/test_terraform.py -m "not quick" \
 		-n auto --maxprocesses 4 --dist worksteal $(PYTEST_ARGS)
 
 lint: setup-dev ## Style, types, and who may import whom

@@ -22,7 +22,7 @@ for kind in "${wanted[@]}"; do
             echo "What happened: gcloud run jobs execute $NAME-migrate --region=$REGION --wait --args=status" >&2
             exit 1
         fi
-        sleep 5
+        sleep "${SMOKE_INTERVAL_SECONDS:-5}"
     done
 done
 touch .deployment/passed

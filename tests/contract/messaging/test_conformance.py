@@ -211,6 +211,7 @@ def test_redelivery(broker: Broker) -> None:
     assert len({r["message"]["messageId"] for r in got.requests}) == 1
 
 
+@pytest.mark.slow
 def test_dead_letter(broker: Broker) -> None:
     """After the last attempt the message is in the dead letters, with where it died; not again."""
     dead, letters = spec(), Recorder()

@@ -97,6 +97,7 @@ def walk(project: Path, **said: str) -> Walk:
         "REPOSITORY": "registry",
         "BUILD": "b1",
         "SMOKE_PATIENCE_SECONDS": "0",
+        "SMOKE_INTERVAL_SECONDS": "0.1",
         "PREVIOUS": "".join(f"{name},{revision}\n" for name, revision in PREVIOUS.items()),
         "SECRET": "1",
         "VULNERABILITIES": "",

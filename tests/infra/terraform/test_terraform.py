@@ -33,6 +33,7 @@ def test_configuration_is_valid(workspace: Workspace) -> None:
     assert done.returncode == 0, said(done)
 
 
+@pytest.mark.slow
 def test_configuration_satisfies_its_assertions_in_dev(workspace: Workspace) -> None:
     """Every assertion of infra/terraform/tests holds with mocked resources."""
     done = workspace.terraform("test", "-no-color", "-var-file=environments/dev.tfvars")

@@ -107,6 +107,7 @@ def test_segments_end_at_pauses_and_times_are_sound(tmp_path: Path) -> None:
     assert all(s.end_seconds - s.start_seconds <= 15 for s in found.segments)
 
 
+@pytest.mark.slow
 @needs_media
 def test_the_same_slice_gives_the_same_words_whatever_came_before(tmp_path: Path) -> None:
     """Nothing of one slice colours the next, in several threads either."""

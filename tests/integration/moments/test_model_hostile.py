@@ -6,6 +6,8 @@ import json
 import threading
 from pathlib import Path
 
+import pytest
+
 from shared.db.models import Moment, MomentCandidate, StageRun
 from shared.domain.documents import Json
 from shared.domain.transcript import TimedTranscript
@@ -19,6 +21,7 @@ from tests.support.llm.server import Reply, form_of, good, lines_of, llm_server
 OUTPUTS = 200
 
 
+@pytest.mark.slow
 def test_two_hundred_hostile_outputs_make_no_wrong_row(database_url: str, tmp_path: Path) -> None:
     """Every window of a long talk is answered with another hostile output, and so is its repair.
 
@@ -59,6 +62,7 @@ def test_two_hundred_hostile_outputs_make_no_wrong_row(database_url: str, tmp_pa
         assert not any("\x1b" in m.title or "\n" in m.title for m in runs.moments())
 
 
+@pytest.mark.slow
 def test_no_later_answer_makes_a_wrong_row_either(database_url: str, tmp_path: Path) -> None:
     """Orders, second looks and scores are hostile, too: the moments stay, sound and scored."""
     numbers = iter(range(10_000))

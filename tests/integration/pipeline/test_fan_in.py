@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
 from shared.messages.transcripts import VideoTranscribed
@@ -49,6 +50,7 @@ def _job(world: World, row: Any) -> Job:
     return Job(world.context, stage, claim, Heartbeat(world.context, claim), Path())
 
 
+@pytest.mark.slow
 def test_fan_in_joins_once_when_the_last_two_siblings_finish_together(world: World) -> None:
     """Exactly one of the two joins, with every result."""
     with world.engine.begin() as connection:
