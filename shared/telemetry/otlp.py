@@ -78,7 +78,7 @@ def tracer_provider(settings: Settings, resource: Resource) -> TracerProvider:
     )
     if _wanted("TRACES"):
         exporter = _Spans(
-            **_target(settings, "traces"),
+            **export_target(settings, "traces"),
             timeout=settings.telemetry_timeout_seconds,
             meter_provider=NoOpMeterProvider(),
         )
@@ -98,7 +98,7 @@ def meter_provider(settings: Settings, resource: Resource) -> MeterProvider:
     if not _wanted("METRICS"):
         return MeterProvider(resource=resource, shutdown_on_exit=False)
     exporter = _Metrics(
-        **_target(settings, "metrics"),
+        **export_target(settings, "metrics"),
         timeout=settings.telemetry_timeout_seconds,
         max_export_batch_size=_MAX_POINTS,
         meter_provider=NoOpMeterProvider(),
@@ -154,8 +154,11 @@ def resource_of(settings: Settings, service: str) -> Resource:
 _PLACES = {"location", "cloud.availability_zone", "cloud.region"}
 
 
-def _target(settings: Settings, signal: str) -> dict[str, Any]:
-    """Where to; unset, OTEL_EXPORTER_OTLP_ENDPOINT or this machine's collector."""
+def export_target(settings: Settings, signal: str) -> dict[str, Any]:
+    """The exporter's endpoint and session.
+
+    Without an endpoint the SDK takes OTEL_EXPORTER_OTLP_ENDPOINT or this machine's collector.
+    """
     google = settings.telemetry == "google"
     base = settings.telemetry_endpoint or (GOOGLE_ENDPOINT if google else None)
     endpoint = f"{base.rstrip('/')}/v1/{signal}" if base else None

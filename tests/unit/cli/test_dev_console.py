@@ -1,4 +1,4 @@
-"""What `videomoments dev` prints of its functions' logs."""
+"""The lines that `videomoments dev` prints of its functions' logs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from rich.console import Console
 from cli.dev.console import DevConsole, read_record, render
 
 
-def test_a_record_for_people() -> None:
-    """The message, then what else is said; the cloud's fields and empty ones stay away."""
+def test_console_prints_a_record_for_people() -> None:
+    """The message comes first, then the other fields without the cloud's and empty ones."""
     record = {
         "message": "done",
         "severity": "INFO",
@@ -23,20 +23,20 @@ def test_a_record_for_people() -> None:
     assert render(record).plain == "done  seconds=1.5"
 
 
-def test_an_error_with_its_trace() -> None:
-    """A trace follows in lines of its own."""
+def test_console_prints_a_trace_below_its_error() -> None:
+    """A trace follows its error on lines of its own."""
     record = {"message": "failed", "severity": "ERROR", "stack_trace": "Traceback\n  here\nBoom"}
     assert render(record).plain.splitlines() == ["failed", "Traceback", "  here", "Boom"]
 
 
-def test_what_is_no_record() -> None:
+def test_console_passes_on_a_line_that_is_not_a_record() -> None:
     """Only a JSON object with a message is a record."""
     for line in ("text", "{broken", '["message"]', '{"a": 1}'):
         assert read_record(line) is None
 
 
-def test_lines_under_names() -> None:
-    """Every line stands under its function's name, markup is text, and the file keeps JSON."""
+def test_console_prefixes_each_line_with_its_function() -> None:
+    """Each line carries its function's name, markup is printed as text, and the file keeps JSON."""
     shown, kept = io.StringIO(), io.StringIO()
     console = DevConsole(Console(file=shown, width=40), kept, ["cut_clip", "sweep"])
     console.line("sweep", '{"message": "[bold]swept[/bold] ' + "x" * 60 + '"}')
@@ -54,8 +54,8 @@ def test_lines_under_names() -> None:
     }
 
 
-def test_what_no_terminal_can_print() -> None:
-    """Half a surrogate pair and escape codes are written out, on screen and in the file."""
+def test_console_escapes_unprintable_characters() -> None:
+    """Lone surrogates and escape codes are written out, on screen and in the file."""
     shown, kept = io.BytesIO(), io.BytesIO()
     screen, file = (io.TextIOWrapper(one, "utf-8", write_through=True) for one in (shown, kept))
     console = DevConsole(Console(file=screen, width=80), file, ["sweep"])

@@ -1,4 +1,4 @@
-"""The baselines do what they are said to do, and the generator beats them."""
+"""The baselines cut as they should, and the generator beats them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from shared.settings.settings import load_settings
 SETS = Path(__file__).parents[3] / "cli" / "evaluation" / "sets"
 
 
-def test_equal_and_random_cuts() -> None:
-    """As many stretches as told; random ones are the same for the same seed and not equal."""
+def test_baselines_cut_into_equal_and_random_parts() -> None:
+    """Both make as many parts as requested; a seed fixes the random ones."""
     assert equal_boundaries(100, 4) == pytest.approx([25, 50, 75])
     assert equal_boundaries(100, 1) == []
     assert random_boundaries(100, 5, 7) == random_boundaries(100, 5, 7)
@@ -32,15 +32,15 @@ def test_equal_and_random_cuts() -> None:
 
 @given(st.lists(st.floats(1, 499), max_size=12), st.integers(1, 8))
 def test_baselines_keep_the_bounds(boundaries: list[float], most: int) -> None:
-    """Whatever the boundaries, lengths and number stay within bounds that equal parts can meet."""
+    """Lengths and number stay within any bounds that equal parts can meet."""
     found = moments_within(boundaries, 500, Bounds(5, 60, 0, most))
     assert len(found) <= most
     assert all(5 - 1e-9 <= m.length_seconds <= 60 + 1e-9 for m in found)
     assert all(a.end_seconds <= b.start_seconds for a, b in pairwise(found))
 
 
-def test_text_tiling_parts_two_vocabularies_at_a_sentence() -> None:
-    """Two topics of 400 words that share no content word are parted where the second begins."""
+def test_text_tiling_cuts_between_two_vocabularies_at_a_sentence() -> None:
+    """Two topics of 400 words without a common content word are divided where the second begins."""
     words = _talk("abcdefghij", 28) + _talk("klmnopqrst", 28)
     found = text_tiling(words)
     assert any(abs(cut - len(words) // 2) <= 20 for cut in found)
@@ -49,7 +49,7 @@ def test_text_tiling_parts_two_vocabularies_at_a_sentence() -> None:
 
 
 def _talk(vocabulary: str, sentences: int) -> list[str]:
-    """Sentences of 14 words: function words, and three of the topic's in turn."""
+    """Sentences of 14 words: function words with three words of each topic in turn."""
     words: list[str] = []
     for i in range(sentences):
         telling = [f"{vocabulary[(i + j) % len(vocabulary)] * 5}" for j in range(3)]
@@ -82,8 +82,8 @@ def _value(measures: Measures, name: str) -> float:
 
 
 @pytest.mark.parametrize("part", ["tuned", "held_out"])
-def test_the_generator_beats_every_baseline(part: str) -> None:
-    """More moments met, fewer false ones and no cut word, on what it was tuned on and not."""
+def test_generator_beats_every_baseline(part: str) -> None:
+    """It finds more moments with fewer false ones and cuts no word, on both parts of the set."""
     found = _totals(part, "extractive", "equal-cuts", "random", "texttiling")
     ours = found.pop("extractive")
     assert ours.cut_words == 0

@@ -1,4 +1,4 @@
-"""Every measure against values worked out by hand, or by trying everything."""
+"""Each measure, compared with values worked out by hand or by brute force."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _spans(*pairs: tuple[float, float]) -> tuple[TimeSpan, ...]:
 
 
 def test_overlap_is_intersection_over_union() -> None:
-    """10 s and 10 s that share 5 s overlap by a third; strangers by nothing."""
+    """Two spans of 10 s that share 5 s overlap by a third; disjoint spans do not overlap."""
     table = overlaps(_spans((0, 10)), _spans((5, 15), (10, 20), (0, 10)))
     assert table[0].tolist() == pytest.approx([1 / 3, 0, 1])
     assert mean_overlap(overlaps(_spans((0, 10), (50, 60)), _spans((5, 15)))) == pytest.approx(
@@ -40,8 +40,8 @@ def test_overlap_is_intersection_over_union() -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.lists(st.booleans(), min_size=4, max_size=4), min_size=1, max_size=5))
-def test_matching_makes_as_many_pairs_as_can_be(rows: list[list[bool]]) -> None:
-    """The same number of pairs as trying every order of the columns."""
+def test_matching_makes_the_most_pairs(rows: list[list[bool]]) -> None:
+    """It finds as many pairs as trying every order of the columns."""
     allowed = np.array(rows, dtype=np.bool_)
     columns = [*range(4), *([None] * len(rows))]
     best = max(
@@ -51,8 +51,8 @@ def test_matching_makes_as_many_pairs_as_can_be(rows: list[list[bool]]) -> None:
     assert match_count(allowed) == best
 
 
-def test_one_found_moment_counts_for_one_reference_only() -> None:
-    """Two references that one span covers are one match, and a second span on one is none."""
+def test_matching_counts_one_found_moment_for_one_reference_only() -> None:
+    """One span over two references is one match; a second span adds no match."""
     reference = Reference(_spans((0, 10), (20, 30), (40, 50)), None)
     found = Proposal(_spans((0, 10), (0.5, 10), (21, 30)))
     measures = measure(reference, found, WORDS)
@@ -62,48 +62,48 @@ def test_one_found_moment_counts_for_one_reference_only() -> None:
     assert measures.mean_iou == pytest.approx((1 + 0.9 + 0) / 3)
 
 
-def test_recall_is_stricter_at_seven_tenths() -> None:
+def test_recall_is_stricter_at_a_higher_threshold() -> None:
     """A span that overlaps by 0.6 counts at 0.5 and not at 0.7."""
     reference = Reference(_spans((0, 10)), None)
     measures = measure(reference, Proposal(_spans((0, 6))), WORDS)
     assert (measures.recall_50, measures.recall_70) == (1, 0)
 
 
-def test_nothing_to_find_is_no_recall() -> None:
-    """An item marked as empty has precision alone, and only where something was found."""
+def test_recall_is_missing_when_there_is_nothing_to_find() -> None:
+    """An item marked as empty has only a precision, and only if something was found."""
     nothing = Reference((), None)
     assert measure(nothing, Proposal(()), WORDS).precision is None
     wrong = measure(nothing, Proposal(_spans((0, 5))), WORDS)
     assert (wrong.precision, wrong.recall_50) == (0, None)
 
 
-def test_boundary_error_is_to_the_nearest_mark() -> None:
-    """Ends at 1 and 9 with marks at 0 and 10 are a second off on average."""
+def test_boundary_error_is_measured_to_the_nearest_mark() -> None:
+    """Ends at 1 and 9 with marks at 0 and 10 are one second off on average."""
     assert boundary_error_seconds(_spans((1, 9)), [0, 10]) == pytest.approx(1)
     assert boundary_error_seconds((), [0, 10]) is None
 
 
-def test_cut_words_are_ends_inside_words() -> None:
-    """An end in a gap or on a word's edge cuts nothing; one inside a word does."""
+def test_cut_words_counts_ends_inside_words() -> None:
+    """An end in a gap or on a word's edge cuts nothing; an end inside a word does."""
     assert cut_word_count(WORDS, _spans((0.9, 3.0), (3.8, 5.0))) == 0
     assert cut_word_count(WORDS, _spans((0.4, 3.9), (5.0, 6.1))) == 2
 
 
-def test_a_boundary_has_one_place_in_a_silence() -> None:
-    """Times within one gap, and inside the half word next to it, are the same boundary."""
+def test_boundary_has_one_place_in_a_silence() -> None:
+    """Times within one gap, and within the half word beside it, are the same boundary."""
     assert positions([2.85, 2.95, 3.1], WORDS).tolist() == [3]
     assert positions([0.0, 0.1, 99.0], WORDS).tolist() == []
 
 
-def test_pk_and_window_diff_by_hand() -> None:
-    """Twelve words in two halves: windows of 3, of which each error touches the nearest ones."""
+def test_pk_and_window_diff_equal_values_worked_out_by_hand() -> None:
+    """Twelve words in two halves with windows of 3: each error affects the nearest windows."""
     marked = positions([5.9], WORDS)
     assert pk(marked, marked, 12) == 0
     assert window_diff(marked, marked, 12) == 0
-    # Found one word late: of 9 windows (0,3)..(8,11) two are wrong.
+    # One word late: of 9 windows (0,3)..(8,11) two are wrong.
     late = positions([6.9], WORDS)
     assert pk(marked, late, 12) == pytest.approx(2 / 9)
-    # A near miss in addition to a hit: Pk forgives what lies in a window with the hit.
+    # A near miss in addition to a hit: Pk forgives an error in a window with the hit.
     double = positions([5.9, 6.9], WORDS)
     assert pk(marked, double, 12) == pytest.approx(1 / 9)
     assert window_diff(marked, double, 12) == pytest.approx(3 / 9)
@@ -112,8 +112,8 @@ def test_pk_and_window_diff_by_hand() -> None:
 
 
 @given(st.sets(st.integers(1, 39)), st.sets(st.integers(1, 39)))
-def test_pk_and_window_diff_stay_in_their_range(one: set[int], other: set[int]) -> None:
-    """0..1, 0 for the same, and WindowDiff never below Pk."""
+def test_pk_and_window_diff_stay_within_0_and_1(one: set[int], other: set[int]) -> None:
+    """Both are 0 for equal cuts, and WindowDiff is never below Pk."""
     a, b = np.array(sorted(one), dtype=np.int64), np.array(sorted(other), dtype=np.int64)
     first, second = pk(a, b, 40), window_diff(a, b, 40)
     assert first is not None
@@ -122,8 +122,8 @@ def test_pk_and_window_diff_stay_in_their_range(one: set[int], other: set[int]) 
     assert pk(a, a, 40) == window_diff(a, a, 40) == 0
 
 
-def test_a_total_is_the_mean_of_those_that_have_it() -> None:
-    """Items without a measure do not pull it down; counts and cost are summed."""
+def test_total_is_the_mean_of_the_items_with_a_value() -> None:
+    """Items without a value do not lower the mean; counts and cost are summed."""
     whole = total(
         [
             Measures(recall_50=1.0, cut_words=2, cost=0.5),

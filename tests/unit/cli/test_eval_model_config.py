@@ -1,4 +1,4 @@
-"""Model-backed configs of `videomoments eval`, as they are written."""
+"""Configs of `videomoments eval` that use a model."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from shared.errors import Reject
 from shared.settings.settings import load_settings
 
 
-def test_a_config_says_which_model_and_how(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its keys are settings of this config alone; bounds are bounds; the rest is as deployed."""
+def test_config_sets_its_model_and_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its keys apply to this config alone; all other settings are the deployed ones."""
     monkeypatch.setenv("VIDEOMOMENTS_LLM_ANSWER_TOKENS", "2000")
     config = parse_config(
         "mine=model,model=tiny,prompt_set=lesson,window_tokens=900,overlap_tokens=90,"
@@ -31,15 +31,15 @@ def test_a_config_says_which_model_and_how(monkeypatch: pytest.MonkeyPatch) -> N
     assert (bounds.min_length_seconds, bounds.max_length_seconds) == (4, 30)
 
 
-def test_prompt_folders_can_be_held_against_each_other(tmp_path: Path) -> None:
-    """Two configs of one model may differ in their folder of prompts."""
+def test_configs_of_one_model_can_differ_in_prompt_folder(tmp_path: Path) -> None:
+    """Two configs can compare two folders of prompts."""
     one = parse_config(f"old=model,model=tiny,prompt_folder={tmp_path}")
     assert one.asks is not None
     assert one.asks.settings().prompt_folder == tmp_path
 
 
-def test_what_the_config_says_goes_before_the_models_row() -> None:
-    """A row gives what the config leaves open; without a row the settings do."""
+def test_config_overrides_the_row_of_its_model() -> None:
+    """The row supplies the values that the config leaves open; without a row the settings do."""
     config = parse_config("hot=model,model=tiny,temperature=0.9,timeout=7")
     assert config.asks is not None
     settings = config.asks.settings()
@@ -65,8 +65,8 @@ def test_what_the_config_says_goes_before_the_models_row() -> None:
         (f"{'m' * 101}=model,model=x", "at most 100 characters"),
     ],
 )
-def test_what_is_wrong_is_said_at_once(text: str, says: str) -> None:
-    """Before anything is heard or asked, with the key in the message."""
+def test_config_is_refused_before_any_work_when_a_key_is_wrong(text: str, says: str) -> None:
+    """The message names the key before anything is transcribed or asked."""
     with pytest.raises(Reject, match=says) as caught:
         parse_config(text)
     assert caught.value.code == "config_invalid"

@@ -1,4 +1,4 @@
-"""Labelled sets: what may be written, what is refused, and the project's own."""
+"""Labelled sets: the accepted forms, the refused ones, and the project's own sets."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ def _item(**fields: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_the_sets_that_are_kept_are_what_their_texts_make(part: str) -> None:
-    """Making them again gives the same content."""
+def test_kept_sets_equal_those_made_from_their_texts(part: str) -> None:
+    """Making the sets again gives the same content."""
     kept = json.loads((SETS / f"{part}.json").read_text(encoding="utf-8"))
     assert json.loads(json.dumps(short_set(part))) == kept
 
 
-def test_the_parts_share_no_text() -> None:
-    """What the method was tuned on is not in the part that is held out."""
+def test_kept_sets_share_no_text() -> None:
+    """No text of the tuning part occurs in the held-out part."""
     tuned, held_out = ({p.text for t in texts(part) for p in t.passages} for part in PARTS)
     assert tuned
     assert held_out
     assert not tuned & held_out
 
 
-def test_words_may_be_lists_or_objects_and_times_have_several_names(tmp_path: Path) -> None:
-    """The forms other tools write give the same transcript and marks."""
+def test_set_reads_words_as_lists_or_objects_with_any_known_time_names(tmp_path: Path) -> None:
+    """The forms that other tools write give the same transcript and marks."""
     objects = [{"word": w, "start_time": a, "end_time": b} for w, a, b in WORDS]
     plain = read_set(_written(tmp_path, {"items": [_item()]})).items[0]
     other = _item(words=objects, moments=[{"start_seconds": 0, "end_seconds": 0.9}])
@@ -53,8 +53,8 @@ def test_words_may_be_lists_or_objects_and_times_have_several_names(tmp_path: Pa
     assert read.reference == plain.reference
 
 
-def test_segments_give_words_of_their_own_or_spread_ones(tmp_path: Path) -> None:
-    """A segment's words keep their times; a segment without words has its text spread over it."""
+def test_set_spreads_words_over_a_segment_without_word_times(tmp_path: Path) -> None:
+    """A segment's words keep their times; without words, its text is spread over the segment."""
     segments = [
         {"text": "They sing.", "start": 2.0, "end": 4.0},
         {"text": "Bees dance.", "start": 0.0, "end": 1.0, "words": WORDS},
@@ -82,23 +82,25 @@ def test_segments_give_words_of_their_own_or_spread_ones(tmp_path: Path) -> None
         ("text", "should be an object"),
     ],
 )
-def test_what_is_wrong_is_said(tmp_path: Path, content: object, says: str) -> None:
-    """A set that cannot be measured on is refused, with the place and the reason."""
+def test_set_is_refused_with_place_and_reason_when_it_cannot_be_measured(
+    tmp_path: Path, content: object, says: str
+) -> None:
+    """The message names the place and the reason."""
     with pytest.raises(Reject, match=says) as caught:
         read_set(_written(tmp_path, content))
     assert caught.value.code == "labelled_set_invalid"
 
 
-def test_a_file_that_is_no_json_is_refused(tmp_path: Path) -> None:
-    """Not a traceback."""
+def test_set_is_refused_when_it_is_not_json(tmp_path: Path) -> None:
+    """The answer is an error message, not a traceback."""
     path = tmp_path / "set.json"
     path.write_bytes(b"\xff\xfe{")
     with pytest.raises(Reject, match="cannot be read"):
         read_set(path)
 
 
-def test_recordings_of_hours_are_found_as_well_as_short_ones() -> None:
-    """In three hours of small talk, most moments are met at 0.5 and no word is cut."""
+def test_generator_finds_most_moments_in_recordings_of_hours() -> None:
+    """In three hours of small talk most moments match at 0.5, and no word is cut."""
     items = LabelledSet.model_validate_json(json.dumps(long_set("held_out"))).items
     item = next(i for i in items if i.name == "three-hours")
     transcript, moments = item.transcript(), item.reference.moments
@@ -121,8 +123,10 @@ def test_recordings_of_hours_are_found_as_well_as_short_ones() -> None:
     assert met >= 0.55 * len(moments)
 
 
-def test_the_script_writes_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a folder, both sets are written there."""
+def test_script_writes_both_sets_into_the_given_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both sets lie in the folder afterwards."""
     monkeypatch.setattr("sys.argv", ["make_sets", str(tmp_path)])
     main()
     assert {p.name for p in tmp_path.iterdir()} == {f"{part}.json" for part in PARTS}

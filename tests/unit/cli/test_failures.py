@@ -1,4 +1,4 @@
-"""What a user can put right is one line; a bug keeps its trace."""
+"""An error that a user can fix is one line; a bug keeps its trace."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ from cli.failures import one_line
         (errno.EDQUOT, "Make room"),
     ],
 )
-def test_errors_of_the_file_system_name_the_file_and_the_remedy(number: int, word: str) -> None:
-    """One line with the path, what is wrong and what to do."""
+def test_failure_line_names_the_file_and_the_remedy_when_the_file_system_fails(
+    number: int, word: str
+) -> None:
+    """One line gives the path, the fault and the remedy."""
     line = one_line(OSError(number, os.strerror(number), "/data/folder"))
     assert line is not None
     assert line.startswith("/data/folder: ")
@@ -39,8 +41,10 @@ def test_errors_of_the_file_system_name_the_file_and_the_remedy(number: int, wor
         (Exception("network error\non read"), "network error on read"),
     ],
 )
-def test_a_database_that_goes_away_is_one_line(original: Exception, word: str) -> None:
-    """A full disk, a server shut down and a lost connection each say what to do."""
+def test_failure_line_gives_the_remedy_when_the_database_goes_away(
+    original: Exception, word: str
+) -> None:
+    """A full disk, a stopped server and a lost connection each get one line with a remedy."""
     line = one_line(DBAPIError("SELECT 1", {}, original))
     assert line is not None
     assert word in line
@@ -56,6 +60,6 @@ def test_a_database_that_goes_away_is_one_line(original: Exception, word: str) -
         DBAPIError("SELECT x", {}, Exception({"C": "42703", "M": "column does not exist"})),
     ],
 )
-def test_a_bug_keeps_its_trace(error: Exception) -> None:
-    """What no user can put right is not made a line."""
+def test_failure_line_is_missing_when_the_error_is_a_bug(error: Exception) -> None:
+    """An error that no user can fix is not shortened to one line."""
     assert one_line(error) is None

@@ -1,4 +1,4 @@
-"""What `run` says of runs on their way, where there is no terminal to draw bars on."""
+"""The progress lines of `run` when there is no terminal to draw bars on."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from cli.run.progress import ProgressDisplay
 from cli.run.requests import StageState
 
 
-def test_why_a_step_waits_is_said_once() -> None:
-    """Each state and each reason is one line, without the names that errors have in the code."""
+def test_progress_prints_each_reason_for_waiting_once() -> None:
+    """Each state and each reason is one line, without the names of Python errors."""
     written = io.StringIO()
     refused = "ModelUnavailable: The model x\ngave no answer."
     with ProgressDisplay(Console(file=written, width=200), {"p": "talk.mp4"}) as display:

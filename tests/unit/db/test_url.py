@@ -1,4 +1,4 @@
-"""Reading database URLs: what is understood, and what is refused and how."""
+"""Database URLs: the accepted forms and the messages for the refused ones."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from shared.errors import SettingsError
 
 
 @pytest.mark.parametrize("scheme", ["postgresql+pg8000", "postgresql", "postgres"])
-def test_all_spellings_name_one_driver(scheme: str) -> None:
-    """The three usual schemes are one."""
+def test_url_schemes_select_the_same_driver(scheme: str) -> None:
+    """The three usual schemes select the same driver."""
     url, target = parse_database_url(f"{scheme}://u:p%40ss@db.example:6000/d")
     assert url.drivername == "postgresql+pg8000"
     assert (target.user, target.password, target.database) == ("u", "p@ss", "d")
@@ -25,8 +25,8 @@ def test_all_spellings_name_one_driver(scheme: str) -> None:
         "postgresql://u@/d?host=/run/pg",
     ],
 )
-def test_both_spellings_of_a_socket(url: str) -> None:
-    """pg8000 names the socket, libpq its folder."""
+def test_url_accepts_a_socket_file_or_its_folder(url: str) -> None:
+    """pg8000 names the socket file, libpq its folder."""
     assert parse_database_url(url)[1].unix_socket == "/run/pg/.s.PGSQL.5432"
 
 
@@ -42,13 +42,13 @@ def test_both_spellings_of_a_socket(url: str) -> None:
         ("localhost.example", "prefer"),
     ],
 )
-def test_tls_is_not_tried_on_this_machine_only(host: str, mode: str) -> None:
-    """TLS is preferred everywhere but on loopback."""
+def test_url_prefers_tls_except_on_loopback(host: str, mode: str) -> None:
+    """Only loopback connections go without TLS by default."""
     assert parse_database_url(f"postgresql://u@{host}/d")[1].ssl_mode == mode
 
 
-def test_tls_can_be_asked_for() -> None:
-    """What the URL says wins."""
+def test_url_sslmode_overrides_the_default() -> None:
+    """The mode in the URL wins."""
     assert parse_database_url("postgresql://u@localhost/d?sslmode=require")[1].ssl_mode == "require"
 
 
@@ -64,8 +64,8 @@ def test_tls_can_be_asked_for() -> None:
         ("postgresql://u:s3cret@h/d?sslmode=verify-full&sslrootcert=/no/such", "is no file"),
     ],
 )
-def test_unusable_urls_are_refused_in_one_line(url: str, said: str) -> None:
-    """The setting is named, what is wrong is said, and the password is not."""
+def test_url_is_refused_in_one_line_when_unusable(url: str, said: str) -> None:
+    """The message names the setting and the fault, and hides the password."""
     with pytest.raises(SettingsError, match=said) as caught:
         make_engine(url)
     message = str(caught.value)
@@ -74,13 +74,13 @@ def test_unusable_urls_are_refused_in_one_line(url: str, said: str) -> None:
     assert "\n" not in message
 
 
-def test_no_database_at_all_is_said() -> None:
-    """Neither a URL nor an instance: both settings are named."""
+def test_database_settings_are_both_named_when_neither_is_set() -> None:
+    """Without a URL and an instance, the message names both settings."""
     with pytest.raises(SettingsError, match=r"DATABASE_URL or VIDEOMOMENTS_CLOUD_SQL_INSTANCE"):
         make_engine(None)
 
 
-def test_cloud_sql_without_a_user_is_said() -> None:
-    """IAM needs to know as whom."""
+def test_cloud_sql_asks_for_a_user_when_none_is_set() -> None:
+    """IAM authentication needs a user name."""
     with pytest.raises(SettingsError, match="VIDEOMOMENTS_CLOUD_SQL_USER"):
         make_engine(None, cloud_sql_instance="p:r:i")

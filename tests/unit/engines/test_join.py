@@ -1,4 +1,4 @@
-"""Joining the transcripts of slices, and the repair of word times it rests on."""
+"""The joining of slice transcripts, and the repair of word times before it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shared.engines.speech.word_times import repair_times, split_at_pauses
 EMPTY = TimedTranscript("und", (), ())
 
 
-def said(*words: tuple[str, float, float], language: str = "en") -> TimedTranscript:
+def slice_transcript(*words: tuple[str, float, float], language: str = "en") -> TimedTranscript:
     """A transcript of one segment."""
     spoken = tuple(Word(text, start, end, 0.5) for text, start, end in words)
     text = " ".join(w.text for w in spoken)
@@ -23,7 +23,7 @@ def said(*words: tuple[str, float, float], language: str = "en") -> TimedTranscr
 
 
 def assert_sound(transcript: TimedTranscript, start_seconds: float, end_seconds: float) -> None:
-    """Words and segments in order, apart, of some length, inside."""
+    """Words and segments are in order, disjoint, of positive length and inside."""
     for items in (transcript.words, transcript.segments):
         at = start_seconds
         for item in items:
@@ -31,12 +31,12 @@ def assert_sound(transcript: TimedTranscript, start_seconds: float, end_seconds:
             at = item.end_seconds
 
 
-def test_times_become_those_of_the_recording() -> None:
-    """A word one second into the second slice is at that slice's start and one second."""
+def test_join_shifts_times_to_the_recording() -> None:
+    """A word one second into the second slice is at the start of that slice plus one second."""
     joined = join(
         [
-            SliceTranscript(0, 300, said(("first", 1, 2))),
-            SliceTranscript(300, 312.5, said(("last", 1, 2))),
+            SliceTranscript(0, 300, slice_transcript(("first", 1, 2))),
+            SliceTranscript(300, 312.5, slice_transcript(("last", 1, 2))),
         ]
     )
     assert [(w.text, w.start_seconds, w.end_seconds) for w in joined.words] == [
@@ -46,43 +46,46 @@ def test_times_become_those_of_the_recording() -> None:
     assert [s.text for s in joined.segments] == ["first", "last"]
 
 
-def test_slices_may_arrive_in_any_order_and_be_empty() -> None:
+def test_join_accepts_slices_in_any_order_and_empty_ones() -> None:
     """The order of arrival does not matter, and a silent slice adds nothing."""
     slices = [
-        SliceTranscript(20, 21, said(("c", 0.1, 0.4))),
-        SliceTranscript(0, 10, said(("a", 1, 2))),
+        SliceTranscript(20, 21, slice_transcript(("c", 0.1, 0.4))),
+        SliceTranscript(0, 10, slice_transcript(("a", 1, 2))),
         SliceTranscript(10, 20, EMPTY),
     ]
     assert join(slices).full_text == "a c"
 
 
-def test_a_recording_past_100_minutes_keeps_every_word_at_its_place() -> None:
-    """In 41 slices over 120 minutes, each word is where it was said, the short last one too."""
-    slices = [SliceTranscript(i * 180, i * 180 + 180, said((f"w{i}", 90, 91))) for i in range(40)]
-    slices.append(SliceTranscript(7200, 7203.2, said(("end.", 1, 3))))
+def test_join_keeps_every_word_at_its_place_past_100_minutes() -> None:
+    """Each word keeps its time in 41 slices over 120 minutes, the short last one included."""
+    slices = [
+        SliceTranscript(i * 180, i * 180 + 180, slice_transcript((f"w{i}", 90, 91)))
+        for i in range(40)
+    ]
+    slices.append(SliceTranscript(7200, 7203.2, slice_transcript(("end.", 1, 3))))
     joined = join(slices)
     assert [w.start_seconds for w in joined.words] == [i * 180 + 90 for i in range(40)] + [7201]
     assert joined.words[-1].text == "end."
 
 
-def test_a_word_bleeding_past_its_slice_is_held_inside() -> None:
+def test_join_clamps_a_word_that_runs_past_its_slice() -> None:
     """Neither a word nor its segment reaches into the next slice."""
     joined = join(
         [
-            SliceTranscript(0, 10, said(("a", 9, 10.7))),
-            SliceTranscript(10, 20, said(("b", -0.2, 0.5))),
+            SliceTranscript(0, 10, slice_transcript(("a", 9, 10.7))),
+            SliceTranscript(10, 20, slice_transcript(("b", -0.2, 0.5))),
         ]
     )
     assert_sound(joined, 0, 20)
     assert joined.words[0].end_seconds == 10 == joined.words[1].start_seconds
 
 
-def test_a_word_cut_by_the_seam_comes_once() -> None:
-    """The same word right before and right after a seam is one, in words and in text."""
+def test_join_merges_a_word_cut_by_the_seam() -> None:
+    """The same word right before and right after a seam becomes one, in the text too."""
     joined = join(
         [
-            SliceTranscript(0, 10, said(("the", 9, 9.4), ("Moon,", 9.5, 9.95))),
-            SliceTranscript(10, 20, said(("moon", 0.1, 0.4), ("rose", 0.6, 1))),
+            SliceTranscript(0, 10, slice_transcript(("the", 9, 9.4), ("Moon,", 9.5, 9.95))),
+            SliceTranscript(10, 20, slice_transcript(("moon", 0.1, 0.4), ("rose", 0.6, 1))),
         ]
     )
     assert [w.text for w in joined.words] == ["the", "Moon,", "rose"]
@@ -91,42 +94,42 @@ def test_a_word_cut_by_the_seam_comes_once() -> None:
     assert_sound(joined, 0, 20)
 
 
-def test_a_slice_that_is_only_the_cut_word_leaves_no_empty_segment() -> None:
-    """When nothing remains of a segment, it goes."""
+def test_join_drops_a_segment_that_held_only_the_cut_word() -> None:
+    """A segment that loses its only word goes too."""
     joined = join(
         [
-            SliceTranscript(0, 10, said(("moon", 9.5, 10))),
-            SliceTranscript(10, 20, said(("moon", 0, 0.4))),
+            SliceTranscript(0, 10, slice_transcript(("moon", 9.5, 10))),
+            SliceTranscript(10, 20, slice_transcript(("moon", 0, 0.4))),
         ]
     )
     assert [s.text for s in joined.segments] == ["moon"]
 
 
 @pytest.mark.parametrize(("end", "start"), [(9.5, 0.1), (9.9, 0.5)])
-def test_a_word_said_twice_with_a_pause_stays_twice(end: float, start: float) -> None:
-    """Equal words with more than 0.3 s to the seam on one side are two words."""
+def test_join_keeps_a_word_said_twice_with_a_pause(end: float, start: float) -> None:
+    """Equal words more than 0.3 s from the seam on one side stay two words."""
     joined = join(
         [
-            SliceTranscript(0, 10, said(("very", 9, end))),
-            SliceTranscript(10, 20, said(("very", start, start + 0.3))),
+            SliceTranscript(0, 10, slice_transcript(("very", 9, end))),
+            SliceTranscript(10, 20, slice_transcript(("very", start, start + 0.3))),
         ]
     )
     assert len(joined.words) == 2
 
 
-def test_the_language_with_the_most_words_wins() -> None:
-    """By words, not by slices; a tie goes to the first; silent slices have no say."""
-    en = SliceTranscript(0, 10, said(("a", 1, 2), ("b", 2, 3), language="en"))
-    fr = SliceTranscript(10, 20, said(("c", 1, 2), language="fr"))
-    de = SliceTranscript(20, 30, said(("d", 1, 2), language="de"))
+def test_join_takes_the_language_with_the_most_words() -> None:
+    """Words count, not slices; a tie goes to the first; silent slices do not count."""
+    en = SliceTranscript(0, 10, slice_transcript(("a", 1, 2), ("b", 2, 3), language="en"))
+    fr = SliceTranscript(10, 20, slice_transcript(("c", 1, 2), language="fr"))
+    de = SliceTranscript(20, 30, slice_transcript(("d", 1, 2), language="de"))
     assert join([en, fr, de]).language == "en"
     assert join([fr, de]).language == "fr"
     assert join([SliceTranscript(0, 10, EMPTY), de]).language == "de"
     assert join([]).language == "und"
 
 
-def test_overlapping_slices_are_refused() -> None:
-    """Two slices over the same audio are a mistake of the caller's."""
+def test_join_refuses_overlapping_slices() -> None:
+    """Two slices over the same audio are an error of the caller."""
     with pytest.raises(ValueError, match="overlap"):
         join([SliceTranscript(0, 10, EMPTY), SliceTranscript(9, 20, EMPTY)])
 
@@ -136,7 +139,7 @@ wild = st.floats(min_value=-5, max_value=400, allow_nan=False)
 
 @st.composite
 def slices(draw: st.DrawFn) -> list[SliceTranscript]:
-    """Abutting slices of words with any times, no text twice."""
+    """Abutting slices whose words have any times; no text occurs twice."""
     pieces, start = [], 0.0
     for number in range(draw(st.integers(1, 5))):
         end = start + draw(st.floats(0.5, 300))
@@ -151,8 +154,10 @@ def slices(draw: st.DrawFn) -> list[SliceTranscript]:
 
 
 @given(slices())
-def test_no_word_is_lost_or_doubled_whatever_its_times(pieces: list[SliceTranscript]) -> None:
-    """Every word and segment once, in order, of some length, inside its own slice."""
+def test_join_neither_loses_nor_doubles_a_word_whatever_its_times(
+    pieces: list[SliceTranscript],
+) -> None:
+    """Each word and segment appears once, in order, of positive length, in its slice."""
     joined = join(pieces)
     assert [w.text for w in joined.words] == [
         w.text for piece in pieces for w in piece.transcript.words
@@ -174,10 +179,10 @@ def test_no_word_is_lost_or_doubled_whatever_its_times(pieces: list[SliceTranscr
     st.floats(0, 1e4),
     st.floats(0.001, 600),
 )
-def test_repaired_times_are_sound(
+def test_repair_orders_any_times_within_the_span(
     times: list[tuple[float, float]], start: float, length: float
 ) -> None:
-    """Any floats, infinities and NaN too, become times in order, apart and inside the span."""
+    """Any floats, even infinities and NaN, become ordered, disjoint times in the span."""
     repaired = repair_times(times, start, start + length)
     assert len(repaired) == len(times)
     at = start
@@ -186,15 +191,15 @@ def test_repaired_times_are_sound(
         at = end
 
 
-def test_good_times_stay_as_they_are() -> None:
-    """Nothing that was right is moved."""
+def test_repair_leaves_good_times_alone() -> None:
+    """Correct times do not move."""
     times = [(0.0, 0.4), (0.4, 0.9), (1.25, 2.0)]
     assert repair_times(times, 0, 2) == times
 
 
 @given(st.lists(st.tuples(st.floats(0, 3), st.floats(0.05, 1)), max_size=60))
 def test_pauses_split_words_into_runs(gaps: list[tuple[float, float]]) -> None:
-    """Runs hold every word once, have no pause inside, and are short unless of a single word."""
+    """Runs hold each word once, have no pause inside, and are short unless a single word."""
     words: list[Word] = []
     at = 0.0
     for gap, length in gaps:

@@ -1,4 +1,4 @@
-"""The client on pydantic-ai's own test models: what it sends, and how it takes what comes back."""
+"""The client on pydantic-ai's own test models: its requests, and its reading of the answers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Clients = Callable[..., ModelClient]
 
 @pytest.fixture
 def client() -> Iterator[Clients]:
-    """Makes clients that are closed at the end."""
+    """Makes clients and closes them at the end."""
     made: list[ModelClient] = []
 
     def make(function: Function, endpoint: Endpoint = ENDPOINT) -> ModelClient:
@@ -43,8 +43,8 @@ def client() -> Iterator[Clients]:
         one.close()
 
 
-def test_what_is_asked_reaches_the_model(client: Clients) -> None:
-    """The system prompt, the question, the schema and the parameters; and not one tool."""
+def test_client_sends_prompt_schema_and_parameters(client: Clients) -> None:
+    """The model receives system prompt, question, schema and parameters, and no tool."""
     seen: list[tuple[list[ModelMessage], AgentInfo]] = []
 
     def answer(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
@@ -67,8 +67,8 @@ def test_what_is_asked_reaches_the_model(client: Clients) -> None:
     assert settings["max_retries"] == 0
 
 
-def test_only_text_is_an_answer(client: Clients) -> None:
-    """A call of a tool that nobody offered is nothing, and thoughts are no answer."""
+def test_client_takes_only_text_as_an_answer(client: Clients) -> None:
+    """A call of an unknown tool is ignored, and thoughts are not an answer."""
     response = ModelResponse(
         parts=[ThinkingPart("hm"), TextPart("{}"), ToolCallPart("delete_video", {"sure": True})]
     )
@@ -76,8 +76,8 @@ def test_only_text_is_an_answer(client: Clients) -> None:
     assert found.text == "{}"
 
 
-def test_pydantic_ais_test_model_is_read_as_any() -> None:
-    """Its made-up text comes through, with tokens counted."""
+def test_client_reads_the_answer_of_pydantic_ais_test_model() -> None:
+    """Its made-up text arrives, with its tokens counted."""
     client = ModelClient(Endpoint("test", "test", output="text"), TestModel())
     try:
         found = client.ask(QUESTION, timeout_seconds=5)
@@ -92,15 +92,17 @@ def test_pydantic_ais_test_model_is_read_as_any() -> None:
     ("reason", "truncated", "refused"),
     [("stop", False, False), ("length", True, False), ("content_filter", False, True)],
 )
-def test_how_it_ended_is_told(client: Clients, reason: str, truncated: bool, refused: bool) -> None:
-    """Cut off, held back, or whole."""
+def test_client_reports_how_the_answer_ended(
+    client: Clients, reason: str, truncated: bool, refused: bool
+) -> None:
+    """An answer is whole, cut off or withheld."""
     response = ModelResponse(parts=[TextPart("{}")], finish_reason=reason)  # type: ignore[arg-type]
     found = client(lambda *_: response).ask(QUESTION, timeout_seconds=5)
     assert (found.truncated, found.refusal is not None) == (truncated, refused)
 
 
-def test_a_filter_that_raises_is_a_refusal(client: Clients) -> None:
-    """Some providers answer so."""
+def test_client_reports_a_refusal_when_a_filter_raises(client: Clients) -> None:
+    """Some providers raise an error instead of returning a filtered answer."""
 
     def blocked(*_: object) -> ModelResponse:
         raise ContentFilterError("blocked by policy")
@@ -108,8 +110,8 @@ def test_a_filter_that_raises_is_a_refusal(client: Clients) -> None:
     assert client(blocked).ask(QUESTION, timeout_seconds=5).refusal == "blocked by policy"
 
 
-def test_nobody_waits_longer_than_allowed() -> None:
-    """The endpoint's limit or the caller's, whichever is shorter; the model is told to stop."""
+def test_client_stops_waiting_at_the_shorter_time_limit() -> None:
+    """The shorter of the endpoint's and the caller's limit holds, and the request is cancelled."""
 
     async def never(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
         await asyncio.sleep(60)
@@ -123,8 +125,8 @@ def test_nobody_waits_longer_than_allowed() -> None:
         client.close()
 
 
-def test_many_threads_ask_at_once(client: Clients) -> None:
-    """One client serves all of them, at the same time."""
+def test_client_serves_many_threads_at_once(client: Clients) -> None:
+    """One client handles all requests in parallel."""
     together = threading.Barrier(4, timeout=PATIENCE_SECONDS)
 
     async def answer(*_: object) -> ModelResponse:
@@ -139,33 +141,35 @@ def test_many_threads_ask_at_once(client: Clients) -> None:
         assert [future.result().text for future in futures] == ["{}"] * 4
 
 
-def test_no_key_is_shown_or_recorded() -> None:
-    """Neither when an endpoint is printed nor in what is kept of a request."""
+def test_endpoint_hides_its_key() -> None:
+    """Neither a printed endpoint nor a recorded request contains the key."""
     endpoint = Endpoint("n", "m", url="http://127.0.0.1:1/v1", api_key="hush")
     assert "hush" not in repr(endpoint)
     assert "hush" not in str(request_json(endpoint, QUESTION))
 
 
-def test_an_endpoint_needs_an_address() -> None:
-    """What is missing is named with its setting."""
+def test_make_model_names_the_setting_when_the_address_is_missing() -> None:
+    """The error names VIDEOMOMENTS_LLM_URL."""
     with pytest.raises(SettingsError, match="VIDEOMOMENTS_LLM_URL"):
         make_model(Endpoint("n", "m"))
 
 
-def test_nothing_at_the_address_is_transient() -> None:
-    """A server that is not up yet may be later."""
+def test_client_reports_a_transient_error_when_no_server_listens() -> None:
+    """A server that is down may be up later."""
     client = ModelClient(Endpoint("n", "m", url="http://127.0.0.1:9/v1"))
     try:
         with pytest.raises(LanguageModelUnavailable):
             client.ask(QUESTION, timeout_seconds=5)
     except Reject:
-        pytest.fail("a server that is away is no reason to give up")
+        pytest.fail("a server that is down must not be a Reject")
     finally:
         client.close()
 
 
-def test_gemini_is_asked_with_the_accounts_own_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Vertex AI gets project and location, and no API key even where one is in the environment."""
+def test_make_model_uses_the_accounts_credentials_for_gemini(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Vertex AI gets project and location, and no API key even if the environment has one."""
     import google.auth
     from google.auth.credentials import AnonymousCredentials
 

@@ -1,4 +1,4 @@
-"""What is said where a model gives no answer: in plain words, with the place and no secrets."""
+"""The messages when a model gives no answer: plain words, the address and no secrets."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ QUESTION = Question("rank", "Be brief.", (Turn("user", "Which?"),), "ranking", s
 LIBRARIES = ("status_code", "body:", "pydantic.dev", "validation error", "Connection error")
 
 
-def said(url: str) -> str:
-    """The message of the error that the client raises at that address."""
+def reason_of(url: str) -> str:
+    """The message of the error that the client raises for that address."""
     return str(raised(url))
 
 
@@ -46,10 +46,10 @@ def raised(url: str) -> VideoMomentsError:
     ],
     ids=["401", "400", "detail", "404 page", "502 page"],
 )
-def test_the_servers_own_message_is_told_without_wrapper(reply: Reply, expected: str) -> None:
-    """Its words where it gave some, its status where it gave a page."""
+def test_reason_quotes_the_servers_own_message(reply: Reply, expected: str) -> None:
+    """It holds the server's words, or the status if the server answered with a page."""
     with llm_server(lambda request: reply) as server:
-        assert said(server.url).endswith(expected)
+        assert reason_of(server.url).endswith(expected)
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_the_servers_own_message_is_told_without_wrapper(reply: Reply, expected:
     [b"<html>A page</html>", b'{"a": ', b"{}", b"[]"],
     ids=["page", "cut off", "empty object", "list"],
 )
-def test_an_answer_of_another_kind_is_told_as_one(body: bytes) -> None:
-    """The server did answer: message and code say that the address is wrong."""
+def test_reason_points_at_the_address_when_the_answer_is_not_a_models(body: bytes) -> None:
+    """The server did answer, so the message and explain both ask to check the address."""
     with llm_server(lambda request: Reply(body=body)) as server:
         error = raised(server.url)
     assert "answered, but not in the OpenAI protocol" in str(error)
@@ -74,8 +74,8 @@ def test_an_answer_of_another_kind_is_told_as_one(body: bytes) -> None:
         ("127.0.0.1:9/v1", "the address must begin with http:// or https://"),
     ],
 )
-def test_who_cannot_be_reached_is_told_with_place_and_cause(url: str, where: str) -> None:
-    """Host and port and a few words, nothing secret, under the code of a model that is away."""
+def test_reason_names_host_and_cause_when_the_server_is_unreachable(url: str, where: str) -> None:
+    """It holds host, port and cause, no secret, and the command that tests that model."""
     error = raised(url)
     assert where in str(error)
     assert "hush" not in str(error)
@@ -83,16 +83,16 @@ def test_who_cannot_be_reached_is_told_with_place_and_cause(url: str, where: str
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8000/v1", "localhost", "ftp://a/v1", "http://"])
-def test_an_address_that_is_none_is_refused_with_the_settings(url: str) -> None:
-    """Before anything is asked, by its variable and with an example."""
+def test_endpoint_is_refused_with_its_setting_when_the_address_is_malformed(url: str) -> None:
+    """The message names the variable and gives an example, before any request."""
     with pytest.raises(
         SettingsError, match=r"VIDEOMOMENTS_LLM_URL: must be a whole address, like http://"
     ):
         load_settings(llm_url=url)
 
 
-def test_what_is_wrong_with_an_answer_is_told_in_plain_words() -> None:
-    """A field that is missing is called missing."""
+def test_reason_describes_a_malformed_answer_in_plain_words() -> None:
+    """A missing field is called missing."""
     (fault,) = read_moments('{"moments": [{}]}')
     assert getattr(fault, "reason", "") == "start_id is missing."
     with pytest.raises(Unreadable, match=r"^order\.0 is not a whole number\.$"):

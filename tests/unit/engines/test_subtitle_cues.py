@@ -1,4 +1,4 @@
-"""Reading SRT and WebVTT."""
+"""The parser of SRT and WebVTT."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def parse(text: str) -> Subtitles:
 
 
 def texts(subtitles: Subtitles) -> list[str]:
-    """What each segment says."""
+    """The text of each segment."""
     return [s.text for s in subtitles.transcript.segments]
 
 
@@ -44,8 +44,8 @@ lines.
     ],
     ids=["plain", "mark and crlf", "cr", "utf-16", "no numbers or blank lines", "vtt"],
 )
-def test_forms_of_one_file_read_alike(data: bytes) -> None:
-    """Line ends, marks, missing numbers and missing hours change nothing."""
+def test_captions_of_every_file_form_are_equal(data: bytes) -> None:
+    """Line ends, byte order marks, missing numbers and missing hours change nothing."""
     subtitles = parse_subtitles(data, language="en")
     assert texts(subtitles) == ["Hello there.", "Two lines."]
     assert [(s.start_seconds, s.end_seconds) for s in subtitles.transcript.segments] == [
@@ -55,8 +55,8 @@ def test_forms_of_one_file_read_alike(data: bytes) -> None:
     assert subtitles.skipped_cues == 0
 
 
-def test_words_get_times_by_their_letters() -> None:
-    """A longer word takes a longer part of its cue, and together they fill it."""
+def test_captions_time_words_by_their_length() -> None:
+    """A longer word gets a longer part of its cue, and the words together fill the cue."""
     words = parse("00:00:10,000 --> 00:00:12,000\nI understand\n").transcript.words
     assert [w.text for w in words] == ["I", "understand"]
     assert (words[0].start_seconds, words[1].end_seconds) == (10, 12)
@@ -79,19 +79,19 @@ def test_words_get_times_by_their_letters() -> None:
         ("NOTE this well", "NOTE this well"),
     ],
 )
-def test_only_what_is_said_remains(line: str, spoken: str) -> None:
-    """Styling, entities, speaker labels and sounds are not words; everything else is."""
+def test_captions_keep_spoken_words_only(line: str, spoken: str) -> None:
+    """Styling, entities, speaker labels and sounds are removed; all other text stays."""
     assert texts(parse(f"00:00:01,000 --> 00:00:03,000\n{line}\n")) == [spoken]
 
 
-def test_sounds_are_counted_and_give_no_words() -> None:
-    """A cue of a sound alone is no segment."""
+def test_captions_count_sounds_without_words() -> None:
+    """A cue with only a sound gives no segment."""
     subtitles = parse("00:01.000 --> 00:02.000\n[Music]\n\n00:02.000 --> 00:03.000\n(door slams)\n")
     assert (subtitles.transcript.words, subtitles.sound_cues) == ((), 2)
 
 
-def test_malformed_cues_are_skipped_and_counted() -> None:
-    """Bad timings cost their own cue only."""
+def test_captions_skip_and_count_malformed_cues() -> None:
+    """A bad timing costs its own cue only."""
     subtitles = parse(
         "1\n00:00:01,000 --> 00:00:xx\nlost\n\n2\n00:00:05,000 --> 00:00:04,000\nbackwards\n\n"
         "3\n00:00:06,000 --> 00:00:07,000\nkept\n"
@@ -99,8 +99,8 @@ def test_malformed_cues_are_skipped_and_counted() -> None:
     assert (texts(subtitles), subtitles.skipped_cues) == (["kept"], 2)
 
 
-def test_notes_styles_and_regions_are_no_text() -> None:
-    """WebVTT's other blocks say nothing."""
+def test_captions_ignore_notes_styles_and_regions() -> None:
+    """WebVTT's other blocks give no text."""
     subtitles = parse(
         "WEBVTT\nKind: subtitles\n\nSTYLE\n::cue { color: red }\n\nNOTE\nnot said\n\n"
         "intro\n00:01.000 --> 00:02.000 align:start position:0%\nsaid\n\nNOTE more\n"
@@ -108,16 +108,16 @@ def test_notes_styles_and_regions_are_no_text() -> None:
     assert (texts(subtitles), subtitles.skipped_cues) == (["said"], 0)
 
 
-def test_a_blank_line_inside_an_srt_cue_does_not_end_it() -> None:
-    """Text after the blank line still belongs to the cue."""
+def test_captions_continue_an_srt_cue_after_a_blank_line() -> None:
+    """Text after the blank line belongs to the same cue."""
     subtitles = parse(
         "1\n00:00:01,000 --> 00:00:04,000\none\n\ntwo\n\n2\n00:00:05,000 --> 00:00:06,000\nthree\n"
     )
     assert texts(subtitles) == ["one two", "three"]
 
 
-def test_rolling_captions_are_unrolled() -> None:
-    """Each line comes once, though every cue shows the last one again."""
+def test_captions_unroll_rolling_cues() -> None:
+    """Each line appears once, although every cue shows the previous line again."""
     lines = ["so today", "we will look", "at the moon", "and at mars", "and home"]
     cues = ["00:00:00.000 --> 00:00:02.000\nso today\n"]
     for i in range(1, len(lines)):
@@ -128,8 +128,8 @@ def test_rolling_captions_are_unrolled() -> None:
     assert texts(subtitles) == lines
 
 
-def test_words_said_twice_stay_twice() -> None:
-    """Two equal cues in a row are no rolling subtitles."""
+def test_captions_keep_words_said_twice() -> None:
+    """Two equal cues in a row are not rolling captions."""
     subtitles = parse(
         "00:01.000 --> 00:02.000\nNo.\n\n00:02.000 --> 00:03.000\nNo.\n\n"
         "00:03.000 --> 00:04.000\nYes.\n"
@@ -137,14 +137,14 @@ def test_words_said_twice_stay_twice() -> None:
     assert texts(subtitles) == ["No.", "No.", "Yes."]
 
 
-def test_two_speakers_at_once_become_one_segment() -> None:
+def test_captions_merge_two_speakers_at_once_into_one_segment() -> None:
     """Cues shown together keep the words of both."""
     subtitles = parse("00:01.000 --> 00:03.000\n- Go!\n\n00:01.000 --> 00:02.000\n- No!\n")
     assert texts(subtitles) == ["Go! No!"]
 
 
-def test_old_encodings_are_read() -> None:
-    """What is not UTF-8 is Windows-1252."""
+def test_captions_fall_back_to_windows_1252() -> None:
+    """A file that is not UTF-8 is read as Windows-1252."""
     data = "00:00:01,000 --> 00:00:02,000\nCafé — naïve\n".encode("cp1252")
     assert [s.text for s in parse_subtitles(data, language="fr").transcript.segments] == [
         "Café — naïve"
@@ -152,7 +152,7 @@ def test_old_encodings_are_read() -> None:
 
 
 def stamp(milliseconds: int) -> str:
-    """As SRT writes it."""
+    """A time as SRT writes it."""
     seconds, rest = divmod(milliseconds, 1000)
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02},{rest:03}"
 
@@ -161,8 +161,8 @@ cue = st.tuples(st.integers(0, 8_000_000), st.integers(1, 20_000), st.integers(1
 
 
 @given(st.lists(cue, max_size=20))
-def test_no_word_is_lost_or_doubled(cues: list[tuple[int, int, int]]) -> None:
-    """However cues overlap, each word comes once, in order of time, with some length."""
+def test_captions_neither_lose_nor_double_a_word(cues: list[tuple[int, int, int]]) -> None:
+    """However cues overlap, each word appears once, in order of time, with a positive length."""
     blocks, expected = [], []
     for number, (start, length, count) in enumerate(cues):
         said = [f"w{number}x{i}" for i in range(count)]
@@ -182,6 +182,6 @@ def test_no_word_is_lost_or_doubled(cues: list[tuple[int, int, int]]) -> None:
         st.binary(max_size=300), st.text("0123:,.-> \n<[(&;{\\N", max_size=200).map(str.encode)
     )
 )
-def test_nothing_raises(data: bytes) -> None:
-    """Garbage gives a transcript, however empty."""
+def test_captions_never_raise(data: bytes) -> None:
+    """Any input gives a transcript, possibly an empty one."""
     parse_subtitles(data, language="en")

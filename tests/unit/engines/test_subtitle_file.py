@@ -1,4 +1,4 @@
-"""Whether subtitles can stand for what was said."""
+"""The check whether subtitles can replace speech recognition."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LINE = "this is what somebody says here"
 
 
 def srt(cues: list[tuple[int, int, str]]) -> str:
-    """An SRT file of (start, end, text), times in seconds."""
+    """An SRT file of (start, end, text), with times in seconds."""
     return "\n".join(
         f"00:{start // 60:02}:{start % 60:02},000 --> 00:{end // 60:02}:{end % 60:02},000\n{text}\n"
         for start, end, text in cues
@@ -26,8 +26,8 @@ def judged(tmp_path: Path, text: str, duration_seconds: float) -> str | None:
     return why_unusable(read_subtitles(path, language=None), duration_seconds)
 
 
-def test_subtitles_of_a_whole_talk_are_usable(tmp_path: Path) -> None:
-    """Cues over the whole recording, a few sounds and one bad cue among them, will do."""
+def test_subtitles_are_usable_when_they_cover_the_talk(tmp_path: Path) -> None:
+    """A few sounds and one bad cue do not matter if the cues cover the whole recording."""
     cues = [(i * 4, i * 4 + 3, LINE if i % 5 else "[music]") for i in range(30)]
     text = srt(cues) + "\n00:00:xx --> 00:00:01\nbroken\n"
     assert judged(tmp_path, text, 125) is None
@@ -45,10 +45,10 @@ def test_subtitles_of_a_whole_talk_are_usable(tmp_path: Path) -> None:
         (srt([(i, i + 1, LINE * 3) for i in range(30)]), 60, "nobody can say"),
     ],
 )
-def test_unusable_subtitles_say_why(
+def test_subtitles_are_refused_with_the_reason_when_unusable(
     tmp_path: Path, text: str, duration_seconds: float, why: str
 ) -> None:
-    """Each kind of misfit is refused with its own reason."""
+    """Each kind of misfit has its own reason."""
     assert why in str(judged(tmp_path, text, duration_seconds))
 
 
@@ -63,13 +63,13 @@ def test_unusable_subtitles_say_why(
         ("talk.final.srt", None),
     ],
 )
-def test_the_language_may_be_in_the_name(name: str, code: str | None) -> None:
-    """Two or three letters before the ending are a language, other things are not."""
+def test_subtitles_take_their_language_from_the_file_name(name: str, code: str | None) -> None:
+    """Two or three letters before the suffix are a language; other parts are not."""
     assert language_in_name(name) == code
 
 
-def test_the_language_given_goes_before_the_name(tmp_path: Path) -> None:
-    """A track's own language is trusted more; without any it is undetermined."""
+def test_subtitles_prefer_the_tracks_language_to_the_file_name(tmp_path: Path) -> None:
+    """The track's own language wins; without any, it is undetermined."""
     for name, given, expected in [
         ("a.en.srt", "fr", "fr"),
         ("a.en.srt", None, "en"),

@@ -1,4 +1,4 @@
-"""When a recogniser's text is not to be trusted."""
+"""The check for text of a recogniser that should not be trusted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def judge(text: str, **facts: float) -> str | None:
 @pytest.mark.parametrize(
     "text", [SPEECH, "No, no, no, no!", "Ha ha ha ha ha ha", "Yes we can. Yes we can. Yes we can."]
 )
-def test_speech_is_trusted(text: str) -> None:
+def test_suspicion_trusts_ordinary_speech(text: str) -> None:
     """People repeat themselves a little."""
     assert judge(text, average_log_probability=-0.4, no_speech_probability=0.1) is None
 
@@ -29,8 +29,8 @@ def test_speech_is_trusted(text: str) -> None:
     "text",
     ["Thank you. " * 8, "the " * 12, SPEECH + " I am going to the store and" * 5, "哈" * 60],
 )
-def test_loops_are_flagged(text: str) -> None:
-    """A phrase over and over is named, also after honest words and without spaces."""
+def test_suspicion_flags_loops(text: str) -> None:
+    """A phrase repeated many times is flagged, also after real words and without spaces."""
     assert judge(text) == "repetition"
 
 
@@ -42,13 +42,13 @@ def test_loops_are_flagged(text: str) -> None:
         {"mean_word_probability": 0.1},
     ],
 )
-def test_what_the_decoder_doubts_is_flagged(facts: dict[str, float]) -> None:
+def test_suspicion_flags_text_that_the_decoder_doubts(facts: dict[str, float]) -> None:
     """Each sign of doubt is enough by itself."""
     assert judge(SPEECH, **facts) == "low_confidence"
 
 
-def test_only_doubt_and_no_speech_together_make_a_hallucination() -> None:
-    """Flagged words stay unless the decoder also says that nobody speaks."""
+def test_suspicion_drops_text_only_when_doubtful_and_without_speech() -> None:
+    """Flagged words stay unless the decoder also reports silence."""
     assert is_hallucination("repetition", average_log_probability=-0.2, no_speech_probability=0.9)
     assert is_hallucination(
         "low_confidence", average_log_probability=-1.5, no_speech_probability=0.9
@@ -64,8 +64,8 @@ def test_only_doubt_and_no_speech_together_make_a_hallucination() -> None:
         )
 
 
-def test_a_line_four_times_in_a_row_is_flagged() -> None:
-    """Runs count, whatever their punctuation; three equal lines do not."""
+def test_suspicion_flags_a_line_four_times_in_a_row() -> None:
+    """Punctuation does not matter; three equal lines are not flagged."""
     assert repeated_lines(["a", "Bye!", "bye", "bye.", "Bye", "c", "c", "c"]) == (
         [False] + [True] * 4 + [False] * 3
     )

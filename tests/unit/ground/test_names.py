@@ -1,4 +1,4 @@
-"""Every name the pipeline builds is known as its own."""
+"""The names that the pipeline builds, and their recognition."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ ROOT = "gs://derived"
     token=st.uuids(),
     index=st.integers(0, 200_000),
 )
-def test_what_is_built_is_recognised(
+def test_own_name_recognises_every_name_built(
     stem: str, generation: str, number: int, token: uuid.UUID, index: int
 ) -> None:
-    """For any video, attempt and slice; and all of it lies in the video's own folders."""
+    """For any video, attempt and slice, each name is known and lies in the video's folders."""
     video = video_identifier(f"gs://uploads/{stem}", generation, stem)
     moment = moment_identifier(video, "hash", 1.0, 2.0)
     pipeline = pipeline_identifier(video, {"type": "full"})

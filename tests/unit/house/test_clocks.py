@@ -1,4 +1,4 @@
-"""Workers' clocks may be minutes apart: what decides anything asks the database's."""
+"""Workers' clocks may differ by minutes, so every decision uses the database's clock."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[3]
 DECIDING = ("functions", "shared/pipeline", "shared/db", "shared/domain")
-# What tells this machine's wall clock; `monotonic` and `perf_counter` only measure.
+# Names of this machine's wall clock; `monotonic` and `perf_counter` only measure.
 WALL_CLOCKS = {"time", "time_ns", "now", "utcnow", "today", "localtime", "gmtime", "strftime"}
 OWNERS = {"time", "datetime", "date", "dt"}
-# The name of a process, which no other has; it is compared with nothing.
+# A unique process name; it is never compared with another time.
 ALLOWED = {("shared/pipeline/context.py", "time_ns")}
 
 
@@ -25,7 +25,7 @@ def _asked(folder: str) -> Iterator[tuple[str, str]]:
 
 
 def _clocks(node: ast.AST) -> Iterator[str]:
-    """Wall clocks the node names, called or handed on (`default=datetime.now`), or imports."""
+    """Wall clocks that the node names, calls, passes on (`default=datetime.now`) or imports."""
     if isinstance(node, ast.Attribute) and node.attr in WALL_CLOCKS:
         if ast.unparse(node.value).rpartition(".")[2] in OWNERS:
             yield node.attr
@@ -42,11 +42,11 @@ def _clocks(node: ast.AST) -> Iterator[str]:
         "from time import time",
     ],
 )
-def test_a_clock_is_seen_however_it_is_named(code: str) -> None:
-    """Called, handed on, through its module, or imported by itself."""
+def test_clock_search_finds_every_use(code: str) -> None:
+    """It finds a clock that is called, passed on, reached through its module or imported."""
     assert [name for node in ast.walk(ast.parse(code)) for name in _clocks(node)]
 
 
-def test_no_decision_asks_the_clock_of_a_worker() -> None:
-    """Leases, backoffs, sweeps, grace periods and times in rows are the database's alone."""
+def test_product_uses_only_the_databases_clock_for_decisions() -> None:
+    """Leases, backoffs, sweeps, grace periods and times in rows use only the database's clock."""
     assert {place for folder in DECIDING for place in _asked(folder)} == ALLOWED

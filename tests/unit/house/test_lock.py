@@ -1,4 +1,4 @@
-"""The lock and pyproject.toml: they agree, every file is known by hash, and no host is named."""
+"""The lock and pyproject.toml agree, every file has a hash, and no host is named."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ PACKAGE_HOSTS = re.compile(
     rb"|\bdebian\.org|\bubuntu\.com|packages\.cloud\.google|\bdl\.google"
     rb"|\bnpmjs\.|\bcrates\.io|\bgolang\.org"
 )
-# Kept between runs, not part of the project; every other folder that begins with a dot is a cache.
+# Folders kept between runs; any other folder that begins with a dot is a cache.
 OUTSIDE = {"__pycache__", "dist", "node_modules"}
 
 
 def entries() -> list[str]:
-    """The lock's entries, comments left out."""
+    """The lock's entries without comments."""
     text = LOCK.read_text(encoding="utf-8")
     return [part for part in re.split(r"\n(?=\S)", text.rstrip()) if not part.startswith("#")]
 
 
 def locked() -> dict[str, set[str]]:
-    """Each package's versions: more than one where they differ by platform."""
+    """The versions of each package: more than one if they differ by platform."""
     found: dict[str, set[str]] = {}
     for entry in entries():
         matched = ENTRY.match(entry)
@@ -77,7 +77,7 @@ def test_lock_pins_every_package_by_hash() -> None:
 
 
 def test_lock_names_no_address() -> None:
-    """Whatever index a machine is set up with serves it."""
+    """The lock works with any index that the machine is configured for."""
     text = LOCK.read_text(encoding="utf-8")
     assert "://" not in text
     assert not re.search(r"^\s*--(?!hash=)", text, re.MULTILINE)
@@ -85,7 +85,7 @@ def test_lock_names_no_address() -> None:
 
 @pytest.mark.parametrize("text", required())
 def test_lock_satisfies_a_requirement(text: str) -> None:
-    """The package of each dependency, extra and group is locked at a version that it allows."""
+    """The lock has each dependency, extra and group at an allowed version."""
     requirement = Requirement(text)
     versions = locked().get(canonicalize_name(requirement.name), set())
     assert versions, f"{text} is not locked: make lock"
@@ -93,7 +93,7 @@ def test_lock_satisfies_a_requirement(text: str) -> None:
 
 
 def test_environment_holds_locked_versions_only() -> None:
-    """What is installed here beside the project is in the lock, at that very version."""
+    """Each installed package except the project is in the lock at that version."""
     known = locked()
     installed = {
         (canonicalize_name(found.name), found.version)
@@ -105,7 +105,7 @@ def test_environment_holds_locked_versions_only() -> None:
 
 
 def test_project_names_no_package_host() -> None:
-    """Packages come from where the machine takes them, and no file of the project says where."""
+    """The machine decides where packages come from, and no file of the project names a host."""
     found = [path for path in files() if path.is_file()]
     assert LOCK in found
     naming = [

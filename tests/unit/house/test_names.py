@@ -1,4 +1,4 @@
-"""One name, one thing: the classes of `shared`."""
+"""Each name in `shared` means one thing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _public_classes(path: Path) -> list[str]:
 
 
 def test_public_class_name_is_defined_once() -> None:
-    """No two modules of `shared` define public classes of one name."""
+    """No two modules of `shared` define public classes of the same name."""
     modules: dict[str, list[str]] = defaultdict(list)
     for path in sorted(SHARED.rglob("*.py")):
         for name in _public_classes(path):

@@ -33,7 +33,7 @@ pytest.skip("The Pub/Sub emulator was not found.", allow_module_level=True)
 
 
 def run(folder: Path, source: str, required: str) -> str:
-    """What pytest prints about `source`."""
+    """The output of pytest on `source`."""
     (folder / "test_sample.py").write_text(source)
     options = ["-p", "tests.support.required", "-p", "no:cacheprovider", "-c", os.devnull]
     done = subprocess.run(
@@ -47,8 +47,8 @@ def run(folder: Path, source: str, required: str) -> str:
     return done.stdout + done.stderr
 
 
-def test_without_a_requirement_skips_stay_skips(tmp_path: Path) -> None:
-    """Nothing is required by default."""
+def test_required_leaves_skips_alone_when_no_part_is_required(tmp_path: Path) -> None:
+    """No part is required by default."""
     assert "3 skipped, 1 xfailed" in run(tmp_path, MODULE, "")
 
 
@@ -56,18 +56,20 @@ def test_without_a_requirement_skips_stay_skips(tmp_path: Path) -> None:
     ("part", "ending"),
     [("emulator", "2 skipped, 1 xfailed, 1 error"), ("media", "1 failed, 2 skipped, 1 xfailed")],
 )
-def test_a_skip_for_want_of_a_required_part_fails(tmp_path: Path, part: str, ending: str) -> None:
-    """Only that skip becomes a failure, and it says which part was required."""
+def test_required_fails_a_skip_when_its_part_is_required(
+    tmp_path: Path, part: str, ending: str
+) -> None:
+    """Only that skip becomes a failure, and the failure names the part."""
     output = run(tmp_path, MODULE, part)
     assert ending in output
     assert f"requires '{part}'" in output
 
 
-def test_a_skipped_module_fails_too(tmp_path: Path) -> None:
-    """A module that skips itself while it is collected is an error."""
+def test_required_fails_a_skipped_module(tmp_path: Path) -> None:
+    """A module that skips itself during collection is an error."""
     assert "1 error" in run(tmp_path, WHOLE_MODULE, "emulator")
 
 
-def test_an_unknown_part_is_refused(tmp_path: Path) -> None:
-    """A misspelt part stops the run instead of requiring nothing."""
+def test_required_refuses_an_unknown_part(tmp_path: Path) -> None:
+    """A misspelt part stops the run."""
     assert "names emulatr; there are:" in run(tmp_path, MODULE, "media,emulatr")

@@ -1,4 +1,4 @@
-""".ci/index.py and .ci/installer.py: what the set-up takes from the machine and what it refuses."""
+""".ci/index.py and .ci/installer.py: the settings that the set-up takes from the machine."""
 
 from __future__ import annotations
 
@@ -32,27 +32,27 @@ path.write_text(pathlib.Path(wanted).read_text())
 
 @pytest.fixture(autouse=True)
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is set."""
+    """An environment without any setting."""
     for name in os.environ:
         if name.startswith(("PIP_", "UV_")) or name in ("SSL_CERT_FILE", "ALL_PROXY"):
             monkeypatch.delenv(name)
 
 
 def settings(pip: list[str] | None) -> dict[str, str]:
-    """What uv is told."""
+    """The settings given to uv."""
     told: dict[str, str] = runpy.run_path(str(ROOT / ".ci/index.py"))["index_settings"](pip)
     return told
 
 
-def pip_that_says(*lines: str) -> list[str]:
-    """A pip whose configuration is these lines."""
+def pip_with_config(*lines: str) -> list[str]:
+    """A pip whose configuration consists of these lines."""
     return [sys.executable, "-c", f"print({os.linesep.join(lines)!r})"]
 
 
 def test_index_settings_are_those_of_pip() -> None:
-    """pip's files say where packages are; a section for installing is stronger than the global."""
+    """pip's files name the index; the install section takes precedence over the global one."""
     told = settings(
-        pip_that_says(
+        pip_with_config(
             "global.index-url='https://a.example/simple'",
             "install.index-url='https://b.example/simple'",
             "global.extra-index-url='\\nhttps://c.example/simple\\nfile:///d/simple'",
@@ -71,8 +71,8 @@ def test_index_settings_are_those_of_pip() -> None:
 
 
 def test_index_settings_prefer_variables_to_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """pip's variable wins over its files, and uv's own over both."""
-    pip = pip_that_says("global.index-url='https://file.example/simple'")
+    """pip's variable overrides its files, and uv's own variable overrides both."""
+    pip = pip_with_config("global.index-url='https://file.example/simple'")
     assert settings(pip)["UV_DEFAULT_INDEX"] == "https://file.example/simple"
     monkeypatch.setenv("PIP_INDEX_URL", "https://pip.example/simple")
     assert settings(pip)["UV_DEFAULT_INDEX"] == "https://pip.example/simple"
@@ -83,9 +83,9 @@ def test_index_settings_prefer_variables_to_files(monkeypatch: pytest.MonkeyPatc
 
 
 def test_index_settings_name_no_index_when_none_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """uv's own default then serves; without pip its variables still count."""
+    """uv then uses its own default; without pip its variables still count."""
     assert "UV_DEFAULT_INDEX" not in settings(None)
-    assert "UV_DEFAULT_INDEX" not in settings(pip_that_says(""))
+    assert "UV_DEFAULT_INDEX" not in settings(pip_with_config(""))
     monkeypatch.setenv("PIP_INDEX_URL", "https://pip.example/simple")
     assert settings(None)["UV_DEFAULT_INDEX"] == "https://pip.example/simple"
 
@@ -113,7 +113,7 @@ def index(tmp_path: Path) -> Iterator[str]:
 
 
 def find_uv(folder: Path, pip_hash: str, index: str) -> Path:
-    """The uv that is installed where there is no pip."""
+    """The path of the uv that is installed when there is no pip."""
     lock = folder / "requirements.lock"
     entries = {"pip": pip_hash, "uv": "0" * 64}
     lock.write_text(
@@ -124,7 +124,7 @@ def find_uv(folder: Path, pip_hash: str, index: str) -> Path:
 
 
 def test_find_uv_fetches_the_locked_pip_when_there_is_none(tmp_path: Path, index: str) -> None:
-    """pip's wheel comes from the index that is set, and is given uv's entry of the lock."""
+    """pip's wheel comes from the configured index, and installs uv from its entry in the lock."""
     content = (tmp_path / "index/pip" / WHEEL).read_bytes()
     uv = find_uv(tmp_path, hashlib.sha256(content).hexdigest(), index)
     assert uv == tmp_path / "uv==1.0/bin/uv"
@@ -134,7 +134,7 @@ def test_find_uv_fetches_the_locked_pip_when_there_is_none(tmp_path: Path, index
 def test_find_uv_refuses_a_pip_with_another_hash(
     tmp_path: Path, index: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A wheel that is not the lock's is neither executed nor kept."""
+    """A wheel whose hash differs from the lock is neither executed nor kept."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SystemExit, match="is not the file that the lock names"):
         find_uv(tmp_path, "1" * 64, index)
@@ -144,7 +144,7 @@ def test_find_uv_refuses_a_pip_with_another_hash(
 def test_find_uv_says_what_to_do_when_no_index_is_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without pip, uv and an index, the set-up asks for one of them."""
+    """Without pip, uv and an index, the error asks for one of them."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SystemExit, match=r"no package index is set\nInstall pip .or uv.*PIP_INDEX"):
         find_uv(tmp_path, "1" * 64, "")

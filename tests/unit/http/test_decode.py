@@ -1,4 +1,4 @@
-"""Every envelope our events come in, from payloads as the services send them."""
+"""Decoding of every envelope that events arrive in, from payloads as the services send them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def event(name: str) -> tuple[dict[str, str], bytes]:
 
 
 def deliveries(name: str, *consumes: type[Message]) -> list[Delivery]:
-    """What a stored payload decodes to."""
+    """The deliveries decoded from a stored payload."""
     found = decode(*event(name), consumes)
     assert all(isinstance(item, Delivery) for item in found)
     return [item for item in found if isinstance(item, Delivery)]
@@ -85,8 +85,10 @@ def sources(name: str) -> list[tuple[str, str | None]]:
         ),
     ],
 )
-def test_storage_event(name: str, expected: list[tuple[str, str | None]]) -> None:
-    """Each store's event, however carried, names its object by its real name and version."""
+def test_decode_reads_a_storage_event_of_each_store(
+    name: str, expected: list[tuple[str, str | None]]
+) -> None:
+    """In each envelope the event names its object by its real name and generation."""
     assert sources(name) == expected
 
 
@@ -103,8 +105,8 @@ def test_storage_event(name: str, expected: list[tuple[str, str | None]]) -> Non
         "sns_subscription_confirmation",
     ],
 )
-def test_other_events_are_ignored(name: str) -> None:
-    """What is not a finished object is ignored with a reason, not refused."""
+def test_decode_ignores_other_events_with_a_reason(name: str) -> None:
+    """An event about anything but a finished object is ignored, not refused."""
     (found,) = decode(*event(name), (VideoUploaded,))
     assert isinstance(found, Ignored)
     assert found.reason
@@ -121,15 +123,15 @@ def test_other_events_are_ignored(name: str) -> None:
         ("eventarc_message_published_structured", TRACE),
     ],
 )
-def test_message(name: str, trace: str) -> None:
-    """A message of ours is the same message in every envelope, and keeps its trace."""
+def test_decode_reads_a_message_from_each_envelope(name: str, trace: str) -> None:
+    """The message is the same in every envelope, and keeps its trace."""
     (found,) = deliveries(name, VideoProbed)
     assert found.message == PROBED
     assert found.trace == trace
 
 
-def test_push_metadata() -> None:
-    """What functions-framework would drop is there: attempt, subscription, ordering key."""
+def test_decode_reads_the_metadata_of_a_push() -> None:
+    """Attempt, subscription and ordering key are there, which functions-framework would drop."""
     (found,) = deliveries("pubsub_push", VideoProbed)
     assert (found.message_id, found.delivery_attempt) == ("12847366104533921", 2)
     assert found.subscription == "projects/video-moments/subscriptions/split-audio"
@@ -137,8 +139,8 @@ def test_push_metadata() -> None:
     assert found.attributes["topic"] == "video-probed"
 
 
-def test_unwrapped_metadata() -> None:
-    """The headers of an unwrapped push give the same metadata, attributes by their real names."""
+def test_decode_reads_the_metadata_of_an_unwrapped_push() -> None:
+    """The headers give the same metadata, with the attributes' real names."""
     (found,) = deliveries("pubsub_push_unwrapped", VideoProbed)
     assert found.message_id == "12847366104533924"
     assert found.subscription == "projects/video-moments/subscriptions/split-audio"
@@ -148,8 +150,8 @@ def test_unwrapped_metadata() -> None:
     assert gcs.attributes["objectGeneration"] == GCS[1]
 
 
-def test_unwrapped_names_are_utf8() -> None:
-    """A server hands header bytes over as Latin-1; an object's name is read as what it is."""
+def test_decode_reads_object_names_in_headers_as_utf8() -> None:
+    """A server passes header bytes as Latin-1; the object's name is decoded as UTF-8."""
     headers = {
         "X-Goog-Pubsub-Message-Id": "1",
         "Eventtype": "OBJECT_FINALIZE",
@@ -161,23 +163,23 @@ def test_unwrapped_names_are_utf8() -> None:
     assert found.message == VideoUploaded(source_url="gs://b/talks/été 質問.mp4")
 
 
-def test_batched_cloud_events() -> None:
-    """Several CloudEvents in one request are as many deliveries."""
+def test_decode_reads_a_batch_of_cloud_events() -> None:
+    """Each CloudEvent of one request becomes a delivery."""
     headers, body = event("eventarc_storage_finalized_structured")
     headers = {**headers, "Content-Type": "application/cloudevents-batch+json"}
     found = decode(headers, b"[" + body + b", " + body + b"]", (VideoUploaded,))
     assert [item.message.subject for item in found if isinstance(item, Delivery)] == [GCS[0]] * 2
 
 
-def test_sqs_attempts() -> None:
+def test_decode_reads_the_receive_count_of_each_sqs_record() -> None:
     """Each SQS record keeps its own id and receive count."""
     found = deliveries("s3_through_sqs_batch", VideoUploaded)
     assert [item.delivery_attempt for item in found] == [1, 3, 3, 1]
     assert found[0].message_id == "059f36b4-87a3-44ab-83d2-661975830a7d"
 
 
-def test_empty_data() -> None:
-    """A message that needs no fields may come without data, as a scheduler sends it."""
+def test_decode_accepts_a_message_without_data() -> None:
+    """A message without required fields can come without data, as a scheduler sends it."""
     (found,) = deliveries("pubsub_push_empty_data", SweepRequested)
     assert found.message == SweepRequested()
 
@@ -196,8 +198,8 @@ def _subclasses(base: type[Message]) -> list[type[Message]]:
 
 
 @pytest.mark.parametrize("contract", contracts(), ids=lambda c: c.topic)
-def test_golden_message(contract: type[Message]) -> None:
-    """Version 1 of each contract is read whole, and written so that a reader gets the same."""
+def test_decode_reads_and_writes_version_1_of_each_contract(contract: type[Message]) -> None:
+    """Version 1 is read completely, and written so that a reader gets the same message."""
     golden = json.loads((EVENTS / "messages" / f"{contract.topic}.v1.json").read_text())
     message = contract.model_validate(golden)
     assert message.model_dump(mode="json", exclude_none=True, exclude_defaults=True) == {
@@ -210,14 +212,14 @@ def test_golden_message(contract: type[Message]) -> None:
     assert found.message == message
 
 
-def test_every_contract_has_a_golden_file() -> None:
-    """No contract is forgotten: files and contracts are the same set."""
+def test_golden_files_cover_every_contract() -> None:
+    """The files and the contracts are the same set."""
     files = {path.name for path in (EVENTS / "messages").iterdir()}
     assert files == {f"{contract.topic}.v1.json" for contract in contracts()}
 
 
-def test_topic_chooses_the_contract() -> None:
-    """Among several contracts the topic attribute decides; without it the first that fits."""
+def test_decode_chooses_the_contract_by_topic() -> None:
+    """The topic attribute decides among contracts; without it the first that fits wins."""
     both = (videos.VideoUploaded, videos.PipelineRequested)
     body = b'{"source_url": "gs://b/n"}'
     (first,) = decode({}, body, both)
@@ -229,8 +231,8 @@ def test_topic_chooses_the_contract() -> None:
     assert isinstance(second.message, videos.PipelineRequested)
 
 
-def test_dead_letter() -> None:
-    """A dead letter is handed over as it is, with where it died and how often."""
+def test_decode_keeps_a_dead_letter_as_it_is() -> None:
+    """A dead letter keeps its content, its subscription and its number of attempts."""
     (found,) = deliveries("pubsub_dead_letter", DeadLetter)
     letter = found.message
     assert isinstance(letter, DeadLetter)

@@ -1,4 +1,4 @@
-"""What is no event of ours is refused with a reason, whatever it is; nothing else is raised."""
+"""Malformed events are refused with a reason, and no other error is raised."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ CANARY = "a-secret-quote"
 
 
 def push(data: object, **attributes: str) -> bytes:
-    """A push request's body around this data."""
+    """The body of a push request around this data."""
     raw = data if isinstance(data, bytes) else json.dumps(data).encode()
     message = {"data": base64.b64encode(raw).decode(), "attributes": attributes, "messageId": "1"}
     return json.dumps({"message": message, "subscription": "s"}).encode()
 
 
 def wrapped(message: object) -> bytes:
-    """A push request's body around this message."""
+    """The body of a push request around this message."""
     return json.dumps({"message": message, "subscription": "s"}).encode()
 
 
@@ -83,22 +83,22 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize(("body", "reason"), MALFORMED.values(), ids=MALFORMED.keys())
-def test_malformed(body: bytes, reason: str) -> None:
-    """Each is refused, and the message says what is wrong and where."""
+def test_decode_refuses_a_malformed_body_with_the_reason(body: bytes, reason: str) -> None:
+    """The message names the fault and its place."""
     with pytest.raises(MalformedMessage) as caught:
         decode({}, body, (VideoUploaded,))
     assert reason in str(caught.value)
 
 
-def test_storage_event_at_the_wrong_function() -> None:
-    """A function that takes no uploads says so."""
+def test_decode_refuses_a_storage_event_at_a_function_without_uploads() -> None:
+    """The message says that the function takes no uploads."""
     body = push({}, eventType="OBJECT_FINALIZE", bucketId="b", objectId="n")
     with pytest.raises(MalformedMessage, match="takes video-probed, clip-cut"):
         decode({}, body, (VideoProbed, ClipCut))
 
 
-def test_protobuf_event() -> None:
-    """An Eventarc trigger set to protobuf is told to send JSON, where headers do not say it all."""
+def test_decode_asks_for_json_when_an_event_is_protobuf() -> None:
+    """If the headers do not suffice, the message says to set the Eventarc trigger to JSON."""
     headers = {
         "ce-type": "google.cloud.pubsub.topic.v1.messagePublished",
         "ce-specversion": "1.0",
@@ -108,8 +108,8 @@ def test_protobuf_event() -> None:
         decode(headers, b"\x0a\x01b", (VideoUploaded,))
 
 
-def test_protobuf_storage_event() -> None:
-    """Subject and source of an object's event are enough, whatever its body is written in."""
+def test_decode_reads_a_storage_event_from_its_headers_when_the_body_is_protobuf() -> None:
+    """Subject and source of an object's event suffice, whatever its body's format."""
     headers = {
         "ce-type": "google.cloud.storage.object.v1.finalized",
         "ce-specversion": "1.0",
@@ -122,8 +122,8 @@ def test_protobuf_storage_event() -> None:
     assert found.message == VideoUploaded(source_url="gs://vm-videos/talk.mp4")
 
 
-def test_bodiless_storage_event() -> None:
-    """Without a body, subject and source of the event still name the object."""
+def test_decode_reads_a_storage_event_without_a_body() -> None:
+    """Subject and source of the event still name the object."""
     headers = {
         "CE-Type": "google.cloud.storage.object.v1.finalized",
         "CE-SpecVersion": "1.0",
@@ -135,8 +135,8 @@ def test_bodiless_storage_event() -> None:
     assert found.message == VideoUploaded(source_url="gs://vm-videos/talks/été.mp4")
 
 
-def test_reasons_hold_no_values() -> None:
-    """A refused body's content does not leak through the reason."""
+def test_decode_hides_values_in_its_reasons() -> None:
+    """The reason does not leak the content of a refused body."""
     body = json.dumps({"pipeline": [CANARY], "video": {CANARY: CANARY}}).encode()
     with pytest.raises(MalformedMessage) as caught:
         decode({}, body, (VideoProbed,))
@@ -144,8 +144,8 @@ def test_reasons_hold_no_values() -> None:
 
 
 @pytest.mark.parametrize("body", [item[0] for item in MALFORMED.values()], ids=MALFORMED.keys())
-def test_dead_letter_takes_anything(body: bytes) -> None:
-    """What nobody could read can still be recorded, or it would die for ever."""
+def test_decode_accepts_any_dead_letter(body: bytes) -> None:
+    """A dead letter that no function could read can still be recorded."""
     (found,) = decode({}, body, (DeadLetter,))
     assert isinstance(found, Delivery)
     assert isinstance(found.message, DeadLetter)
@@ -192,8 +192,8 @@ JSON = st.recursive(
 
 @settings(max_examples=400, deadline=None)
 @given(JSON | st.binary(max_size=40), st.dictionaries(KEYS, VALUES, max_size=2))
-def test_nothing_else_is_raised(value: object, headers: dict[str, str]) -> None:
-    """Whatever comes, it is decoded or refused; never another error."""
+def test_decode_raises_only_reject_for_any_input(value: object, headers: dict[str, str]) -> None:
+    """Any input is decoded or refused, without another error."""
     body = value if isinstance(value, bytes) else json.dumps(value).encode()
     with suppress(MalformedMessage):
         decode(headers, body, (VideoUploaded, VideoProbed))

@@ -1,4 +1,4 @@
-"""ffmpeg's command lines as data: nothing is run."""
+"""ffmpeg's command lines as data; no program runs."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ LIMITS = Limits(max_pixels=1234, threads=3)
 
 
 def value_after(arguments: list[str], option: str) -> str:
-    """The argument that follows `option`."""
+    """The argument after `option`."""
     return arguments[arguments.index(option) + 1]
 
 
 def encode(location: str = "/somewhere/source", **changes: object) -> list[str]:
-    """Encode 10…20 s of INFO, in one way or another."""
+    """The arguments that encode 10…20 s of INFO in the given way."""
     settings: dict[str, object] = {
         "shown_from_seconds": 9.98,
         "audio_encoder": "aac",
@@ -46,8 +46,8 @@ def encode(location: str = "/somewhere/source", **changes: object) -> list[str]:
         text_arguments("/somewhere/source", INFO, SubtitleStream(3, "subrip"), LIMITS),
     ],
 )
-def test_every_command_is_closed_and_quiet(arguments: list[str]) -> None:
-    """Closed lists of formats and protocols, bounds and no terminal, all before the input."""
+def test_arguments_restrict_every_command(arguments: list[str]) -> None:
+    """Formats, protocols and limits are set and the terminal is off, all before the input."""
     before = arguments[: arguments.index("-i")]
     assert value_after(before, "-protocol_whitelist") == "file,pipe"
     assert "mov" in value_after(before, "-format_whitelist").split(",")
@@ -60,15 +60,15 @@ def test_every_command_is_closed_and_quiet(arguments: list[str]) -> None:
     assert value_after(arguments, "-i") == "file:/somewhere/source"
 
 
-def test_only_a_loopback_source_may_use_the_network() -> None:
-    """http and tcp are allowed for the loopback URL, and files are not."""
+def test_arguments_allow_the_network_for_a_loopback_source_only() -> None:
+    """A loopback URL may use http and tcp, but not files."""
     arguments = encode("http://127.0.0.1:9/token")
     assert value_after(arguments, "-protocol_whitelist") == "http,tcp,pipe"
     assert value_after(arguments, "-i") == "http://127.0.0.1:9/token"
 
 
-def test_encoding_is_placed_on_the_files_own_clock() -> None:
-    """Trims are absolute: the origin plus the window, whatever ffmpeg takes for the beginning."""
+def test_arguments_trim_by_the_files_own_clock() -> None:
+    """Trims are absolute: the file's origin plus the window, wherever ffmpeg sees the start."""
     arguments = encode()
     graph = value_after(arguments, "-filter_complex")
     assert "[0:0]trim=end=1020.499500:start=1010.479500" in graph
@@ -78,8 +78,8 @@ def test_encoding_is_placed_on_the_files_own_clock() -> None:
     assert value_after(arguments, "-seek_timestamp") == "1"
 
 
-def test_encoded_pictures_keep_their_times() -> None:
-    """H.264 4:2:0 with a fine clock and no constant frame rate; stereo at most."""
+def test_arguments_keep_frame_times_when_encoding() -> None:
+    """H.264 4:2:0 with a fine time base and no constant frame rate; stereo at most."""
     arguments = encode()
     assert value_after(arguments, "-vcodec") == "libx264"
     assert value_after(arguments, "-pix_fmt") == "yuv420p"
@@ -89,15 +89,15 @@ def test_encoded_pictures_keep_their_times() -> None:
     assert value_after(arguments, "-ac") == "2"
 
 
-def test_sound_alone_leaves_the_picture_out() -> None:
-    """Without a picture nothing of it is mapped or encoded."""
+def test_arguments_leave_the_picture_out_when_only_sound_is_wanted() -> None:
+    """No picture is mapped or encoded."""
     arguments = encode(shown_from_seconds=None, muxer="ipod", output=Path("/somewhere/clip.m4a"))
     assert "-vcodec" not in arguments
     assert "[0:0]" not in value_after(arguments, "-filter_complex")
 
 
-def test_speech_begins_at_zero_and_ends_with_the_recording() -> None:
-    """16 kHz mono s16le; what begins late is filled, and no more than the duration is written."""
+def test_speech_arguments_span_the_whole_recording() -> None:
+    """The output is 16 kHz mono s16le; a late start is padded, and it ends with the duration."""
     arguments = speech_arguments("/somewhere/source", INFO, LIMITS)
     graph = value_after(arguments, "-filter_complex")
     assert "asetpts=PTS-(1000.500000)/TB" in graph
@@ -107,7 +107,7 @@ def test_speech_begins_at_zero_and_ends_with_the_recording() -> None:
     assert arguments[-1] == "pipe:1"
 
 
-def test_what_is_not_there_cannot_be_asked_for() -> None:
-    """Speech of a recording without sound is a mistake of the caller."""
+def test_speech_arguments_refuse_a_recording_without_sound() -> None:
+    """Asking for speech without sound is an error of the caller."""
     with pytest.raises(ValueError, match="no such stream"):
         speech_arguments("/somewhere/source", MediaInfo("mp4", 1.0, INFO.video, None), LIMITS)

@@ -1,4 +1,4 @@
-"""Planning a clip, without any file."""
+"""The plan of a clip, without a file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from shared.media.cut_plan import (
 
 
 def info(video: str | None, audio: str | None, pixel_format: str = "yuv420p") -> MediaInfo:
-    """A minute of these codecs."""
+    """A minute of media with these codecs."""
     return MediaInfo(
         container="mp4",
         duration_seconds=60.0,
@@ -28,7 +28,7 @@ def info(video: str | None, audio: str | None, pixel_format: str = "yuv420p") ->
     )
 
 
-def test_padding_is_clamped_to_the_recording() -> None:
+def test_cut_plan_clamps_padding_to_the_recording() -> None:
     """Padding reaches neither before 0 nor past the end."""
     window = padded_window(
         TimeSpan(1.0, 58.0), left_seconds=5.0, right_seconds=5.0, duration_seconds=60.0
@@ -36,7 +36,7 @@ def test_padding_is_clamped_to_the_recording() -> None:
     assert window == TimeSpan(0.0, 60.0)
 
 
-def test_a_moment_past_the_end_has_no_window() -> None:
+def test_cut_plan_refuses_a_moment_past_the_end() -> None:
     """A span wholly outside the recording is refused."""
     with pytest.raises(ValueError, match="not a time span"):
         padded_window(
@@ -68,10 +68,10 @@ def test_a_moment_past_the_end_has_no_window() -> None:
         (None, "pcm_s16le", "m4a", False, "aac"),
     ],
 )
-def test_copy_mode_re_encodes_only_what_browsers_cannot_play(
+def test_cut_plan_copies_streams_that_browsers_play(
     video: str | None, audio: str | None, format_: str, encode: bool, treatment: str | None
 ) -> None:
-    """The container follows the codecs, and a stream that plays is left as it is."""
+    """In copy mode the container follows the codecs, and only unplayable streams are re-encoded."""
     output = choose_output(info(video, audio), "copy")
     assert (output.name, output.encode_video, output.audio) == (format_, encode, treatment)
 
@@ -80,20 +80,22 @@ def test_copy_mode_re_encodes_only_what_browsers_cannot_play(
     ("codec", "pixel_format"),
     [("h264", "yuv420p10le"), ("h264", "yuv444p"), ("vp9", "yuv420p10le"), ("av1", "yuv444p")],
 )
-def test_pixels_that_browsers_cannot_show_are_re_encoded(codec: str, pixel_format: str) -> None:
-    """A playable codec at an unplayable depth or chroma is re-encoded to H.264 mp4."""
+def test_cut_plan_re_encodes_pixel_formats_that_browsers_cannot_show(
+    codec: str, pixel_format: str
+) -> None:
+    """A playable codec with an unplayable bit depth or chroma becomes H.264 in mp4."""
     output = choose_output(info(codec, "aac", pixel_format), "copy")
     assert (output.encode_video, output.name) == (True, "mp4")
 
 
-def test_exact_mode_re_encodes_the_picture() -> None:
-    """Exact clips are H.264 in mp4 whatever they come from."""
+def test_cut_plan_re_encodes_the_picture_in_exact_mode() -> None:
+    """Exact clips are H.264 in mp4 whatever the source."""
     output = choose_output(info("vp9", "opus"), "exact")
     assert (output.name, output.encode_video, output.audio) == ("mp4", True, "aac")
 
 
-def test_the_second_way_re_encodes_everything() -> None:
-    """After the least comes the most; where they are the same, there is one way."""
+def test_cut_plan_falls_back_to_re_encoding_everything() -> None:
+    """The second attempt re-encodes all streams; there is only one attempt if both are equal."""
     ways = ways_to_cut(info("h264", "mp3"), "copy")
     assert [(way.encode_video, way.audio) for way in ways] == [(False, "copy"), (True, "aac")]
     assert [way.name for way in ways_to_cut(info(None, "mp3"), "copy")] == ["mp3", "m4a"]
@@ -101,8 +103,8 @@ def test_the_second_way_re_encodes_everything() -> None:
     assert len(ways_to_cut(info(None, "flac"), "copy")) == 1
 
 
-def test_nothing_cannot_be_cut() -> None:
-    """Neither picture nor sound: refused."""
+def test_cut_plan_refuses_media_without_picture_and_sound() -> None:
+    """A file with neither stream is refused."""
     with pytest.raises(ValueError, match="neither picture nor sound"):
         choose_output(info(None, None), "copy")
 
@@ -113,8 +115,8 @@ spans = st.tuples(st.floats(0, 1000, allow_nan=False), st.floats(0.5, 300, allow
 
 
 @given(spans, st.floats(0, 40))
-def test_max_moves_never_more_than_double_a_clip(window: TimeSpan, head: float) -> None:
-    """The tail may move as far as the head left over of the clip's length, and of the bound."""
+def test_max_moves_never_double_the_length_of_a_clip(window: TimeSpan, head: float) -> None:
+    """The tail may move by the rest that the head left of the clip's length and of the bound."""
     head = min(head, max_head_move_seconds(window), window.start_seconds)
     tail = max_tail_move_seconds(window, window.start_seconds - head)
     assert head + tail <= window.length_seconds + 1e-6
@@ -123,8 +125,8 @@ def test_max_moves_never_more_than_double_a_clip(window: TimeSpan, head: float) 
         assert tail == MAX_KEYFRAME_MOVE_SECONDS
 
 
-def test_the_tail_may_use_what_the_head_left() -> None:
-    """A 4 s clip begun 3 s early may end at most 1 s late."""
+def test_max_moves_leave_the_tail_the_rest_of_the_head() -> None:
+    """A 4 s clip that begins 3 s early may end at most 1 s late."""
     window = TimeSpan(10.0, 14.0)
     assert max_head_move_seconds(window) == 4.0
     assert max_tail_move_seconds(window, 7.0) == pytest.approx(1.0)

@@ -1,4 +1,4 @@
-"""Objects handed to children: without names, in ranges, pinned."""
+"""Objects for child processes: without names, readable in ranges, pinned to a generation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SIZE = 1_000_003
 
 @pytest.fixture
 def content(tmp_path: Path) -> Path:
-    """A megabyte that is nowhere the same."""
+    """A megabyte without repetition."""
     path = tmp_path / "content"
     path.write_bytes(random.Random(3).randbytes(SIZE))
     return path
@@ -44,13 +44,13 @@ def content(tmp_path: Path) -> Path:
         ("bytes=²-", (0, 100)),
     ],
 )
-def test_ranges_are_read_as_rfc_9110_says(header: str | None, span: tuple[int, int] | None) -> None:
-    """One satisfiable range is that range; an unreadable header is none."""
+def test_range_header_is_read_by_rfc_9110(header: str | None, span: tuple[int, int] | None) -> None:
+    """A satisfiable range is honoured; an unreadable header is ignored."""
     assert parse_range(header, 100) == span
 
 
-def test_ranged_reads_give_the_objects_bytes(content: Path, tmp_path: Path) -> None:
-    """Whatever is sought and read, the bytes are those of the object."""
+def test_media_input_returns_the_objects_bytes_for_any_range(content: Path, tmp_path: Path) -> None:
+    """Any sequence of seeks and reads returns the object's bytes."""
     store, truth, choose = FarStore(), content.read_bytes(), random.Random(5)
     url = store.put(content)
     with open_input(store, url, generation="1", workdir=tmp_path) as source:
@@ -64,8 +64,8 @@ def test_ranged_reads_give_the_objects_bytes(content: Path, tmp_path: Path) -> N
             assert bool(piece) == (start < SIZE)
 
 
-def test_a_long_read_takes_few_requests_and_nothing_twice(content: Path, tmp_path: Path) -> None:
-    """Reading end to end fetches each byte once."""
+def test_media_input_fetches_each_byte_once_in_a_long_read(content: Path, tmp_path: Path) -> None:
+    """Reading from start to end takes few requests."""
     store = FarStore()
     url = store.put(content)
     with open_input(store, url, generation=None, workdir=tmp_path) as source:
@@ -75,8 +75,8 @@ def test_a_long_read_takes_few_requests_and_nothing_twice(content: Path, tmp_pat
     assert store.bytes_read == SIZE
 
 
-def test_another_path_of_the_server_gives_nothing(content: Path, tmp_path: Path) -> None:
-    """Without the token there is no object."""
+def test_media_input_serves_only_its_token(content: Path, tmp_path: Path) -> None:
+    """A path without the token leads to no object."""
     store = FarStore()
     url = store.put(content)
     with open_input(store, url, generation=None, workdir=tmp_path) as source:
@@ -90,8 +90,10 @@ def test_another_path_of_the_server_gives_nothing(content: Path, tmp_path: Path)
     assert store.bytes_read == 0
 
 
-def test_an_overwritten_object_is_no_broken_medium(content: Path, tmp_path: Path) -> None:
-    """What the store says while a child reads replaces what the child made of it."""
+def test_media_input_raises_the_stores_error_when_the_object_is_overwritten(
+    content: Path, tmp_path: Path
+) -> None:
+    """The store's error replaces the child's complaint about a broken file."""
     store = FarStore()
     url = store.put(content)
 
@@ -108,10 +110,10 @@ def test_an_overwritten_object_is_no_broken_medium(content: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("is_local", [True, False])
-def test_an_object_of_another_generation_is_not_opened(
+def test_media_input_refuses_another_generation(
     content: Path, tmp_path: Path, is_local: bool
 ) -> None:
-    """The pinned generation is checked before anything is read."""
+    """The pinned generation is checked before the first read."""
     store = FarStore(is_local=is_local)
     url = store.put(content, generation="2")
     with (
@@ -137,8 +139,10 @@ ODD_NAMES = [
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
-def test_a_local_file_is_reached_without_its_name(content: Path, tmp_path: Path, name: str) -> None:
-    """The location is ours alone and leads to the bytes; it is gone afterwards."""
+def test_media_input_links_a_local_file_under_a_neutral_name(
+    content: Path, tmp_path: Path, name: str
+) -> None:
+    """The location leads to the bytes, hides the file's name and is gone afterwards."""
     odd = content.rename(tmp_path / name)
     work = tmp_path / "work"
     work.mkdir()
@@ -151,8 +155,10 @@ def test_a_local_file_is_reached_without_its_name(content: Path, tmp_path: Path,
     assert list(work.iterdir()) == []
 
 
-def test_a_local_file_overwritten_meanwhile_is_told(content: Path, tmp_path: Path) -> None:
-    """The generation is looked at again at the end."""
+def test_media_input_reports_a_local_file_overwritten_meanwhile(
+    content: Path, tmp_path: Path
+) -> None:
+    """The generation is checked again at the end."""
     store = FarStore(is_local=True)
     url = store.put(content)
     with pytest.raises(ObjectChanged), open_input(store, url, generation="1", workdir=tmp_path):

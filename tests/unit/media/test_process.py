@@ -1,4 +1,4 @@
-"""Children: limited, isolated, and surely gone. Real processes, no media."""
+"""Child processes: limited, isolated and certain to end. Real processes, no media."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PYTHON = sys.executable
 
 
 def script(tmp_path: Path, body: str) -> str:
-    """A program of this body, to be run in ffmpeg's place with any arguments."""
+    """A program with this body, run in ffmpeg's place with any arguments."""
     path = tmp_path / "program"
     path.write_text(f"#!{PYTHON} -IS\n{body}\n")
     path.chmod(0o755)
@@ -31,7 +31,7 @@ def script(tmp_path: Path, body: str) -> str:
 
 
 def is_alive(pid: int) -> bool:
-    """True while the process exists and is no zombie."""
+    """True while the process exists and is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -39,7 +39,7 @@ def is_alive(pid: int) -> bool:
 
 
 def wait_for(condition: object, seconds: float = PATIENCE_SECONDS) -> bool:
-    """Whether `condition` came true in time."""
+    """True if `condition` became true in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():  # type: ignore[operator]
@@ -48,8 +48,8 @@ def wait_for(condition: object, seconds: float = PATIENCE_SECONDS) -> bool:
     return False
 
 
-def test_the_environment_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A child sees PATH, LANG and TMPDIR, has no standard input, and leads its own session."""
+def test_child_gets_no_secret_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child has only PATH, LANG and TMPDIR, no standard input, and leads its own session."""
     monkeypatch.setenv("VIDEOMOMENTS_SECRET", "hunter2")
     body = "import os,sys; print([sorted(os.environ), sys.stdin.read(), os.getsid(0)==os.getpid()])"
     with Child("exec", [PYTHON, "-IS", "-c", body], Sandbox(Limits(), 60)) as child:
@@ -64,18 +64,18 @@ def test_the_environment_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> Non
     assert seen.rstrip().endswith("'', True]")
 
 
-def test_a_child_that_waits_is_killed_at_its_deadline(tmp_path: Path) -> None:
-    """Idle past the deadline: transient, since the source may be slow."""
+def test_child_is_killed_at_its_deadline_when_idle(tmp_path: Path) -> None:
+    """The error is transient, since the source may be slow."""
     limits = Limits(ffmpeg=script(tmp_path, "import time; time.sleep(3600)"))
     with pytest.raises(MediaError, match="did not end in time"):
         run_ffmpeg([], sandbox=Sandbox(limits, 0.5))
 
 
-def test_a_child_that_computes_for_ever_is_the_inputs_fault(
+def test_child_fails_permanently_when_it_computes_past_its_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Busy past the deadline, or past its cpu seconds: permanent."""
-    # A machine with much else to do gives one child a small share only.
+    """A child that is busy past its deadline or its CPU seconds blames the input."""
+    # A busy machine gives a child only a small share of the CPU.
     monkeypatch.setattr(process, "_BUSY_SHARE", 0.02)
     limits = Limits(ffmpeg=script(tmp_path, "while True: pass"))
     with pytest.raises(Reject) as by_clock:
@@ -85,8 +85,8 @@ def test_a_child_that_computes_for_ever_is_the_inputs_fault(
     assert {by_clock.value.code, by_cpu.value.code} == {"media_too_costly"}
 
 
-def test_memory_is_bounded(tmp_path: Path) -> None:
-    """An allocation past the address space fails in the child."""
+def test_child_cannot_allocate_past_its_address_space(tmp_path: Path) -> None:
+    """An allocation beyond the limit fails in the child."""
     body = "x = bytearray(2 * 1024**3)"
     limits = Limits(ffmpeg=script(tmp_path, body), address_space_bytes=512 * 1024**2)
     with pytest.raises(MediaError, match="MemoryError"):
@@ -97,8 +97,10 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
     "lack",
     ["Cannot allocate memory", "Resource temporarily unavailable", "No space left on device"],
 )
-def test_what_the_machine_lacks_is_not_blamed_on_the_file(tmp_path: Path, lack: str) -> None:
-    """Transient, though ffmpeg says in the same breath that it could not decode."""
+def test_child_fails_transiently_when_the_machine_lacks_resources(
+    tmp_path: Path, lack: str
+) -> None:
+    """The error is transient even if ffmpeg also reports a decoding error."""
     said = f"Error while decoding stream #0:0: {lack}\\nInvalid data found when processing input"
     body = f"import sys; sys.exit('{said}')"
     with pytest.raises(MediaError, match="ended with 1"):
@@ -108,8 +110,8 @@ def test_what_the_machine_lacks_is_not_blamed_on_the_file(tmp_path: Path, lack: 
         run_ffmpeg([], sandbox=Sandbox(Limits(ffmpeg=blamed), PATIENCE_SECONDS))
 
 
-def test_files_are_bounded(tmp_path: Path) -> None:
-    """A file past its size ends the child: permanent."""
+def test_child_fails_permanently_when_its_output_file_is_too_large(tmp_path: Path) -> None:
+    """A file past its size limit ends the child."""
     body = (
         "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_DFL)\n"
         f"f = open({str(tmp_path / 'out')!r}, 'wb'); f.write(bytes(2_000_000)); f.flush()"
@@ -120,15 +122,15 @@ def test_files_are_bounded(tmp_path: Path) -> None:
     assert error.value.code == "media_too_large"
 
 
-def test_a_killed_child_may_be_tried_again(tmp_path: Path) -> None:
-    """SIGKILL from outside, as by the out-of-memory killer: transient."""
+def test_child_fails_transiently_when_killed_from_outside(tmp_path: Path) -> None:
+    """SIGKILL, as from the out-of-memory killer, is transient."""
     body = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     with pytest.raises(MediaError, match="-9"):
         run_ffmpeg([], sandbox=Sandbox(Limits(ffmpeg=script(tmp_path, body)), PATIENCE_SECONDS))
 
 
-def test_an_encoder_without_memory_may_be_tried_again(tmp_path: Path) -> None:
-    """x264's own words for it are known: the file is not to blame for what follows from it."""
+def test_child_fails_transiently_when_the_encoder_runs_out_of_memory(tmp_path: Path) -> None:
+    """x264's message is recognised, and the file is not blamed for the errors that follow."""
     body = (
         "import sys\n"
         "print('x264 [error]: malloc of size 16386 failed', file=sys.stderr)\n"
@@ -139,15 +141,15 @@ def test_an_encoder_without_memory_may_be_tried_again(tmp_path: Path) -> None:
         run_ffmpeg([], sandbox=Sandbox(Limits(ffmpeg=script(tmp_path, body)), PATIENCE_SECONDS))
 
 
-def test_endless_complaints_are_not_kept(tmp_path: Path) -> None:
-    """Megabytes of messages neither block the child nor stay in memory; the last line is told."""
+def test_child_keeps_only_the_last_line_of_endless_messages(tmp_path: Path) -> None:
+    """Megabytes of messages neither block the child nor stay in memory."""
     body = "import sys\nfor n in range(200_000): print('noise', n, file=sys.stderr)\nsys.exit(3)"
     with pytest.raises(MediaError, match="ended with 3: noise 199999"):
         run_ffmpeg([], sandbox=Sandbox(Limits(ffmpeg=script(tmp_path, body)), PATIENCE_SECONDS))
 
 
-def test_grandchildren_die_too(tmp_path: Path) -> None:
-    """The whole group is killed, not the child alone."""
+def test_child_is_killed_with_its_children(tmp_path: Path) -> None:
+    """The whole process group dies."""
     body = "import os, time\npid = os.fork()\nif pid: print(pid, flush=True)\ntime.sleep(3600)"
     with Child("exec", [script(tmp_path, body)], Sandbox(Limits(), 3600)) as child:
         grandchild = int(child.stdout.readline())
@@ -156,7 +158,7 @@ def test_grandchildren_die_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal is Linux's")
-def test_a_child_dies_with_its_killed_parent() -> None:
+def test_child_dies_when_its_parent_is_killed() -> None:
     """SIGKILL of the parent leaves no child behind."""
     root = Path(__file__).resolve().parents[3]
     body = (
@@ -179,10 +181,10 @@ def test_a_child_dies_with_its_killed_parent() -> None:
     assert wait_for(lambda: not is_alive(pid))
 
 
-def test_ffmpeg_is_found_by_setting_then_path_then_wheel(
+def test_ffmpeg_is_taken_from_setting_then_path_then_wheel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each comes before the next; a setting that names none is an error that says so."""
+    """Each takes precedence over the next; a setting without a program is an error."""
     find = find_ffmpeg.__wrapped__
     on_path = tmp_path / "ffmpeg"
     on_path.write_text("#!/bin/sh\n")
@@ -197,8 +199,8 @@ def test_ffmpeg_is_found_by_setting_then_path_then_wheel(
         find(str(tmp_path / "nowhere"))
 
 
-def test_a_missing_file_is_not_blamed_on_the_medium(tmp_path: Path) -> None:
-    """What the child cannot open is transient, not a Reject."""
+def test_child_fails_transiently_when_a_file_is_missing(tmp_path: Path) -> None:
+    """A file that the child cannot open is transient, not a Reject."""
     request = {"location": str(tmp_path / "absent")}
     with pytest.raises(MediaError, match="absent"):
         run_operation("probe", request, sandbox=Sandbox(Limits(), PATIENCE_SECONDS))

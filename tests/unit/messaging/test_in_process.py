@@ -1,4 +1,4 @@
-"""The in-process broker where the shared suite does not look: time, loss, shutting down."""
+"""The in-process broker beyond the shared suite: time, loss, shutdown."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ QUICK = SubscriptionSpec("s", "t", min_backoff_seconds=0.01, max_backoff_seconds
 
 
 class Clock:
-    """A clock that stands until it is moved."""
+    """A clock that stands still until a test moves it."""
 
     now = 0.0
 
@@ -37,7 +37,7 @@ class Clock:
 
 
 def until(check: object, expected: object, timeout: float = PATIENCE_SECONDS) -> None:
-    """Wait until a list has as many items as expected."""
+    """Wait until a list has the expected number of items."""
     assert isinstance(check, list)
     deadline = time.monotonic() + timeout
     while len(check) != expected:
@@ -45,8 +45,8 @@ def until(check: object, expected: object, timeout: float = PATIENCE_SECONDS) ->
         time.sleep(0.005)
 
 
-def test_backoff_follows_the_clock() -> None:
-    """A refused message comes again when its pause is over, not before."""
+def test_broker_redelivers_after_the_backoff() -> None:
+    """A refused message comes again after its pause, not before."""
     clock, calls = Clock(), []
 
     def refuse(_: Mapping[str, str], __: bytes) -> Outcome:
@@ -67,8 +67,8 @@ def test_backoff_follows_the_clock() -> None:
     broker.close()
 
 
-def test_backoff_is_bounded() -> None:
-    """The pause doubles from the least to the most, at any attempt."""
+def test_backoff_doubles_up_to_the_longest_pause() -> None:
+    """The pause is within its bounds at any attempt."""
     spec = SubscriptionSpec("s", "t", min_backoff_seconds=1, max_backoff_seconds=8)
     assert [backoff_seconds(spec, n, 0.0) for n in (1, 2, 3, 4, 5, 5000)] == [1, 2, 4, 8, 8, 8]
     spread = {backoff_seconds(spec, 1, 0.2) for _ in range(200)}
@@ -77,8 +77,8 @@ def test_backoff_is_bounded() -> None:
     assert max(spread) <= 1.2
 
 
-def test_order_survives_refusals() -> None:
-    """With many workers, a refused message still holds back the later ones of its key alone."""
+def test_broker_keeps_the_order_of_a_key_when_a_message_is_refused() -> None:
+    """With many workers, a refused message holds back only the later ones of its key."""
     taken: list[bytes] = []
     refused: set[bytes] = set()
 
@@ -106,8 +106,8 @@ def test_order_survives_refusals() -> None:
     broker.close()
 
 
-def test_error_in_an_endpoint() -> None:
-    """An endpoint that raises has refused; the worker lives on."""
+def test_broker_redelivers_when_an_endpoint_raises() -> None:
+    """An exception counts as a refusal, and the worker continues."""
     calls: list[int] = []
 
     def fail(_: Mapping[str, str], __: bytes) -> Outcome:
@@ -124,8 +124,10 @@ def test_error_in_an_endpoint() -> None:
     broker.close()
 
 
-def test_with_an_intake(expected_errors: list[logging.LogRecord]) -> None:
-    """Contracts are decoded from real push bodies; what cannot be is dead-lettered."""
+def test_broker_delivers_real_push_bodies_to_an_intake(
+    expected_errors: list[logging.LogRecord],
+) -> None:
+    """Contracts are decoded from push bodies; undecodable ones are dead-lettered."""
     seen: list[Delivery] = []
     dead: list[bytes] = []
 
@@ -151,7 +153,7 @@ def test_with_an_intake(expected_errors: list[logging.LogRecord]) -> None:
     broker.close()
 
 
-def test_a_handler_may_publish() -> None:
+def test_broker_is_idle_only_after_the_messages_of_its_handlers() -> None:
     """A chain of messages is idle only at its end."""
     broker = MemoryBroker(workers=2)
     ends: list[int] = []
@@ -174,8 +176,8 @@ def test_a_handler_may_publish() -> None:
     broker.close()
 
 
-def test_close() -> None:
-    """After closing no thread is left and nothing more is taken."""
+def test_broker_stops_all_threads_when_closed() -> None:
+    """After closing, no thread remains and no message is accepted."""
     before = threading.active_count()
     broker = MemoryBroker(workers=3)
     broker.subscribe(QUICK, lambda _, __: Outcome.BUSY)
@@ -186,8 +188,8 @@ def test_close() -> None:
         broker.publish([Outgoing("t", b"{}")])
 
 
-def test_all_or_nothing() -> None:
-    """A batch with an unknown topic is not taken at all."""
+def test_broker_refuses_a_whole_batch_with_an_unknown_topic() -> None:
+    """No message of the batch is accepted."""
     calls: list[bytes] = []
     broker = MemoryBroker()
 
@@ -203,8 +205,8 @@ def test_all_or_nothing() -> None:
     broker.close()
 
 
-def test_batches() -> None:
-    """Requests to Pub/Sub keep to its limits, hold one ordering key each, and lose nothing."""
+def test_batches_keep_the_limits_of_pubsub() -> None:
+    """Each request holds one ordering key and stays within the limits; no message is lost."""
     small = [Outgoing("t", b"%d" % n, ordering_key="ab"[n % 2]) for n in range(2500)]
     large = [Outgoing("t", b"x" * (MAX_BATCH_BYTES // 3)) for _ in range(7)]
     found = list(batches([*small, *large]))

@@ -1,4 +1,4 @@
-"""Chapters: runs of topics that differ in what they say."""
+"""Chapters: runs of topics with a vocabulary of their own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHESS = "his knight forked two rooks and won"
 
 
 def _chapters(topics: list[str], sentences_each: int = 4) -> list[int]:
-    """Each topic is its sentence, some times over; the chapters' first sentences."""
+    """The first sentence of each chapter, for topics that each repeat one sentence."""
     texts = [text for text in topics for _ in range(sentences_each)]
     first = np.arange(0, len(texts), sentences_each)
     of = np.repeat(np.arange(len(topics)), sentences_each)
@@ -27,22 +27,22 @@ def _chapters(topics: list[str], sentences_each: int = 4) -> list[int]:
     return [int(sentence) for sentence in found]
 
 
-def test_topics_of_the_same_words_are_one_chapter() -> None:
-    """Only where the words change does a chapter begin."""
+def test_chapters_begin_where_the_vocabulary_changes() -> None:
+    """Topics with the same words are in the same chapter."""
     assert _chapters([BEES, BEES, SAILS, BREAD, BREAD, CHESS]) == [0, 8, 12, 20]
 
 
-def test_a_chapter_has_its_largest_share() -> None:
-    """Where all is alike, there are still three chapters or more, not one."""
+def test_chapters_are_at_least_three_when_all_topics_are_alike() -> None:
+    """No chapter exceeds its largest share of the recording."""
     assert len(_chapters([BEES] * 12)) >= 3
 
 
-def test_one_topic_is_one_chapter() -> None:
-    """Nothing to join."""
+def test_chapters_of_one_topic_are_one() -> None:
+    """A single topic is a single chapter."""
     assert _chapters([BEES]) == [0]
 
 
-def test_boundaries_of_unlike_topics_are_told_near_where_they_are() -> None:
+def test_boundaries_lie_near_the_change_of_topic() -> None:
     """Most topics of a talk have a reported boundary within six seconds of their beginning."""
     talk = spoken(FAMILIAR, 3)
     _, boundaries = moments_and_topics(

@@ -1,4 +1,4 @@
-"""Prompt sets, what a model is shown, and how its answers are read."""
+"""Prompt sets, the model's prompt, and the reading of its answers."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ BOUNDS = Bounds(5, 60, 1, 5)
 
 
 @pytest.mark.parametrize("kind", ["talk", "podcast", "lesson", "meeting", "sport"])
-def test_each_kind_of_content_has_its_set(kind: str) -> None:
-    """Its own text, the common rules, its version; weights for all criteria that sum up to one."""
+def test_prompt_set_exists_for_each_kind_of_content(kind: str) -> None:
+    """Each set has its text, the common rules, a version, and weights that sum to one."""
     found = load_prompt_set(kind)
     others = {load_prompt_set(other).system("generate") for other in kinds() if other != kind}
     assert found.system("generate") not in others
@@ -47,8 +47,8 @@ def test_each_kind_of_content_has_its_set(kind: str) -> None:
     assert sum(found.weights.values()) == pytest.approx(1.0)
 
 
-def test_a_user_has_sets_of_their_own(tmp_path: Path) -> None:
-    """A file in their folder goes before the built-in one; a new name is a new kind."""
+def test_prompt_set_of_a_user_overrides_the_built_in_one(tmp_path: Path) -> None:
+    """A file in the user's folder wins; a new name is a new kind."""
     text = 'version = 7\nabout = "Find cooking tips."\n[weights]\n'
     weights = "".join(f"{name} = 1\n" for name in CRITERIA)
     (tmp_path / "talk.toml").write_text(text + weights)
@@ -61,24 +61,24 @@ def test_a_user_has_sets_of_their_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["nonsense", "../talk", "common/..", "", "a b"])
-def test_an_unknown_kind_is_refused(kind: str) -> None:
-    """The message lists the kinds there are; no path leads out of the folder."""
+def test_prompt_set_is_refused_when_its_kind_is_unknown(kind: str) -> None:
+    """The message lists the known kinds; no path leads out of the folder."""
     with pytest.raises(Reject, match="lesson, meeting, podcast, sport, talk") as caught:
         load_prompt_set(kind)
     assert caught.value.code == "unknown_kind"
 
 
 @pytest.mark.parametrize("text", ["version = ", 'version = 1\nabout = "x"', "version = 0"])
-def test_a_broken_set_is_refused(tmp_path: Path, text: str) -> None:
-    """By name, with what is wrong."""
+def test_prompt_set_is_refused_when_broken(tmp_path: Path, text: str) -> None:
+    """The message names the set and its fault."""
     (tmp_path / "talk.toml").write_text(text)
     with pytest.raises(Reject, match=r"talk\.toml") as caught:
         load_prompt_set("talk", tmp_path)
     assert caught.value.code == "prompt_set_invalid"
 
 
-def test_the_wish_and_the_bounds_stand_before_the_transcript() -> None:
-    """A window shows its sentences by number, and nothing of the others."""
+def test_question_puts_wish_and_bounds_before_the_transcript() -> None:
+    """A window shows its own numbered sentences and no others."""
     text = generation_message("only jokes", SCRIPT.sentences, Window(5, 9), BOUNDS, 3)
     head, _, block = text.partition("<transcript>\n")
     assert "only jokes" in head
@@ -89,8 +89,8 @@ def test_the_wish_and_the_bounds_stand_before_the_transcript() -> None:
 
 
 @given(st.lists(st.text(max_size=200), min_size=1, max_size=6))
-def test_no_text_breaks_out_of_its_line(texts: list[str]) -> None:
-    """Whatever is said: one line for each, one block, its end where we put it."""
+def test_question_keeps_any_text_on_its_own_line(texts: list[str]) -> None:
+    """Whatever the text, each sentence takes one line, and no text ends the block."""
     text = comparison_message("", [Item(i, t, t) for i, t in enumerate(texts)])
     lines = text.split("\n")
     assert len(text.splitlines()) == len(texts) + 2
@@ -112,8 +112,8 @@ GOOD = json.dumps({"moments": [moment(1, 2, "said")]})
         f"Here you are:\n{GOOD}\nAnything else?",
     ],
 )
-def test_an_answer_is_found_in_what_is_around_it(text: str) -> None:
-    """Fences, thoughts and pleasantries do not spoil it."""
+def test_answer_is_found_among_other_text(text: str) -> None:
+    """Code fences, thoughts and pleasantries are ignored."""
     (found,) = read_moments(text)
     assert isinstance(found, Proposal)
     assert (found.start_id, found.end_id, found.quote) == (1, 2, "said")
@@ -135,14 +135,14 @@ def test_an_answer_is_found_in_what_is_around_it(text: str) -> None:
         '{"moments": [}',
     ],
 )
-def test_what_is_no_answer_is_said_to_be_none(text: str) -> None:
-    """With a sentence about what is wrong."""
+def test_answer_is_unreadable_with_a_reason_when_malformed(text: str) -> None:
+    """The error describes the fault in a sentence."""
     with pytest.raises(Unreadable, match=r"\w"):
         read_moments(text)
 
 
-def test_one_bad_moment_does_not_spoil_the_others() -> None:
-    """It is a fault of its own; more than forty are cut."""
+def test_answer_keeps_good_moments_beside_a_bad_one() -> None:
+    """A bad moment is a fault of its own; moments beyond forty are dropped."""
     bad = {**moment(1, 2, "said"), "scores": {"hook": 11}}
     found = read_moments(json.dumps({"moments": [bad, moment(3, 4, "said")]}))
     assert [type(one) for one in found] == [Rejected, Proposal]
@@ -152,22 +152,22 @@ def test_one_bad_moment_does_not_spoil_the_others() -> None:
 
 
 @given(st.text(max_size=300))
-def test_any_text_is_read_or_refused(text: str) -> None:
-    """Nothing but `Unreadable` comes out of reading."""
+def test_answer_reading_raises_only_unreadable_for_any_text(text: str) -> None:
+    """Any text is read or raises `Unreadable`."""
     for form in (Ranking, Moments):
         with suppress(Unreadable):
             assert isinstance(read(text, form), form)
 
 
-def test_the_schema_is_strict() -> None:
-    """No field beside those asked for, and all of them required, at every level."""
+def test_answer_schema_is_strict() -> None:
+    """At every level all fields are required and no others are allowed."""
     schema = schema_of(Moments)
     objects = [schema, *schema["$defs"].values()]
     assert all(part["additionalProperties"] is False for part in objects)
     assert all(set(part["required"]) == set(part["properties"]) for part in objects)
 
 
-def test_a_key_is_found_by_its_name_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_model_key_is_found_by_its_name_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """A row can name a model's key and no other secret."""
     monkeypatch.setenv("VIDEOMOMENTS_LLM_API_KEY_MINE", "k1")
     monkeypatch.setenv("VIDEOMOMENTS_DATABASE_URL", "secret")

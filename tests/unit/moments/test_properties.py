@@ -1,4 +1,4 @@
-"""What holds of every moment and every snap, whatever the words and the bounds."""
+"""Properties of every moment and every snap, for any words and any bounds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Recording = tuple[TimedTranscript, float]
 @settings(max_examples=200, deadline=None)
 @given(transcripts(), any_bounds())
 def test_moments_keep_every_bound(recording: Recording, bounds: Bounds) -> None:
-    """Lengths, count, order and the recording's ends hold, no word is cut, none overlap."""
+    """Lengths, count and order hold; no word is cut, no moments overlap, all lie inside."""
     transcript, duration = recording
     moments = find_moments(transcript, duration_seconds=duration, bounds=bounds)
     assert len(moments) <= bounds.max_moments
@@ -44,7 +44,7 @@ def test_moments_keep_every_bound(recording: Recording, bounds: Bounds) -> None:
 def test_snap_cuts_no_word_and_is_idempotent(
     recording: Recording, bounds: Bounds, start: float, length: float
 ) -> None:
-    """A snapped span keeps the bounds, cuts nothing and snaps to itself."""
+    """A snapped span keeps the bounds, cuts no word and snaps to itself."""
     transcript, duration = recording
     sentences = split_sentences(transcript)
     span = TimeSpan(start, start + length)
@@ -61,7 +61,7 @@ def test_snap_cuts_no_word_and_is_idempotent(
 @settings(max_examples=200, deadline=None)
 @given(transcripts(), any_bounds())
 def test_snap_fails_only_where_no_span_exists(recording: Recording, bounds: Bounds) -> None:
-    """None means that no pair of gaps holds a span of an allowed length with a word in it."""
+    """None means that no pair of gaps encloses a word and has an allowed length."""
     transcript, duration = recording
     assume(transcript.words and duration > 0)
     gaps = word_gaps(transcript.words, duration)
@@ -94,7 +94,7 @@ def _some_span_fits(gaps: WordGaps, bounds: Bounds, slack: float) -> bool:
 @settings(max_examples=200, deadline=None)
 @given(transcripts())
 def test_sentences_hold_every_word_once(recording: Recording) -> None:
-    """Sentences are numbered in order and part the words without loss or overlap."""
+    """Sentences are numbered in order and divide the words without loss or overlap."""
     transcript, _ = recording
     sentences = split_sentences(transcript, max_seconds=6, max_words=12)
     indices = [i for s in sentences for i in range(s.first_word, s.last_word + 1)]

@@ -1,4 +1,4 @@
-"""A proposal becomes a span, or a fault: for any words and any proposal."""
+"""A proposal becomes a span or a fault, for any words and any proposal."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WHOLE = Window(0, len(SCRIPT.sentences) - 1)
 
 
 def proposal(first: int, last: int, **changes: str) -> Proposal:
-    """A sound proposal, but for what is changed."""
+    """A sound proposal with these changes."""
     said = SCRIPT.sentences[min(max(first, 0), WHOLE.last)].text
     values = {"quote": said, "title": "A title", "reason": "r", **changes}
     return Proposal(first, last, sub_scores={}, **values)
@@ -36,8 +36,10 @@ def proposal(first: int, last: int, **changes: str) -> Proposal:
 
 @settings(max_examples=150, deadline=None)
 @given(transcripts(), st.data())
-def test_any_words_and_any_proposal(found: tuple[object, float], data: st.DataObject) -> None:
-    """No word is cut, bounds and order hold, and placing again from the same ids is the same."""
+def test_place_keeps_every_bound_for_any_proposal(
+    found: tuple[object, float], data: st.DataObject
+) -> None:
+    """No word is cut, bounds and order hold, and placing the same ids again gives the same span."""
     transcript, duration = found
     script = Script.of(transcript, duration)  # type: ignore[arg-type]
     if not script.sentences:
@@ -71,8 +73,8 @@ def test_any_words_and_any_proposal(found: tuple[object, float], data: st.DataOb
 
 
 @pytest.mark.parametrize("first", range(0, 50, 3))
-def test_nearby_and_everywhere_snap_alike(first: int) -> None:
-    """Looking among the nearby sentences finds what looking among all of them does."""
+def test_snap_among_nearby_sentences_equals_snap_among_all(first: int) -> None:
+    """The search of nearby sentences finds the same span as the search of all."""
     result = check_proposal(proposal(first, first + 3), SCRIPT, WHOLE, BOUNDS)
     assert isinstance(result, Accepted)
     begin, end = SCRIPT.sentences[first], SCRIPT.sentences[first + 3]
@@ -100,22 +102,22 @@ def test_nearby_and_everywhere_snap_alike(first: int) -> None:
         (proposal(0, 59), "bad_length"),
     ],
 )
-def test_what_is_wrong_is_named(wrong: Proposal, code: str) -> None:
+def test_place_names_each_fault_by_its_code(wrong: Proposal, code: str) -> None:
     """Each fault has its code."""
     result = check_proposal(wrong, SCRIPT, WHOLE, BOUNDS)
     assert isinstance(result, Rejected)
     assert result.code == code
 
 
-def test_what_was_not_shown_cannot_be_named() -> None:
-    """A sentence of another window is as unknown as one that does not exist."""
+def test_place_refuses_a_sentence_of_another_window() -> None:
+    """A sentence outside the window is as unknown as one that does not exist."""
     result = check_proposal(proposal(3, 5), SCRIPT, Window(4, 20), BOUNDS)
     assert isinstance(result, Rejected)
     assert result.code == "unknown_id"
 
 
-def test_silence_may_make_a_short_one_long_enough() -> None:
-    """A moment a little short is lengthened by the silence around it, never by another's words."""
+def test_place_lengthens_a_short_moment_by_silence_only() -> None:
+    """The silence around a slightly short moment extends it; other words never do."""
     sentence = SCRIPT.sentences[7]
     length = sentence.end_seconds - sentence.start_seconds
     longer = check_proposal(proposal(7, 7), SCRIPT, WHOLE, Bounds(length + 0.3, 40, 0, 5))
@@ -141,14 +143,14 @@ def test_silence_may_make_a_short_one_long_enough() -> None:
         ("a b", "a c b", False),
     ],
 )
-def test_a_quote_is_words_in_a_row(quote: str, text: str, is_there: bool) -> None:
-    """Case, punctuation, spacing and encoding do not count; words do."""
+def test_quote_matches_consecutive_words(quote: str, text: str, is_there: bool) -> None:
+    """Case, punctuation, spacing and encoding do not matter; words do."""
     assert occurs(quote, text) is is_there
 
 
 @given(st.text(max_size=400))
-def test_a_title_is_one_printable_line(text: str) -> None:
-    """Whatever a model writes: at most 120 characters, no control characters, no line break."""
+def test_clean_title_is_one_printable_line(text: str) -> None:
+    """Any title becomes at most 120 characters without control characters or line breaks."""
     title = clean_title(text)
     assert len(title) <= 120
     assert title.isprintable() or not title

@@ -1,4 +1,4 @@
-"""The generator finds the topics of talks, clearly better than cuts that do not listen."""
+"""The generator finds the topics of talks, clearly better than blind cuts do."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def _iou(one: TimeSpan, other: TimeSpan) -> float:
 
 
 def _mean_iou(found: Sequence[TimeSpan], topics: Sequence[TimeSpan]) -> float:
-    """How well each topic is met by the span that meets it best."""
+    """The mean overlap of each topic with its best span."""
     return float(np.mean([max((_iou(f, t) for f in found), default=0.0) for t in topics]))
 
 
 def _boundary_error(found: Sequence[TimeSpan], topics: Sequence[TimeSpan]) -> float:
-    """Seconds from a span's end to the nearest end of a topic, on average."""
+    """The mean distance in seconds from a span's end to the nearest end of a topic."""
     edges = np.array([e for t in topics for e in (t.start_seconds, t.end_seconds)])
     ends = np.array([e for f in found for e in (f.start_seconds, f.end_seconds)])
     return float(np.abs(ends[:, None] - edges).min(axis=1).mean())
@@ -44,7 +44,7 @@ def _cut_at(edges: Sequence[float]) -> list[TimeSpan]:
 
 
 def _equal_cuts(talk: LabelledTalk) -> list[TimeSpan]:
-    """Told the number of topics, which is more than the generator is."""
+    """Equal parts; the number of topics is given, which the generator does not know."""
     return _cut_at(np.linspace(0, talk.duration_seconds, len(talk.topics) + 1).tolist())
 
 
@@ -65,10 +65,10 @@ def _measure(method: Method, made: Sequence[LabelledTalk]) -> tuple[float, float
 
 @pytest.mark.parametrize("punctuated", [True, False])
 @pytest.mark.parametrize("corpus", [FAMILIAR, UNSEEN], ids=["familiar", "unseen"])
-def test_topics_are_found_better_than_by_blind_cuts(
+def test_generator_finds_topics_better_than_blind_cuts(
     corpus: tuple[str, ...], punctuated: bool
 ) -> None:
-    """Higher IoU, far less boundary error than cuts that are told how many topics there are."""
+    """It beats cuts that know the number of topics, in IoU and in boundary error."""
     made = talks(corpus, 30, punctuated=punctuated)
     iou, error = _measure(_ours, made)
     print(f"extractive: IoU {iou:.3f}, boundary error {error:.2f} s")
@@ -79,8 +79,8 @@ def test_topics_are_found_better_than_by_blind_cuts(
         assert error <= 0.6 * blind_error
 
 
-def test_scores_and_titles_tell_moments_apart() -> None:
-    """Scores are not all alike; each title is made of the moment's own words."""
+def test_generator_gives_distinct_scores_and_titles() -> None:
+    """Scores are not all equal; each title consists of the moment's own words."""
     talk = talks(FAMILIAR, 6)[-1]
     moments = find_moments(
         talk.transcript, duration_seconds=talk.duration_seconds, bounds=Bounds(8, 30, 4, 10)
@@ -98,8 +98,8 @@ def test_scores_and_titles_tell_moments_apart() -> None:
 
 
 @pytest.mark.parametrize("loud_half", [0, 1])
-def test_of_like_passages_the_loud_one_is_chosen(loud_half: int) -> None:
-    """The same words twice: loudness decides which is the moment, when only one may be."""
+def test_generator_chooses_the_loud_passage_among_equal_ones(loud_half: int) -> None:
+    """If the same words occur twice and one moment is wanted, the louder passage wins."""
     talk = spoken([FAMILIAR[0], FAMILIAR[0]], 1)
     loudness = [-30.0] * 100
     loudness[50 * loud_half : 50 * loud_half + 50] = [-8.0] * 50

@@ -1,4 +1,4 @@
-"""Merging, scores and the choice among candidates."""
+"""Deduplication, scores and selection among candidates."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def candidate(key: int, first: int, last: int, score: float = 5.0, text: str = "
     return Candidate(key, span, first, last, text or SCRIPT.text(first, last), score)
 
 
-def test_the_same_stretch_twice_is_one() -> None:
-    """By time: the better of two that overlap by half of the shorter stays."""
+def test_merge_joins_candidates_that_overlap_in_time() -> None:
+    """Of two that overlap by half of the shorter, the better one stays."""
     kept, merged = deduplicate(
         [candidate(1, 0, 5, 4.0), candidate(2, 3, 6, 6.0), candidate(3, 20, 25)]
     )
@@ -43,16 +43,16 @@ def test_the_same_stretch_twice_is_one() -> None:
     assert [(m.key, m.into, m.test) for m in merged] == [(1, 2, "time")]
 
 
-def test_shared_sentences_are_one_though_times_hardly_overlap() -> None:
-    """By sentences: where recognised times are off, the numbers still tell."""
+def test_merge_joins_candidates_that_share_sentences() -> None:
+    """Sentence numbers decide where recognised times are off."""
     apart = Candidate(2, TimeSpan(300.0, 310.0), 0, 3, "other words altogether here", 3.0)
     kept, merged = deduplicate([candidate(1, 0, 3), apart])
     assert [c.key for c in kept] == [1]
     assert [m.test for m in merged] == ["sentences"]
 
 
-def test_the_same_words_elsewhere_are_one() -> None:
-    """By text: the teaser at the beginning of a podcast is the moment itself."""
+def test_merge_joins_candidates_with_the_same_words_elsewhere() -> None:
+    """A podcast's teaser is the same as the moment it quotes."""
     said = SCRIPT.text(40, 44)
     kept, merged = deduplicate([candidate(1, 40, 44), candidate(2, 0, 4, 3.0, said + " And more.")])
     assert [c.key for c in kept] == [1]
@@ -65,8 +65,8 @@ CANDIDATES = st.lists(
 
 
 @given(CANDIDATES, st.randoms())
-def test_merging_does_not_depend_on_the_order(found: list[Candidate], rng: random.Random) -> None:
-    """All are kept, or merged into one kept that is no worse; merging again changes nothing."""
+def test_merge_does_not_depend_on_the_order(found: list[Candidate], rng: random.Random) -> None:
+    """Each candidate is kept or merged into one that is no worse; merging again changes nothing."""
     kept, merged = deduplicate(found)
     shuffled = list(found)
     rng.shuffle(shuffled)
@@ -80,8 +80,8 @@ def test_merging_does_not_depend_on_the_order(found: list[Candidate], rng: rando
 
 
 @given(CANDIDATES, st.integers(0, 4), st.integers(0, 6))
-def test_the_choice_keeps_the_bounds(found: list[Candidate], least: int, more: int) -> None:
-    """In order of time, without overlap, never too many, and enough where so many fit."""
+def test_choose_keeps_the_bounds(found: list[Candidate], least: int, more: int) -> None:
+    """The moments are in order of time, disjoint, never too many, and enough where so many fit."""
     bounds = Bounds(1.0, 400.0, least, least + more)
     scores = {c.key: c.score for c in found}
     chosen = select_candidates(found, scores, SCRIPT.words, bounds)
@@ -100,8 +100,8 @@ def _most_apart(spans: list[TimeSpan]) -> int:
     return count
 
 
-def test_the_best_are_chosen() -> None:
-    """One excellent moment goes before two dull ones that it overlaps."""
+def test_choose_prefers_one_excellent_moment_to_two_dull_ones() -> None:
+    """The excellent moment overlaps both and wins."""
     found = [candidate(1, 0, 9), candidate(2, 0, 4), candidate(3, 5, 9), candidate(4, 30, 33)]
     chosen = select_candidates(
         found, {1: 9.0, 2: 3.0, 3: 3.0, 4: 7.0}, SCRIPT.words, Bounds(1, 400, 0, 2)
@@ -117,8 +117,8 @@ def test_choose_takes_low_scores_only_to_reach_the_minimum() -> None:
     assert select_candidates(found, scores, SCRIPT.words, Bounds(1, 400, 2, 5)) == [1, 2]
 
 
-def test_sub_scores_are_weighed() -> None:
-    """The weighted mean for weights of any sum; sub-scores out of range are clamped."""
+def test_weighted_is_the_mean_of_the_sub_scores() -> None:
+    """Weights need not sum to one; a score out of range counts as the nearest end."""
     weights = dict.fromkeys(CRITERIA, 2.0)
     assert weighted_score(dict.fromkeys(CRITERIA, 7), weights) == 7.0
     assert weighted_score({"hook": 10}, {"hook": 1.0, "substance": 3.0}) == 2.5
@@ -154,8 +154,8 @@ def test_combined_scores_differ_when_the_scores_are_equal() -> None:
     assert combined_scores({5: 3.0}, [5]) == {5: 3.0}
 
 
-def test_a_gap_is_filled_without_overlap() -> None:
-    """The best of the others that fit between what was chosen, and no more than are missing."""
+def test_fill_up_adds_the_best_others_without_overlap() -> None:
+    """It adds the best of the remaining candidates that fit, and no more than are missing."""
     others = [
         MomentDraft(TimeSpan(start, start + 10), "t", score, "r", 0, 0)
         for start, score in ((0, 9), (15, 5), (30, 8), (50, 1))

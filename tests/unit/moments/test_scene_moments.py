@@ -1,4 +1,4 @@
-"""Moments without a word: scenes, loudness, and bounds that always hold."""
+"""Moments without words: scenes, loudness, and bounds that always hold."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ USUAL = Bounds(5, 90, 1, 10)
 
 
 def pictures(changes: dict[float, float], *, length: float, every: float = 2.0) -> list[Picture]:
-    """A still picture each `every` seconds, and those at the given times with their change."""
+    """A still picture every `every` seconds, and one at each given time with its change."""
     times = {n * every: 0.001 for n in range(math.ceil(length / every))} | changes
     return [Picture(t, change) for t, change in sorted(times.items())]
 
 
 def levels(loud: list[tuple[float, float]], *, length: float, quiet: float = -50.0) -> list[float]:
-    """-12 dB within the given stretches (seconds), quiet outside."""
+    """-12 dB within the given spans (seconds), quiet outside."""
     steps = (np.arange(math.ceil(length * 2)) + 0.5) / 2
     return [-12.0 if any(a <= t < b for a, b in loud) else quiet for t in steps]
 
 
 def spans(moments: list[SceneMoment]) -> list[tuple[float, float]]:
-    """Start and end of each."""
+    """Start and end of each moment."""
     return [(m.span.start_seconds, m.span.end_seconds) for m in moments]
 
 
@@ -62,8 +62,8 @@ BOUNDS = st.builds(
 
 @settings(max_examples=150, deadline=None)
 @given(FOOTAGE, BOUNDS)
-def test_bounds_are_hard_and_moments_apart(footage: Footage, bounds: Bounds) -> None:
-    """For any footage: lengths and count within bounds, in order, inside, the same every time."""
+def test_scene_moments_keep_every_bound(footage: Footage, bounds: Bounds) -> None:
+    """For any footage the moments are within bounds, ordered, disjoint and reproducible."""
     found = find_scene_moments(footage, bounds)
     assert len(found) <= bounds.max_moments
     end = 0.0
@@ -80,8 +80,8 @@ def test_bounds_are_hard_and_moments_apart(footage: Footage, bounds: Bounds) -> 
 
 @settings(max_examples=150, deadline=None)
 @given(FOOTAGE, BOUNDS)
-def test_titles_say_what_is_there(footage: Footage, bounds: Bounds) -> None:
-    """Clock, number of scene changes and the loudest half second are those of the span."""
+def test_scene_titles_describe_the_span(footage: Footage, bounds: Bounds) -> None:
+    """Time, number of scene changes and the loudest half second are those of the span."""
     scenes = signals_of(footage).scenes
     for moment in find_scene_moments(footage, bounds):
         start, end = moment.span.start_seconds, moment.span.end_seconds
@@ -97,10 +97,10 @@ def test_titles_say_what_is_there(footage: Footage, bounds: Bounds) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(FOOTAGE, st.floats(0.1, 60), st.integers(1, 3))
-def test_the_fewest_are_found_where_anything_is(
+def test_scene_moments_reach_the_least_count_when_there_is_any_signal(
     footage: Footage, shortest: float, least: int
 ) -> None:
-    """With something to go by and room for so many, there are never fewer than asked for."""
+    """With a signal and enough room there are never fewer moments than requested."""
     interest = signals_of(footage).interest
     if interest is None or interest.max() <= 0:
         return
@@ -110,16 +110,16 @@ def test_the_fewest_are_found_where_anything_is(
     assert len(found) >= min(least, room)
 
 
-def test_scenes_are_moments() -> None:
-    """Four still scenes without a sound: each is a moment, from cut to cut."""
+def test_scene_moments_follow_scenes() -> None:
+    """Each of four still scenes without sound is a moment, from cut to cut."""
     cut = pictures({12.0: 0.4, 20.0: 0.3, 35.0: 0.5}, length=45)
     found = find_scene_moments(Footage(45.0, tuple(cut)), USUAL)
     assert spans(found) == [(0, 12), (12, 20), (20, 35), (35, 45)]
     assert {m.title.partition(" at ")[0] for m in found} == {"Scene"}
 
 
-def test_loud_parts_are_moments() -> None:
-    """Two bursts in a quiet recording of one still picture; the longer scores no less."""
+def test_scene_moments_follow_loudness() -> None:
+    """Two bursts in a quiet recording of one picture are moments; the longer scores no less."""
     heard = levels([(20, 30), (60, 67)], length=120)
     still = tuple(pictures({}, length=120))
     found = find_scene_moments(Footage(120.0, still, tuple(heard)), USUAL)
@@ -131,8 +131,8 @@ def test_loud_parts_are_moments() -> None:
     assert "loudest at" in found[1].title
 
 
-def test_sound_and_picture_are_weighed_together() -> None:
-    """Of three like scenes the one with the loud sound is chosen when only one may be."""
+def test_scene_moments_combine_sound_and_picture() -> None:
+    """Of three equal scenes the one with the loud sound wins when one moment is allowed."""
     cut = pictures({40.0: 0.4, 80.0: 0.4}, length=120)
     footage = Footage(120.0, tuple(cut), tuple(levels([(45, 75)], length=120)))
     (only,) = find_scene_moments(footage, Bounds(5, 60, 1, 1))
@@ -150,26 +150,26 @@ def test_sound_and_picture_are_weighed_together() -> None:
     ],
     ids=["nothing", "still", "silent", "still and a steady tone", "still and a quiet room"],
 )
-def test_nothing_happens_nothing_is_found(footage: Footage) -> None:
-    """A still picture, silence, a steady tone: no moment, though one is asked for."""
+def test_scene_moments_are_none_when_nothing_happens(footage: Footage) -> None:
+    """A still picture, silence or a steady tone gives no moment, even if one is requested."""
     assert signals_of(footage).interest is None
     assert find_scene_moments(footage, USUAL) == []
 
 
-def test_too_short_to_hold_a_moment() -> None:
+def test_scene_moments_are_none_when_the_video_is_too_short() -> None:
     """Three seconds cannot hold a moment of five."""
     assert find_scene_moments(Footage(3.0, (Picture(0, 0), Picture(1, 0.5))), USUAL) == []
 
 
-def test_a_moving_camera_is_no_series_of_cuts() -> None:
-    """What changes as much as everything else is movement; what changes more is a cut."""
+def test_scene_starts_tell_cuts_from_camera_movement() -> None:
+    """A picture that changes like its neighbours is movement; one that changes more is a cut."""
     changes = np.array([0.0] + [0.09, 0.1, 0.11] * 10 + [0.35] + [0.1, 0.09] * 5)
     assert np.flatnonzero(scene_starts(changes)).tolist() == [31]
     assert scene_starts(np.array([0.0] + [0.3] * 20)).sum() == 20
 
 
-def test_half_a_day_is_chosen_from() -> None:
-    """Twelve hours of cuts and noise, whatever the bounds: as many moments as they allow."""
+def test_scene_moments_reach_their_count_in_twelve_hours() -> None:
+    """For any bounds, twelve hours of cuts and noise give as many moments as allowed."""
     random = np.random.default_rng(7)
     times = np.arange(0, 43_200, 5.0)
     changes = random.uniform(0, 0.5, len(times))

@@ -1,4 +1,4 @@
-"""The choice of spans is the best there is, and as many as there is room for."""
+"""The selection of spans is the best possible, and as large as the room allows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _candidates(draw: st.DrawFn) -> list[Candidate]:
 
 
 def _brute_force(candidates: list[Candidate], least: int, most: int) -> tuple[int, int]:
-    """Count and total value of the best choice, by trying every one."""
+    """Count and total value of the best selection, by trying every one."""
     totals: dict[int, int] = {}
     for size in range(most + 1):
         for chosen in combinations(sorted(candidates), size):
@@ -39,7 +39,7 @@ def _brute_force(candidates: list[Candidate], least: int, most: int) -> tuple[in
 @settings(max_examples=400, deadline=None)
 @given(_candidates(), st.integers(0, 4), st.integers(0, 4))
 def test_selection_equals_brute_force(candidates: list[Candidate], least: int, more: int) -> None:
-    """The dynamic programme finds the count and total that trying everything finds."""
+    """The dynamic programme finds the same count and total as trying every selection."""
     first, last, value = (np.array([c[i] for c in candidates], dtype=np.int64) for i in range(3))
     chosen = select_spans(
         first, last, value.astype(float), unit_count=8, min_count=least, max_count=least + more
@@ -50,20 +50,22 @@ def test_selection_equals_brute_force(candidates: list[Candidate], least: int, m
 
 
 def _steady(count: int) -> TimedTranscript:
-    """Words of one second without a pause or a mark."""
+    """Words of one second without a pause or a punctuation mark."""
     words = tuple(Word(f"word{i % 7}", float(i), float(i + 1)) for i in range(count))
     return TimedTranscript("en", words, (Segment("x", 0.0, float(count)),))
 
 
 @pytest.mark.parametrize(("shortest", "longest", "expected"), [(7, 8, 8), (20, 20, 3), (61, 90, 0)])
-def test_as_many_moments_as_there_is_room_for(shortest: int, longest: int, expected: int) -> None:
-    """A least count no sentence boundary allows is still reached where the words allow it."""
+def test_moments_reach_the_least_count_when_words_allow_it(
+    shortest: int, longest: int, expected: int
+) -> None:
+    """The count is reached even if no sentence boundaries allow it."""
     bounds = Bounds(shortest, longest, 50, 50)
     found = find_moments(_steady(60), duration_seconds=60, bounds=bounds)
     assert len(found) == expected
 
 
-def test_a_short_clip_of_one_sentence_is_one_moment() -> None:
+def test_moments_of_a_short_clip_of_one_sentence_are_one() -> None:
     """All of an 11 s clip's speech is one moment."""
     said = "And so my fellow citizens ask not what this town can do for you"
     texts = said.split()
@@ -77,8 +79,8 @@ def test_a_short_clip_of_one_sentence_is_one_moment() -> None:
 
 
 @pytest.mark.parametrize("words", [(), (Word(" ", 0.0, 1.0),)])
-def test_no_speech_gives_no_moment(words: tuple[Word, ...]) -> None:
-    """Nothing said, nothing found."""
+def test_moments_are_none_without_speech(words: tuple[Word, ...]) -> None:
+    """Silence gives no moment."""
     transcript = TimedTranscript("en", words, ())
     assert find_moments(transcript, duration_seconds=60, bounds=Bounds(5, 60, 1, 10)) == []
 
@@ -89,10 +91,10 @@ def test_no_speech_gives_no_moment(words: tuple[Word, ...]) -> None:
     st.integers(1, 8),
     st.integers(0, 6),
 )
-def test_fewer_than_asked_for_only_where_no_more_fit(
+def test_moments_are_fewer_than_requested_only_when_no_more_fit(
     parts: list[tuple[int, int]], shortest: int, spread: int
 ) -> None:
-    """On whole seconds, where every choice can be tried, the greatest possible count is found."""
+    """On whole seconds, brute force confirms the greatest possible count."""
     at, words = 0, []
     for gap, length in parts:
         words.append(Word("bee", float(at + gap), float(at + gap + length)))

@@ -1,4 +1,4 @@
-"""Sentences and titles in the scripts and the manners recognisers write."""
+"""Sentences and titles in the scripts and styles that recognisers write."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shared.moments.rules.extractive.titles import title_of
 from shared.moments.rules.sentences import split_sentences
 
 
-def _said(
+def _spoken_words(
     texts: list[str], pauses: dict[int, float] | None = None, language: str = "en"
 ) -> TimedTranscript:
     """Words of 0.3 s with a gap of 0.05 s, or `pauses[i]` after word i."""
@@ -39,23 +39,23 @@ def _said(
         ("वह घर गया। मैं यहाँ हूँ।", ["वह घर गया।", "मैं यहाँ हूँ।"]),
     ],
 )
-def test_marks_end_sentences(spoken: str, expected: list[str]) -> None:
-    """Sentence marks of each script part sentences; abbreviations, decimals and quotes do not."""
-    assert [s.text for s in split_sentences(_said(spoken.split()))] == expected
+def test_sentences_end_at_marks(spoken: str, expected: list[str]) -> None:
+    """Sentence marks of each script divide sentences; abbreviations, decimals and quotes do not."""
+    assert [s.text for s in split_sentences(_spoken_words(spoken.split()))] == expected
 
 
-def test_japanese_is_joined_without_spaces() -> None:
+def test_sentences_join_japanese_without_spaces() -> None:
     """Words of a script without spaces make text without spaces."""
     found = split_sentences(
-        _said(["今日", "は", "晴れ", "です。", "明日", "は", "雨。"], language="ja")
+        _spoken_words(["今日", "は", "晴れ", "です。", "明日", "は", "雨。"], language="ja")
     )
     assert [s.text for s in found] == ["今日は晴れです。", "明日は雨。"]
 
 
-def test_without_marks_pauses_and_segments_part() -> None:
-    """Unpunctuated words are parted at a pause that stands out and at a segment's end."""
+def test_sentences_end_at_pauses_and_segments_when_marks_are_missing() -> None:
+    """Unpunctuated words are divided at a notable pause and at a segment's end."""
     said = "bees live in a hive they make honey every year"
-    words = _said(said.split(), {4: 0.6}).words
+    words = _spoken_words(said.split(), {4: 0.6}).words
     segments = (
         Segment("bees live in a hive they make", 0.0, words[6].end_seconds),
         Segment("honey every year", words[7].start_seconds, words[-1].end_seconds),
@@ -64,15 +64,17 @@ def test_without_marks_pauses_and_segments_part() -> None:
     assert [s.text for s in found] == ["bees live in a hive", "they make", "honey every year"]
 
 
-def test_thai_without_marks_or_spaces() -> None:
-    """Thai, which writes neither marks nor spaces, is parted by pauses alone."""
-    found = split_sentences(_said(["สวัสดี", "ครับ", "วันนี้", "ฝน", "ตก"], {1: 0.8}, language="th"))
+def test_sentences_of_thai_end_at_pauses() -> None:
+    """Thai, which has neither marks nor spaces, is divided by pauses alone."""
+    found = split_sentences(
+        _spoken_words(["สวัสดี", "ครับ", "วันนี้", "ฝน", "ตก"], {1: 0.8}, language="th")
+    )
     assert [s.text for s in found] == ["สวัสดีครับ", "วันนี้ฝนตก"]
 
 
-def test_long_run_is_split_at_its_widest_gap() -> None:
-    """A run over the limit is parted where the silence is longest."""
-    found = split_sentences(_said(["word"] * 50 + ["end."], {29: 0.3}), max_words=40)
+def test_sentences_split_a_long_run_at_its_widest_gap() -> None:
+    """A run over the limit is divided at the longest silence."""
+    found = split_sentences(_spoken_words(["word"] * 50 + ["end."], {29: 0.3}), max_words=40)
     assert [s.last_word for s in found] == [29, 50]
 
 
@@ -91,13 +93,15 @@ def test_long_run_is_split_at_its_widest_gap() -> None:
         (["x" * 900], {}, "X" + "x" * 79),
     ],
 )
-def test_titles(sentences: list[str], weights: dict[str, float], title: str) -> None:
-    """A title is a telling clause without fillers or a trailing comma, and never empty."""
+def test_title_is_a_telling_clause(
+    sentences: list[str], weights: dict[str, float], title: str
+) -> None:
+    """A title has no fillers or trailing comma, and is never empty."""
     assert title_of([s.split() for s in sentences], weights) == title
 
 
-def test_a_long_title_ends_with_a_word() -> None:
-    """What is over 80 characters is cut between words, and not after one that only leads on."""
+def test_title_ends_with_a_whole_word_when_cut() -> None:
+    """A title over 80 characters is cut between words, and not after a connecting word."""
     said = (
         "the queen bee lays thousands of eggs every single day of the long hot summer with the "
         "help of her many workers"
@@ -110,8 +114,8 @@ def test_a_long_title_ends_with_a_word() -> None:
         assert title.split()[-1] not in {"of", "the", "with", "her", "many"}
 
 
-def test_a_whole_sentence_is_preferred_to_a_part_of_a_longer_one() -> None:
-    """A title that ends where its sentence ends beats one that tells a little more."""
+def test_title_prefers_a_whole_sentence_to_a_part() -> None:
+    """A title that ends with its sentence beats one with slightly more content."""
     long = "and the queen lays eggs in the hive all summer long until the cold of autumn comes down"
     title = title_of(
         [long.split(), ["The", "queen", "never", "leaves", "the", "hive."]],
@@ -120,7 +124,7 @@ def test_a_whole_sentence_is_preferred_to_a_part_of_a_longer_one() -> None:
     assert title == "The queen never leaves the hive"
 
 
-def test_pauses_part_clauses_where_marks_are_missing() -> None:
+def test_title_ends_at_a_pause_when_marks_are_missing() -> None:
     """Without marks a title ends where the speaker paused."""
     said = "and then the bees dance for others so that they can all find the flowers of the meadow"
     words = said.split()

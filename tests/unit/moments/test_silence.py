@@ -1,4 +1,4 @@
-"""Long silences between what is said."""
+"""Long silences inside speech."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def _words(text: str, start_seconds: float) -> tuple[Word, ...]:
     )
 
 
-def test_no_moment_waits_through_a_long_silence() -> None:
-    """A moment ends before twenty seconds of silence, whatever a single word after it says."""
+def test_moments_end_before_a_long_silence() -> None:
+    """A moment ends before twenty seconds of silence, whatever word follows."""
     words = (*_words(SAID, 1.0), *_words("Banana.", 30.0))
     segments = (Segment(SAID, 1.0, 9.0), Segment("Banana.", 30.0, 30.4))
     moments = find_moments(

@@ -1,4 +1,4 @@
-"""Where a snap puts the ends of a span, by example."""
+"""Examples of where a snap puts the ends of a span."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def _snapped(start: float, end: float, shortest: float, longest: float) -> TimeS
     ("start", "end", "longest", "first", "last"),
     [(4.5, 9.4, 20, 4, 9), (3.2, 8.5, 20, 4, 9), (0.3, 13.0, 20, 0, 13), (4.0, 8.7, 5, 4, 8)],
 )
-def test_ends_move_to_sentences_where_bounds_allow(
+def test_snap_moves_ends_to_sentences_when_bounds_allow(
     start: float, end: float, longest: float, first: int, last: int
 ) -> None:
-    """The nearest sentence edges are taken; a bound too short for them, a gap between words."""
+    """The nearest sentence edges win; if the bounds are too short for them, a gap between words."""
     found = _snapped(start, end, 1, longest)
     assert found is not None
     inside = [i for i, w in enumerate(WORDS) if w.end_seconds > found.start_seconds]
@@ -37,8 +37,8 @@ def test_ends_move_to_sentences_where_bounds_allow(
     assert inside[-1] == last
 
 
-def test_overlapping_words_are_not_parted() -> None:
-    """Where two voices overlap, nothing is cut until both are silent."""
+def test_snap_never_divides_overlapping_words() -> None:
+    """Where two voices overlap, the cut waits until both are silent."""
     words = (Word("one", 0.0, 3.0), Word("two", 2.0, 5.0), Word("three", 6.0, 7.0))
     bounds = Bounds(1, 10, 1, 1)
     found = snap(TimeSpan(0.0, 3.0), words, (), bounds=bounds, duration_seconds=8.0)
@@ -46,7 +46,7 @@ def test_overlapping_words_are_not_parted() -> None:
     assert 5.0 <= found.end_seconds <= 6.0
 
 
-def test_impossible_bounds_give_none() -> None:
-    """No span longer than the recording, nor shorter than any word."""
+def test_snap_returns_none_when_bounds_are_impossible() -> None:
+    """No span is longer than the recording or shorter than any word."""
     assert _snapped(0, 5, 16, 20) is None
     assert _snapped(0, 5, 0.1, 0.2) is None

@@ -1,4 +1,4 @@
-"""What parts topics: shared words, pauses that stand out, expected lengths."""
+"""The signals that divide topics: shared words, notable pauses, expected lengths."""
 
 from __future__ import annotations
 
@@ -30,8 +30,10 @@ def _rows(sentences: list[list[int]]) -> Rows:
     return rows
 
 
-def _plainly(sentences: list[list[int]], seconds: list[int], window: float, i: int) -> float:
-    """The same share, by adding up both sides anew."""
+def _shared_by_summing(
+    sentences: list[list[int]], seconds: list[int], window: float, i: int
+) -> float:
+    """The same share, summed over both sides for each boundary."""
     low = i - 1
     while low > 0 and sum(seconds[low - 1 : i]) <= window:
         low -= 1
@@ -55,13 +57,15 @@ def _plainly(sentences: list[list[int]], seconds: list[int], window: float, i: i
     ),
     st.sampled_from([0.5, 4.5, 12.5, 100.5]),
 )
-def test_shared_words_are_those_of_both_sides(
+def test_shared_words_equal_a_sum_over_both_sides(
     said: list[tuple[list[int], int]], window: float
 ) -> None:
-    """Sliding windows give what adding up each side anew gives."""
+    """The sliding windows give the same values as summing each side separately."""
     sentences, seconds = [s for s, _ in said], [n for _, n in said]
     shares = shared_words(_rows(sentences), FEATURES, np.array(seconds, dtype=np.float64), window)
-    expected = [0.0] + [_plainly(sentences, seconds, window, i) for i in range(1, len(said))]
+    expected = [0.0] + [
+        _shared_by_summing(sentences, seconds, window, i) for i in range(1, len(said))
+    ]
     assert shares == pytest.approx(expected, abs=1e-9)
 
 
@@ -71,30 +75,30 @@ def _cues(pauses: list[float]) -> Floats:
 
 
 @pytest.mark.parametrize("usual", [0.2, 0.9])
-def test_a_pause_that_stands_out_speaks_for_a_boundary(usual: float) -> None:
-    """Whether the speaker pauses briefly or long, the longest pause counts most."""
+def test_pauses_favour_a_boundary_at_the_longest(usual: float) -> None:
+    """Whether the speaker's pauses are brief or long, the longest counts most."""
     pauses = [usual * (1 + 0.1 * (i % 3)) for i in range(12)]
     pauses[7] = 3 * usual
     assert 1 + int(np.argmax(_cues(pauses)[1:])) == 7
 
 
-def test_like_pauses_leave_no_mark() -> None:
-    """Where all pauses are alike, none is better; the first sentence begins a topic anyway."""
+def test_pauses_favour_no_boundary_when_all_are_alike() -> None:
+    """Equal pauses count alike; the first sentence begins a topic anyway."""
     found = _cues([0.6] * 8)
     assert found[1:] == pytest.approx(float(found[1]))
     assert found[0] == 0
 
 
-def test_lengths_far_from_the_typical_are_dear_but_not_forbidden() -> None:
-    """Nothing at the typical length, the weight a factor of e away, never more than a limit."""
+def test_length_cost_grows_with_distance_from_the_typical_up_to_a_limit() -> None:
+    """It is zero at the typical length and the weight at a factor of e."""
     prior = LengthPrior(40.0, 0.5)
     costs = prior.cost(np.array([40.0, 40.0 * math.e, 40.0 / math.e, 1e9, 0.0]))
     assert costs[:3] == pytest.approx([0.0, 0.5, 0.5])
     assert costs[3] == costs[3:].max() <= 9.0
 
 
-def test_a_prior_on_longer_topics_finds_fewer() -> None:
-    """The same speech in passages and in chapters; both begin with the first sentence."""
+def test_topics_are_fewer_when_longer_ones_are_expected() -> None:
+    """The same speech divides into passages or chapters, from the first sentence on."""
     talk = spoken(FAMILIAR, 1)
     texts = [s for paragraph in FAMILIAR for s in paragraph.split(". ")]
     begins = np.linspace(0, talk.duration_seconds, len(texts), endpoint=False)
@@ -106,8 +110,8 @@ def test_a_prior_on_longer_topics_finds_fewer() -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_what_tells_is_chosen_from_small_talk(seed: int) -> None:
-    """Of twenty minutes of small talk with one passage about something, that passage is found."""
+def test_moments_pick_a_full_passage_from_small_talk(seed: int) -> None:
+    """The one passage with content in twenty minutes of small talk is found."""
     random = np.random.default_rng(seed)
     talk = spoken([chatter(random, 1500), FAMILIAR[seed], chatter(random, 1500)], seed)
     [moment] = find_moments(
@@ -116,30 +120,30 @@ def test_what_tells_is_chosen_from_small_talk(seed: int) -> None:
     assert moment.span.overlap_seconds(talk.topics[1]) > 0.5 * moment.span.length_seconds
 
 
-def _said(contents: list[float]) -> Floats:
-    """The prices of boundaries among sentences of five seconds with so much content each."""
+def _boundary_costs(contents: list[float]) -> Floats:
+    """The costs of boundaries among sentences of five seconds with this much content each."""
     begins: Floats = 5.0 * np.arange(len(contents), dtype=np.float64)
     rows = [(np.array([0]), np.array([content])) for content in contents]
     return boundary_prices(rows, begins, begins + 5.0)
 
 
-def test_boundaries_cost_more_where_more_is_said() -> None:
-    """In an hour of small talk, inside and beside a full passage; elsewhere all cost the same."""
-    prices = _said([0.1] * 350 + [5.0] * 10 + [0.1] * 360)
+def test_boundary_cost_rises_with_content() -> None:
+    """In an hour of small talk it is higher in and beside a full passage, equal elsewhere."""
+    prices = _boundary_costs([0.1] * 350 + [5.0] * 10 + [0.1] * 360)
     assert prices[355] > 2 * prices[0]
     assert prices[100] == pytest.approx(prices[0])
     assert int(np.argmax(prices)) in range(330, 380)
 
 
-def test_even_speech_has_one_price_however_long() -> None:
-    """Everywhere the same; the price of hours nears a limit, it does not grow with them."""
-    short, long = _said([1.0] * 720), _said([1.0] * 2880)
+def test_boundary_cost_is_even_in_even_speech() -> None:
+    """It is the same everywhere, and for long recordings it nears a limit."""
+    short, long = _boundary_costs([1.0] * 720), _boundary_costs([1.0] * 2880)
     assert short == pytest.approx(short[0])
     assert short[0] < long[0] < 1.2 * short[0]
 
 
-def test_passages_in_small_talk_are_found() -> None:
-    """Of eight passages in an hour and a half of small talk without marks, six or more."""
+def test_moments_find_most_passages_in_small_talk() -> None:
+    """Of eight passages in an hour and a half of unpunctuated small talk, six or more are found."""
     random = np.random.default_rng(1)
     parts = [part for text in FAMILIAR for part in (chatter(random, 1300), text)]
     talk = spoken([*parts, chatter(random, 500)], 1, punctuated=False)

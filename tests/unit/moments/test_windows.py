@@ -1,4 +1,4 @@
-"""Windows over a long transcript: none left out, none too long, neighbours overlap."""
+"""Windows over a long transcript: complete, bounded, overlapping."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COSTS = st.lists(st.integers(1, 60), min_size=1, max_size=120)
 
 
 def sentences_of(words: list[int]) -> list[Sentence]:
-    """Sentences of so many words, 0.4 s each."""
+    """Sentences with these numbers of words, 0.4 s each."""
     found, at = [], 0
     for number, count in enumerate(words):
         text = " ".join(["wordy"] * count)
@@ -29,15 +29,15 @@ def sentences_of(words: list[int]) -> list[Sentence]:
 
 
 def cost(sentences: list[Sentence], window: Window) -> int:
-    """What a window takes by the same estimate."""
+    """The size of a window by the same estimate."""
     return sum(estimate_tokens(s.text) + 8 for s in sentences[window.first : window.last + 1])
 
 
 @given(COSTS, st.integers(60, 500), st.integers(0, 250), st.floats(0, 60))
-def test_windows_cover_everything_within_their_size(
+def test_windows_cover_every_sentence_within_their_size(
     words: list[int], size: int, overlap: int, seconds: float
 ) -> None:
-    """In order, no sentence left out, each moves on, none too long unless it is one sentence."""
+    """They are ordered and complete, and only a single sentence may exceed the size."""
     sentences = sentences_of(words)
     windows = plan_windows(
         sentences,
@@ -54,8 +54,8 @@ def test_windows_cover_everything_within_their_size(
         assert cost(sentences, window) <= size or window.first == window.last
 
 
-def test_neighbours_share_a_whole_moment() -> None:
-    """Every span of up to the longest moment lies in one window whole, seams or not."""
+def test_windows_share_a_whole_moment_with_their_neighbours() -> None:
+    """Every span up to the longest moment lies whole in one window."""
     script = Script.of(talk(400, seed=2), 3000.0)
     longest = 30.0
     windows = plan_windows(
@@ -72,13 +72,13 @@ def test_neighbours_share_a_whole_moment() -> None:
         assert any(w.first <= first and last <= w.last for w in windows), (first, last)
 
 
-def test_no_transcript_no_window() -> None:
-    """Nothing to read, nothing to ask."""
+def test_windows_are_none_without_a_transcript() -> None:
+    """An empty transcript gives no window."""
     assert plan_windows([], window_tokens=100, overlap_tokens=10) == []
 
 
-def test_tokens_are_rather_over_than_underestimated() -> None:
-    """An English word is more than one token and less than three; a Chinese character about one."""
+def test_estimated_tokens_err_on_the_high_side() -> None:
+    """An English word counts as between one and three tokens, a Chinese character as about one."""
     english = "The tide turns twice a day because the moon pulls the sea."
     assert 12 <= estimate_tokens(english) <= 36
     chinese = "\u4eca\u5929\u5929\u6c14\u5f88\u597d"

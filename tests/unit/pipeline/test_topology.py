@@ -1,4 +1,4 @@
-"""Declarations that do not fit together stop everything before it starts."""
+"""Declarations that do not fit together stop the start."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class OtherSliced(Message):
 
 
 def _work(message: Message, job: Job) -> None:
-    """Nothing."""
+    """A task that does nothing."""
 
 
 def _stage(
@@ -67,24 +67,24 @@ def _stage(
         ),
     ],
 )
-def test_a_misfit_is_named(functions: list[Stage], culprit: str) -> None:
-    """The error says which function does not fit, and how."""
+def test_topology_names_a_misfit(functions: list[Stage], culprit: str) -> None:
+    """The error names the function and the fault."""
     with pytest.raises(TopologyError, match=culprit):
         Topology(functions)
 
 
-def test_every_misfit_is_named_at_once() -> None:
+def test_topology_names_every_misfit_at_once() -> None:
     """Two mistakes are two parts of one message."""
     with pytest.raises(TopologyError, match=r"a consumes nothing; b emits ClipCut"):
         Topology([_stage("a", consumes=[]), _stage("b", consumes=[VideoProbed], emits=[ClipCut])])
 
 
-def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
-    """Asking for a function that is not there lists those that are; a task is no stage."""
+def test_topology_lists_the_known_functions_when_a_name_is_unknown() -> None:
+    """The error lists the known functions; a task is not a stage."""
 
     @task(does="working", consumes=[SweepRequested])
     def sweep(message: SweepRequested, context: Context) -> None:
-        """Nothing."""
+        """A task that does nothing."""
 
     topology = Topology([_stage("a", consumes=[VideoProbed]), sweep])
     with pytest.raises(TopologyError, match=r"no function 'b'\. There are: a, sweep\."):
@@ -95,8 +95,8 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
     assert [found.name for found in topology.stages] == ["a"]
 
 
-def test_subscriptions_follow_from_what_is_consumed() -> None:
-    """One for each topic of each function, with time to finish before the broker loses patience."""
+def test_topology_has_a_subscription_for_each_topic_consumed() -> None:
+    """Each deadline leaves the function time to finish before the broker redelivers."""
     quick = _stage("quick", consumes=[VideoProbed, ClipCut], timeout_seconds=60)
     slow = _stage("slow", consumes=[VideoProbed], timeout_seconds=540)
     found = Topology([quick, slow]).subscriptions
@@ -107,12 +107,12 @@ def test_subscriptions_follow_from_what_is_consumed() -> None:
     ]
 
 
-def test_a_message_queues_those_of_its_consumers_that_take_part() -> None:
+def test_topology_queues_the_consumers_of_the_pipeline_type() -> None:
     """The pipeline's type decides which stages a message reaches."""
 
     @stage(does="working", consumes=[VideoProbed], pipeline_types=["full"])
     def full_only(message: VideoProbed, job: Job) -> None:
-        """Nothing."""
+        """A stage that does nothing."""
 
     topology = Topology([full_only, _stage("always", consumes=[VideoProbed])])
     assert [found.name for found in topology.consumers(VideoProbed, "full")] == [
@@ -123,8 +123,8 @@ def test_a_message_queues_those_of_its_consumers_that_take_part() -> None:
     assert topology.consumers(ClipCut, "full") == []
 
 
-def test_what_comes_before_a_stage_is_all_its_messages_follow_from() -> None:
-    """At once or by way of others; neither what comes after it nor what is beside it."""
+def test_topology_knows_the_stages_before_a_stage() -> None:
+    """They are its direct and indirect predecessors, without later or parallel stages."""
     first = _stage("first", consumes=[VideoProbed], emits=[AudioSliced])
     second = _stage("second", consumes=[AudioSliced], emits=[ClipCut])
     third = _stage("third", consumes=[ClipCut])

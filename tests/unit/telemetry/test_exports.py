@@ -1,4 +1,4 @@
-"""When telemetry is exported, when a collector is left alone, and when there is none at all."""
+"""When telemetry is exported, when a failing collector is left alone, and when telemetry is off."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UNMARKED = "00-4bf92f3577b34da6a3ce929d0e0e4701-00f067aa0ba902b7-00"
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """A clock that stands still until a test moves it."""
 
     def __init__(self) -> None:
         self.seconds = 100.0
@@ -29,7 +29,7 @@ class Clock:
 
 
 class Exports:
-    """Counts exports, and can be made to hang."""
+    """Counts exports, and hangs on request."""
 
     def __init__(self) -> None:
         self.spans = self.metrics = 0
@@ -44,8 +44,8 @@ class Exports:
         self.metrics += 1
 
 
-def test_metrics_are_exported_seldom_and_at_the_end() -> None:
-    """At most once in an interval however often spans are, and only when there are new figures."""
+def test_flush_exports_metrics_once_per_interval_and_at_the_end() -> None:
+    """However often spans go out, metrics go at most once per interval, if there are new ones."""
     clock, exports = Clock(), Exports()
     flusher = Flusher(exports.export_spans, exports.export_metrics, clock=clock)
     assert flusher.flush(10)
@@ -63,21 +63,21 @@ def test_metrics_are_exported_seldom_and_at_the_end() -> None:
     assert exports.metrics == 3
 
 
-def test_nobody_waits_behind_what_is_late() -> None:
-    """Who waited in vain is the last one to wait, until the export has come back."""
+def test_flush_does_not_wait_behind_a_late_export() -> None:
+    """After one time-out no caller waits until the export has returned."""
     exports = Exports()
     flusher = Flusher(exports.export_spans, exports.export_metrics)
     exports.free.clear()
     assert not flusher.flush(0.05)
-    # Would wait for good.
+    # This export would never return.
     assert not flusher.flush(200)
     exports.free.set()
     flusher.close(10)
     assert exports.spans >= 1
 
 
-def test_a_failing_collector_is_left_alone_longer_each_time() -> None:
-    """The pause doubles with each failure, and one success ends it."""
+def test_pause_doubles_with_each_failure_of_the_collector() -> None:
+    """One success ends the pause."""
     clock = Clock()
     pause = Pause(clock)
     assert not pause.is_on
@@ -93,8 +93,8 @@ def test_a_failing_collector_is_left_alone_longer_each_time() -> None:
     assert not pause.is_on
 
 
-def test_one_line_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
-    """What the library says ten times is said once, with why, and later how often it was not."""
+def test_one_line_reports_repeated_errors_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Ten equal errors give one line with the cause; a later line counts those left out."""
     clock = Clock()
     handler = OneLine(clock)
 
@@ -113,11 +113,11 @@ def test_one_line_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
     assert "left_out=9" in second
 
 
-def test_google_is_reached_where_it_is() -> None:
-    """By default at its own address, for which the account is asked only when it is needed."""
+def test_google_target_is_its_own_address_by_default() -> None:
+    """The credentials are loaded only when they are needed."""
     settings = Settings(telemetry="google", project="p")
     for signal in ("traces", "metrics"):
-        where = otlp._target(settings, signal)["endpoint"]
+        where = otlp.export_target(settings, signal)["endpoint"]
         assert where == f"https://telemetry.googleapis.com/v1/{signal}"
     with process.recorded_by(settings, "x"):
         assert spans.recorded()
@@ -126,8 +126,10 @@ def test_google_is_reached_where_it_is() -> None:
     assert not measures.measured()
 
 
-def test_a_signal_left_out(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For a backend that takes only traces, the usual variable leaves the metrics out."""
+def test_metrics_are_not_exported_when_the_standard_variable_says_none(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backend that takes only traces gets only traces."""
     monkeypatch.setenv("OTEL_METRICS_EXPORTER", "none")
     with exporting(collector.url), spans.delivery("one", {}, None):
         measures.delivered("one", "done")
@@ -135,8 +137,8 @@ def test_a_signal_left_out(collector: Collector, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("settings", [{}, {"telemetry": "off"}])
-def test_off(settings: dict[str, str]) -> None:
-    """Nothing is recorded, and a delivery still has a trace for its log."""
+def test_telemetry_records_nothing_when_off(settings: dict[str, str]) -> None:
+    """A delivery still has a trace for its log."""
     with process.recorded_by(Settings.model_validate(settings), "x"):
         assert not spans.recorded()
         with spans.delivery("one", {}, UNMARKED) as span:
@@ -145,15 +147,15 @@ def test_off(settings: dict[str, str]) -> None:
         assert process.flush()
 
 
-def test_the_usual_switch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """OTEL_SDK_DISABLED does what it does everywhere."""
+def test_telemetry_is_off_when_the_sdk_is_disabled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OTEL_SDK_DISABLED turns it off, as in other programs."""
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     with process.recorded_by(Settings(telemetry="otlp"), "x"):
         assert not spans.recorded()
 
 
-def test_a_fork_waits_for_nothing(collector: Collector) -> None:
-    """Its parent's thread is not there: nothing is flushed, and nobody waits for it."""
+def test_flush_returns_at_once_in_a_forked_child(collector: Collector) -> None:
+    """The child has no export thread, so it neither flushes nor waits."""
     with exporting(collector.url):
         reading, writing = os.pipe()
         child = os.fork()

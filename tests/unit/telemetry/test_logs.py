@@ -1,4 +1,4 @@
-"""Log records: in the form Cloud Logging understands, and with nothing private in them."""
+"""Log records: in Cloud Logging's form, and without private data."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def record(act: Callable[[], object]) -> dict[str, Any]:
     return found
 
 
-def test_fields() -> None:
-    """Severity, message, trace, span and what was bound are where Cloud Logging looks."""
+def test_record_has_the_fields_of_cloud_logging() -> None:
+    """Severity, message, trace, span and bound fields are where Cloud Logging looks for them."""
 
     def act() -> None:
         with tracing(TRACE), log.bind(pipeline="p1", stage="cut_clip", subject="m1", attempt=2):
@@ -44,8 +44,8 @@ def test_fields() -> None:
     assert expected.items() <= found.items()
 
 
-def test_nothing_stays_bound() -> None:
-    """After the block its fields are gone."""
+def test_bind_removes_its_fields_after_the_block() -> None:
+    """A record after the block lacks them."""
 
     def act() -> None:
         with log.bind(pipeline="p1", stage=None):
@@ -55,7 +55,7 @@ def test_nothing_stays_bound() -> None:
     assert "pipeline" not in record(act)
 
 
-def test_exception() -> None:
+def test_record_holds_the_stack_of_an_exception() -> None:
     """An error is one record that Error Reporting groups by its stack."""
 
     def act() -> None:
@@ -72,12 +72,12 @@ def test_exception() -> None:
 
 
 @pytest.mark.parametrize("name", ["gunicorn.error", "werkzeug", "sqlalchemy.engine", "alembic"])
-def test_standard_library(name: str) -> None:
-    """Other libraries' records come out the same way, even where a server set its own handlers."""
+def test_record_is_the_same_for_standard_library_loggers(name: str) -> None:
+    """Other libraries' records have the same form, even if a server has its own handlers."""
 
     def act() -> None:
         logger = logging.getLogger(name)
-        # Another test's server may have been told to be quiet.
+        # Another test's server may have lowered this logger's level.
         logger.setLevel(logging.NOTSET)
         logger.addHandler(logging.StreamHandler(io.StringIO()))
         logger.propagate = name not in ("gunicorn.error", "werkzeug")
@@ -91,8 +91,8 @@ def test_standard_library(name: str) -> None:
     assert found["message"] == "worker w1 timed out after 30 s"
 
 
-def test_console() -> None:
-    """On a terminal a record is a line to read, without the cloud's fields."""
+def test_record_is_a_readable_line_on_a_terminal() -> None:
+    """The line has no fields of the cloud."""
 
     def act() -> None:
         with tracing(TRACE):

@@ -1,4 +1,4 @@
-"""A log that cannot be written costs its records, and nothing else."""
+"""A log that cannot be written loses its records and affects nothing else."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ class _Failing(io.StringIO):
 @pytest.mark.parametrize(
     ("fault", "printed"), [(OSError(errno.ENOSPC, "full"), False), (ValueError("bug"), True)]
 )
-def test_only_a_bug_is_printed(
+def test_log_prints_a_trace_only_when_the_error_is_a_bug(
     capsys: pytest.CaptureFixture[str], fault: Exception, *, printed: bool
 ) -> None:
-    """On a full disk nothing is raised and no trace printed; of another error it is."""
+    """A full disk raises and prints nothing; another error prints its trace."""
     log.configure("json", "INFO", None, _Failing(fault))
     structlog.get_logger("test").info("one record")
     assert ("Traceback" in capsys.readouterr().err) == printed
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="no /dev/full here")
-def test_a_full_device_can_be_closed(tmp_path: Path) -> None:
-    """The command's own words survive the loss of its log's last lines."""
+def test_log_can_be_closed_when_the_disk_is_full(tmp_path: Path) -> None:
+    """The command's own output survives the loss of the log's last lines."""
     home = Home(tmp_path)
     home.log.symlink_to(FULL)
     with logged_to(Settings(), home):

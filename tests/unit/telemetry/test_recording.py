@@ -1,4 +1,4 @@
-"""What is recorded of spans, which are, and what their resource says."""
+"""The recorded spans, their attributes and their resource."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from shared.telemetry.otlp import resource_of
 from shared.telemetry.recording import places
 from tests.support.telemetry.otlp import Collector, exporting
 
-# The second half of a trace's id is what sampling goes by.
+# Sampling looks at the second half of a trace's id.
 UNMARKED = "00-4bf92f3577b34da6{:02x}ce929d0e0e4736-00f067aa0ba902b7-00"
 
 
-def test_places_without_words() -> None:
-    """The types of an error and its cause, and our lines; nothing of what they say."""
+def test_places_show_types_and_lines_without_messages() -> None:
+    """They hold the types of an error and its cause and our lines, but no text of the errors."""
     try:
         try:
             raise OSError("CANARY")
@@ -32,8 +32,8 @@ def test_places_without_words() -> None:
     assert "CANARY" not in text
 
 
-def test_attributes_are_cleaned(collector: Collector) -> None:
-    """Signed URLs, secrets and long texts do not come in as they were."""
+def test_span_attributes_are_redacted(collector: Collector) -> None:
+    """Signed URLs, secrets and long texts are redacted or cut."""
     signed = "https://storage.googleapis.com/b/o?X-Goog-Signature=CANARY"
     with (
         exporting(collector.url),
@@ -47,8 +47,8 @@ def test_attributes_are_cleaned(collector: Collector) -> None:
     assert b"CANARY" not in b"".join(collector.bodies)
 
 
-def test_the_log_names_the_exported_span(collector: Collector) -> None:
-    """So that a log entry and its span are found from one another."""
+def test_current_trace_names_the_exported_span(collector: Collector) -> None:
+    """A log entry and its span can be found from each other."""
     with exporting(collector.url):
         with spans.delivery("outer", {}, None), spans.span("inner"):
             inner = trace.current()
@@ -62,15 +62,15 @@ def test_the_log_names_the_exported_span(collector: Collector) -> None:
     assert seen.parent == collector.one("outer").id
 
 
-def test_what_belongs_to_nothing_is_not_recorded(collector: Collector) -> None:
-    """A watcher's look into a bucket is no trace."""
+def test_span_is_not_recorded_without_a_delivery(collector: Collector) -> None:
+    """A watcher's look into a bucket makes no trace."""
     with exporting(collector.url), spans.span("storage.download") as span:
         assert span is spans.NOTHING
     assert collector.spans == []
 
 
-def test_a_generator_given_up_leaves_the_trace_as_it_was(collector: Collector) -> None:
-    """What is opened in a generator is not current outside of it, whenever that is closed."""
+def test_span_in_an_abandoned_generator_leaves_the_trace_alone(collector: Collector) -> None:
+    """A span opened in a generator is not current outside it, whenever the generator is closed."""
 
     def read() -> Iterator[int]:
         with spans.span("ffmpeg", current=False):
@@ -89,8 +89,8 @@ def test_a_generator_given_up_leaves_the_trace_as_it_was(collector: Collector) -
     assert not collector.one("ffmpeg").is_error
 
 
-def test_sampling_is_decided_once_for_a_run(collector: Collector) -> None:
-    """By the trace's id where nobody marked it, and then by the mark, at every later stage."""
+def test_sampling_is_the_same_in_every_stage_of_a_run(collector: Collector) -> None:
+    """The trace's id decides where no mark exists; the mark decides at every later stage."""
     with exporting(collector.url, telemetry_sample_ratio=0.5):
         for number in range(64):
             for _ in range(2):
@@ -111,8 +111,8 @@ def test_sampling_is_decided_once_for_a_run(collector: Collector) -> None:
     assert len(collector.named("marked")) == 1
 
 
-def test_what_a_resource_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On Cloud Run its service and revision; for Google the project, and a place in any case."""
+def test_resource_names_service_and_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Cloud Run it has service and revision, for Google the project and a location."""
     monkeypatch.setenv("K_SERVICE", "vm-cut-clip")
     monkeypatch.setenv("K_REVISION", "vm-cut-clip-00007")
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "cloud.region=europe-west4,team=media")

@@ -1,4 +1,4 @@
-"""What must never reach a log does not: canaries planted in every part of a record."""
+"""Secrets never reach a log: canaries are planted in every part of a record."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ FIELDS: dict[str, Any] = {
 
 @pytest.mark.parametrize("format_", ["json", "console"])
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
-def test_canary_in_text(text: str, format_: log.Format) -> None:
-    """A secret in a message is not logged: ours, the standard library's, nor an exception's."""
+def test_redaction_hides_a_secret_in_text(text: str, format_: log.Format) -> None:
+    """Our messages, the standard library's and those of exceptions are redacted."""
 
     def act() -> None:
         structlog.get_logger().info(f"did {text}")
@@ -103,8 +103,8 @@ def test_canary_in_text(text: str, format_: log.Format) -> None:
 
 @pytest.mark.parametrize("format_", ["json", "console"])
 @pytest.mark.parametrize("fields", FIELDS.values(), ids=FIELDS.keys())
-def test_canary_in_fields(fields: dict[str, Any], format_: log.Format) -> None:
-    """A secret or a spoken word in any field, however deep, is not logged."""
+def test_redaction_hides_a_secret_in_fields(fields: dict[str, Any], format_: log.Format) -> None:
+    """A secret or a spoken word is hidden in any field, however deep."""
 
     def act() -> None:
         structlog.get_logger().info("did", **fields)
@@ -118,8 +118,8 @@ def test_canary_in_fields(fields: dict[str, Any], format_: log.Format) -> None:
     assert written.count("did") == 4
 
 
-def test_canary_in_library_errors() -> None:
-    """What databases and validators quote of the data in their errors is not logged."""
+def test_redaction_hides_data_quoted_by_library_errors() -> None:
+    """Values that databases and validators quote in their errors are not logged."""
 
     def act() -> None:
         statement = "INSERT INTO transcripts (full_text) VALUES (%s)"
@@ -139,8 +139,8 @@ def test_canary_in_library_errors() -> None:
     assert len(written.splitlines()) == 3
 
 
-def test_uncaught() -> None:
-    """An error nobody caught is logged redacted, from a thread too."""
+def test_redaction_covers_uncaught_errors() -> None:
+    """An uncaught error is logged redacted, from a thread too."""
 
     def fail() -> None:
         raise RuntimeError(SIGNED[0])
@@ -155,28 +155,28 @@ def test_uncaught() -> None:
     assert CANARY not in json.dumps(found)
 
 
-def test_numbers_stay() -> None:
-    """Counts of tokens and words are no secrets."""
+def test_redaction_keeps_numbers() -> None:
+    """Counts of tokens and words are not secrets."""
     found = json.loads(logged(lambda: structlog.get_logger().info("did", input_tokens=12, words=3)))
     assert (found["input_tokens"], found["words"]) == (12, 3)
 
 
-def test_plain_things_stay() -> None:
-    """What one needs to find an error is not redacted away."""
+def test_redaction_keeps_plain_values() -> None:
+    """Values needed to find an error stay."""
     text = "cut gs://b/talks/a b.mp4 to https://h:8080/x?page=2 for p1 (HTTP 503) at 12:30:01"
     assert json.loads(logged(lambda: structlog.get_logger().info(text)))["message"] == text
 
 
-def test_signed_url_loses_its_whole_query() -> None:
-    """Of a signed URL the object stays readable and nothing of the permission does."""
+def test_redaction_removes_the_query_of_a_signed_url() -> None:
+    """The object stays readable, and no part of the permission does."""
     found = [redact_text(f"read {url} now") for url in SIGNED]
     assert found[0] == "read https://storage.googleapis.com/b/o?[redacted] now"
     assert all(text.endswith("/o?[redacted] now") for text in found)
 
 
 @pytest.mark.parametrize("opening", ["text='", 'full_text: "', "words=['a', ", "input_value='"])
-def test_cut_text(opening: str) -> None:
-    """What was said stays out of the log even where its closing quote was cut off."""
+def test_redaction_hides_spoken_text_without_its_closing_quote(opening: str) -> None:
+    """Spoken text stays out of the log even if it was cut before the quote."""
     assert CANARY not in redact_text(f"failed on {opening}so {CANARY} and")
     assert CANARY not in redact_text(f"failed on {opening}" + f"so {CANARY} " * 10_000)
 
@@ -185,8 +185,8 @@ def test_cut_text(opening: str) -> None:
     "piece",
     ["a", "a-", "a:", "https://", "key=", "words=[", "[parameters: ", "input_value=", "'\\"],
 )
-def test_hostile_text_ends(piece: str) -> None:
-    """No text, however made, holds up the process that logs it: it is cut before it is searched."""
+def test_redaction_ends_on_any_text(piece: str) -> None:
+    """Text is cut before it is searched, so that no text blocks the process."""
     text = "https://" + piece * 100_000
     written = redact_text(text)
     assert len(written) < 60_000

@@ -1,4 +1,4 @@
-"""The generated pages, held against the code."""
+"""The generated pages, compared with the code."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from tools.docs.write import ROOT, flow_lines, pages, pipeline_page, settings_pa
 
 
 @pytest.mark.parametrize("name", list(pages()))
-def test_the_page_is_what_the_code_says(name: str) -> None:
-    """A page that no longer fits the code fails here; `make docs` mends it."""
+def test_page_equals_the_one_made_from_the_code(name: str) -> None:
+    """A page that differs from the code fails here; `make docs` mends it."""
     written = (ROOT / name).read_text(encoding="utf-8").splitlines()
     changed = [line for line in ndiff(written, pages()[name]().splitlines()) if line[0] in "+-"]
     assert changed == []
 
 
-def test_pages_are_written_once(tmp_path: Path) -> None:
-    """Writing them tells what changed, and a second time nothing does."""
+def test_pages_are_written_only_when_changed(tmp_path: Path) -> None:
+    """The first run reports the changes; the second changes nothing."""
     assert len(write_pages(tmp_path)) == len(pages())
     assert write_pages(tmp_path) == []
 
 
-def test_every_setting_is_there_with_its_bounds_and_no_secret() -> None:
-    """Each variable has its line, with values, default and meaning."""
+def test_settings_page_has_every_setting_and_no_secret() -> None:
+    """Each variable has a line with its values, default and meaning."""
     lines = settings_page().splitlines()
     for name in Settings.model_fields:
         assert sum(line.startswith(f"| `VIDEOMOMENTS_{name.upper()}` |") for line in lines) == 1
@@ -38,12 +38,12 @@ def test_every_setting_is_there_with_its_bounds_and_no_secret() -> None:
     ) in lines
 
 
-def test_every_setting_is_described() -> None:
-    """No setting is without a description."""
+def test_settings_all_have_a_description() -> None:
+    """No setting lacks a description."""
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
 
 
-def test_every_function_and_topic_is_in_the_picture() -> None:
+def test_diagram_shows_every_function_and_topic() -> None:
     """Each function is a node, and each of its messages an arrow to it."""
     picture = list(flow_lines(TOPOLOGY))
     for function in TOPOLOGY.functions:
@@ -54,8 +54,8 @@ def test_every_function_and_topic_is_in_the_picture() -> None:
     assert all(f"`{function.name}`" in pipeline_page(TOPOLOGY) for function in TOPOLOGY.functions)
 
 
-def test_every_key_of_an_evaluated_model_is_described() -> None:
-    """docs/labelled-sets.md, which is written by hand, has each of them in its table."""
+def test_labelled_sets_page_describes_every_key_of_a_model() -> None:
+    """The table of docs/labelled-sets.md, written by hand, has each key."""
     page = (ROOT / "docs/labelled-sets.md").read_text(encoding="utf-8")
     table = page.partition("| key of `model` |")[2].partition("\n\n")[0]
     named = "".join(line.split(" | ")[0] for line in table.splitlines())
