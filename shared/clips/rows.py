@@ -37,9 +37,8 @@ def replace_clip(
     """
     session.execute(select(Moment.id).where(Moment.id == moment.id).with_for_update(key_share=True))
     # Read under the lock: another run may have cut the moment since this stage began.
-    before = session.execute(
-        select(Clip.cloud_url).where(Clip.moment_id == moment.id)
-    ).scalar_one_or_none()
+    clip = find_clip(session, moment)
+    before = clip.cloud_url if clip is not None else None
     values = {
         "cloud_url": stat.url,
         "start_time": result.start_seconds,

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from functions.clips import cut_clip, make_thumbnail
 from functions.main import TOPOLOGY
+from shared.clips import rows, thumbnail_rows
 from shared.db.models import Run
 from shared.messages.videos import PipelineRequested
 from shared.messaging.delivery import Outcome
@@ -33,11 +33,11 @@ def _run_again(world: FaultWorld, url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "look", "of", "number"),
+    ("module", "look", "of"),
     [
-        (cut_clip, "_clip_url", "", 1),
-        (make_thumbnail, "_url", "clip_id", 2),
-        (make_thumbnail, "_url", "video_id", 2),
+        (rows, "find_clip", ""),
+        (thumbnail_rows, "find_thumbnail", "clip_id"),
+        (thumbnail_rows, "find_thumbnail", "video_id"),
     ],
     ids=["clip", "picture of a clip", "picture of the video"],
 )
@@ -45,25 +45,19 @@ def test_second_run_replaces_the_objects_of_the_first(
     module: ModuleType,
     look: str,
     of: str,
-    number: int,
     make_world: Callable[..., FaultWorld],
     monkeypatch: pytest.MonkeyPatch,
     counts: Counts,
 ) -> None:
-    """The first has read what it replaces but not written yet: no object is left over.
-
-    The read of that number belongs to its finish.
-    """
+    """The first run has read what it replaces but not written yet: no object is left over."""
     world = make_world(max_moments=1)
     url = world.drop()
-    looked: Callable[..., str | None] = getattr(module, look)
-    looks: list[Any] = []
+    looked: Callable[..., Any] = getattr(module, look)
     others: list[Future[None]] = []
 
-    def write_late(session: Session, owner: Any) -> str | None:
+    def write_late(session: Session, owner: Any) -> Any:
         before = looked(session, owner)
-        looks.extend([owner] if not of or of in owner else [])
-        if len(looks) == number and not rival.began:
+        if not rival.began and (not of or owner.column == of):
             others.append(rival.meet(lambda: _run_again(world, url)))
         return before
 
