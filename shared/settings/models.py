@@ -11,41 +11,43 @@ from pydantic_settings import BaseSettings
 
 
 class ModelSettings(BaseSettings):
-    """Which model is asked, how, and for how much. A row of `model_configs` goes before these."""
+    """The model, its parameters and its budget. A row of `model_configs` overrides these."""
 
     model: str | None = Field(
         default=None,
         description="Language model that finds the moments: a name in `model_configs`, or the "
-        "endpoint's own name of it. Unset, or `extractive`: the method without a model.",
+        "endpoint's own name for it. Unset, or `extractive`: the method without a model.",
     )
     prompt: str | None = Field(
-        default=None, description="What moments are wanted, in your own words, for every run."
+        default=None, description="The moments you want, in your own words, for every run."
     )
     kind: str = Field(
         default="talk",
-        description="Kind of content, which chooses the prompts: `talk`, `podcast`, `lesson`, "
-        "`meeting`, `sport`, or a set of your own.",
+        description="Kind of content, which selects the prompt set: `talk`, `podcast`, `lesson`, "
+        "`meeting`, `sport`, or one of your own.",
     )
     prompt_folder: Path | None = Field(
         default=None,
-        description="Folder of prompt sets of your own, `<kind>.toml`, each instead of the "
-        "built-in one of that name.",
+        description="Folder of your own prompt sets, `<kind>.toml`. Each replaces the built-in set "
+        "of that name.",
     )
     llm_provider: Literal["openai", "vertex"] = Field(
         default="openai",
         description="`openai`: any endpoint that speaks OpenAI's protocol (vLLM, Ollama, a hosted "
-        "one); `vertex`: Gemini on Vertex AI, with application-default credentials.",
+        "one). `vertex`: Gemini on Vertex AI, with application-default credentials.",
     )
     llm_url: str | None = Field(
         default=None,
-        description="Address of the OpenAI-compatible API, like `http://127.0.0.1:8000/v1`.",
+        description="URL of the OpenAI-compatible API, such as `http://127.0.0.1:8000/v1`.",
     )
-    llm_api_key: SecretStr | None = Field(default=None, description="Its key, where it needs one.")
-    llm_location: str = Field(default="us-central1", description="Vertex AI's location.")
+    llm_api_key: SecretStr | None = Field(
+        default=None, description="API key, if the endpoint needs one."
+    )
+    llm_location: str = Field(default="us-central1", description="Location of Vertex AI.")
     llm_output: Literal["schema", "json", "text"] = Field(
         default="schema",
-        description="How the answer's form is asked for: by its JSON schema, as any JSON, or in "
-        "words alone, by what the endpoint can do.",
+        description="How the request asks for the answer's form, depending on what the endpoint "
+        "supports: by a JSON schema, as any JSON, or in the prompt alone.",
     )
     llm_temperature: float | None = Field(
         default=0.2, ge=0, le=2, description="Sampling temperature."
@@ -53,52 +55,60 @@ class ModelSettings(BaseSettings):
     llm_top_p: float | None = Field(default=None, gt=0, le=1, description="Nucleus sampling.")
     llm_top_k: int | None = Field(default=None, ge=1, description="Top-k sampling.")
     llm_context_tokens: int = Field(
-        default=32_768, ge=2048, description="Tokens the model can take, question and answer."
+        default=32_768,
+        ge=2048,
+        description="The model's context window, prompt and answer, in tokens.",
     )
     llm_answer_tokens: int = Field(default=4096, ge=256, description="Longest answer, in tokens.")
     llm_timeout_seconds: float = Field(
         default=120, gt=0, le=250, description="Longest wait for one answer."
     )
     llm_concurrency: int = Field(
-        default=4, ge=1, le=64, description="Questions one stage asks at the same time."
+        default=4, ge=1, le=64, description="Requests that one stage sends at the same time."
     )
     llm_window_tokens: int = Field(
         default=6000,
         ge=200,
-        description="Longest part of a transcript in one question; a longer one is read in parts.",
+        description="Longest part of a transcript in one request. A longer transcript is read in "
+        "several windows.",
     )
     llm_overlap_tokens: int = Field(
-        default=600, ge=0, description="What two neighbouring parts share, at least."
+        default=600, ge=0, description="Smallest overlap of two neighbouring windows."
     )
     llm_refine: bool = Field(
-        default=True, description="Whether each moment gets a second look at its bounds."
+        default=True, description="Whether the model reviews the bounds of each moment."
     )
     llm_refine_context_seconds: float = Field(
-        default=60, ge=0, description="What is shown before and after a moment at the second look."
+        default=60,
+        ge=0,
+        description="Seconds of transcript shown before and after a moment in that review.",
     )
     llm_score: bool = Field(
-        default=True, description="Whether the chosen moments are scored against one another."
+        default=True,
+        description="Whether the model scores the selected moments against one another.",
     )
     llm_input_price: float | None = Field(
-        default=None, ge=0, description="Price of a million tokens of question."
+        default=None, ge=0, description="Price of a million input tokens."
     )
     llm_output_price: float | None = Field(
-        default=None, ge=0, description="Price of a million tokens of answer."
+        default=None, ge=0, description="Price of a million output tokens."
     )
     llm_budget_tokens: int | None = Field(
-        default=None, ge=1, description="Most tokens one run may use; refused before it is more."
+        default=None,
+        ge=1,
+        description="Most tokens one run may use. A request that could exceed it is not sent.",
     )
     llm_budget_cost: float | None = Field(
-        default=None, gt=0, description="Most money one run may cost, in the prices' currency."
+        default=None, gt=0, description="Highest cost of one run, in the currency of the prices."
     )
     llm_keep_days: float = Field(
-        default=30, ge=0, description="How long calls are kept in `ai_requests`."
+        default=30, ge=0, description="How long `ai_requests` keeps a request."
     )
 
     @field_validator("llm_url")
     @classmethod
     def _web_address(cls, url: str | None) -> str | None:
-        """Refused here: a request to anything else fails as if the server were away."""
+        """Refuse other URLs early: a request to one fails as if the server were unreachable."""
         if not url:
             return None
         try:
@@ -107,11 +117,11 @@ class ModelSettings(BaseSettings):
         except ValueError:
             sound = False
         if not sound:
-            raise ValueError("must be a whole address, like http://127.0.0.1:8000/v1")
+            raise ValueError("must be a complete URL, such as http://127.0.0.1:8000/v1")
         return url
 
     @field_validator("llm_api_key", mode="before")
     @classmethod
     def _without_line_break(cls, key: object) -> object:
-        """Secrets filled by a shell end with one, with which no request can be sent."""
+        """Strip it: a shell often adds one to a secret, and no HTTP header may hold it."""
         return (key.strip() or None) if isinstance(key, str) else key

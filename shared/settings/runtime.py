@@ -9,10 +9,10 @@ MAX_BACKOFF_SECONDS = 600.0
 
 
 class RuntimeSettings(BaseSettings):
-    """How long a lease lasts, how often a stage is tried, how long it waits in between."""
+    """Leases, attempts and the waits between them, in seconds."""
 
     lease_seconds: float = Field(
-        default=90, gt=0, description="A stage run not heard of for so long may be taken over."
+        default=90, gt=0, description="How long a lease lasts; then another worker may take over."
     )
     heartbeat_seconds: float = Field(
         default=20, gt=0, description="How often a running stage renews its lease."
@@ -21,21 +21,25 @@ class RuntimeSettings(BaseSettings):
         default=5, ge=1, le=100, description="Attempts before a stage run fails for good."
     )
     retry_base_seconds: float = Field(
-        default=10, gt=0, description="Wait before the second attempt; doubles, up to 10 minutes."
+        default=10,
+        gt=0,
+        description="Wait before the second attempt. It doubles, up to 10 minutes.",
     )
     republish_seconds: float = Field(
-        default=120, gt=0, description="What is queued for so long is published again by the sweep."
+        default=120,
+        gt=0,
+        description="How long a message may stay queued before the sweep publishes it again.",
     )
     keep_failed_seconds: float = Field(
         default=604_800,
         ge=0,
-        description="How long a failed run keeps its temporary objects, so that a retry redoes "
-        "only what failed. 7 days by default.",
+        description="How long a failed run keeps its temporary objects, so that a retry repeats "
+        "only the failed stages. 7 days by default.",
     )
     workers: int = Field(
-        default=2, ge=1, le=64, description="Functions at work at once, on one machine."
+        default=2, ge=1, le=64, description="Functions that run at once, on one machine."
     )
 
     def backoff_seconds(self, attempt: int) -> float:
-        """The wait after that attempt failed: doubles each time, at most ten minutes."""
+        """Return the wait after `attempt` (from 1) failed. It doubles, up to ten minutes."""
         return min(MAX_BACKOFF_SECONDS, self.retry_base_seconds * 2.0 ** min(attempt - 1, 30))

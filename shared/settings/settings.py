@@ -1,4 +1,4 @@
-"""Settings come from the environment, prefix `VIDEOMOMENTS_`, typed and checked at start."""
+"""Settings: environment variables with the prefix `VIDEOMOMENTS_`, checked at start."""
 
 from __future__ import annotations
 
@@ -17,78 +17,83 @@ PREFIX = "VIDEOMOMENTS_"
 
 
 class Settings(RuntimeSettings, ModelSettings):
-    """Every setting, its default and its bounds. docs/settings.md is generated from here."""
+    """Every setting, its default and its bounds. docs/settings.md is generated from this class."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
-    # Where things are
+    # Database, object store and topics
     database_url: SecretStr | None = Field(
         default=None,
-        description="SQLAlchemy URL of a PostgreSQL >= 15, `postgresql+pg8000://…`. Unset: the "
-        "embedded server (on one machine) or Cloud SQL (`CLOUD_SQL_INSTANCE`).",
+        description="SQLAlchemy URL of a PostgreSQL 15 or newer, `postgresql+pg8000://…`. Unset: "
+        "the embedded server (on one machine) or Cloud SQL (`CLOUD_SQL_INSTANCE`).",
     )
     cloud_sql_instance: str | None = Field(
-        default=None, description="`project:region:instance`; reached by the Cloud SQL connector."
+        default=None,
+        description="Cloud SQL instance, `project:region:instance`. The Cloud SQL connector opens "
+        "the connections.",
     )
     cloud_sql_user: str | None = Field(
-        default=None, description="IAM database user (a service account without its suffix)."
+        default=None, description="IAM database user: the service account without its suffix."
     )
     cloud_sql_database: str = Field(default="videomoments", description="Database on Cloud SQL.")
     cloud_sql_private_ip: bool = Field(
-        default=False, description="Reach Cloud SQL by its private address."
+        default=False, description="Whether to reach Cloud SQL by its private IP address."
     )
     database_pool_size: int = Field(
         default=3, ge=1, le=50, description="Connections one process may hold."
     )
     upload_url: str | None = Field(
         default=None,
-        description="Where videos are dropped: `gs://bucket`, `s3://bucket` or `file:///folder`.",
+        description="Where users drop videos: `gs://bucket`, `s3://bucket` or `file:///folder`.",
     )
     derived_url: str | None = Field(
-        default=None, description="Where clips, thumbnails and temporary slices go; never the same."
+        default=None,
+        description="Where clips, thumbnails and temporary slices are stored. Must differ from "
+        "`UPLOAD_URL`.",
     )
     folder_root: Path | None = Field(
-        default=None, description="Folder whose sub-folders are the buckets of `file://` URLs."
+        default=None,
+        description="Folder that holds the buckets of `file://` URLs as its subfolders.",
     )
     gcs_endpoint: str | None = Field(
-        default=None, description="Another endpoint that speaks the GCS API, for an emulator."
+        default=None, description="URL of a GCS emulator. Unset: Google's endpoint."
     )
     s3_endpoint: str | None = Field(
-        default=None, description="Another endpoint that speaks the S3 API (MinIO, an emulator)."
+        default=None, description="URL of another S3-compatible server (MinIO, an emulator)."
     )
     s3_region: str | None = Field(default=None, description="Region of the S3 buckets.")
     project: str | None = Field(
-        default=None, description="Google Cloud project of the topics (and of the traces in logs)."
+        default=None, description="Google Cloud project of the topics, and of the traces in logs."
     )
     pubsub_endpoint: str | None = Field(
         default=None,
-        description="Another endpoint that speaks Pub/Sub's REST API, for publishing; "
-        "`videomoments dev` sets it where it keeps the topics itself.",
+        description="Another server that speaks Pub/Sub's REST API, for publishing. "
+        "`videomoments dev` sets it when it keeps the topics itself.",
     )
 
     # Speech
     speech_engine: Literal["auto", "whisper", "offline"] = Field(
         default="auto",
-        description="`auto`: faster-whisper where a model can be had, else the offline engine.",
+        description="`auto`: faster-whisper if a model is available, else the offline engine.",
     )
     whisper_model: str | None = Field(
         default=None,
-        description="faster-whisper model, by name (`small`) or by the path of its folder.",
+        description="faster-whisper model: a name (`small`) or the path of its folder.",
     )
     whisper_download: bool = Field(
-        default=True, description="Whether a model given by name may be fetched."
+        default=True, description="Whether a model given by name may be downloaded."
     )
     language: str | None = Field(
-        default=None, description="Language spoken, as a code (`en`). Unset: detected."
+        default=None, description="Spoken language, as a code (`en`). Unset: detected."
     )
     subtitles: Literal["auto", "always", "never"] = Field(
         default="auto",
-        description="Use subtitles that came with the video instead of listening: `auto` when "
-        "they are good, `always` when they hold any words, or `never`. `run` and `explain` say "
-        "which were not used, and why.",
+        description="When to use the video's own subtitles instead of speech recognition: `auto` "
+        "if they are good, `always` if they hold any words, or `never`. `run` and `explain` list "
+        "the subtitles that were not used, and why.",
     )
     slice_seconds: float = Field(
-        default=180, ge=10, le=1800, description="Target length of one slice of audio."
+        default=180, ge=10, le=1800, description="Target length of one audio slice."
     )
 
     # Moments and clips
@@ -98,7 +103,9 @@ class Settings(RuntimeSettings, ModelSettings):
     max_moment_length_seconds: float = Field(
         default=90, gt=0, description="Longest moment; a hard bound."
     )
-    min_moments: int = Field(default=1, ge=0, description="Fewest moments, where possible at all.")
+    min_moments: int = Field(
+        default=1, ge=0, description="Fewest moments, if the recording has enough."
+    )
     max_moments: int = Field(default=10, ge=1, description="Most moments; a hard bound.")
     padding_left_seconds: float = Field(
         default=0.5, ge=0, description="Seconds shown before a moment."
@@ -109,67 +116,73 @@ class Settings(RuntimeSettings, ModelSettings):
     padding_over_words: bool = Field(
         default=False,
         description="Whether padding may reach into a neighbouring word. A run that asks for its "
-        "own padding gets all of it. Where clips are copied, whole GOPs hold more than the "
+        "own padding gets all of it. Copied clips consist of whole GOPs and hold more than the "
         "padding: see `VIDEOMOMENTS_CLIP_MODE`.",
     )
     clip_mode: Literal["copy", "exact"] = Field(
         default="copy",
-        description="`copy`: whole GOPs, no re-encode: a clip begins at the last keyframe before "
-        "the padding and ends at the first after it, up to 15 s further, so that neighbouring "
-        "words can be heard; its row says from where to where. `exact`: begins and ends at the "
-        "very frame.",
+        description="`copy`: whole GOPs without re-encoding. A clip begins at the last keyframe "
+        "before the padding and ends at the first keyframe after it, up to 15 s further, so "
+        "neighbouring words can be heard; the clip's row gives both times. `exact`: re-encodes, "
+        "and begins and ends at the exact frame.",
     )
 
     # Limits
     max_duration_seconds: float = Field(
-        default=43_200, gt=0, description="Longer recordings are refused."
+        default=43_200, gt=0, description="Longest recording; a longer one is refused."
     )
     max_pixels: int = Field(
-        default=8192 * 4320, ge=1, description="Pictures with more pixels are refused."
+        default=8192 * 4320,
+        ge=1,
+        description="Largest picture, in pixels; a larger one is refused.",
     )
     child_memory_mib: int = Field(
-        default=4096, ge=512, description="Address space one media child may take."
+        default=4096, ge=512, description="Address space of one media subprocess."
     )
     ffmpeg: Path | None = Field(
-        default=None, description="The ffmpeg to use. Unset: on PATH, else the one of the wheel."
+        default=None,
+        description="Path of ffmpeg. Unset: the one on PATH, else the one from the wheel.",
     )
-    ffmpeg_threads: int = Field(default=2, ge=1, le=64, description="Threads one ffmpeg may use.")
+    ffmpeg_threads: int = Field(default=2, ge=1, le=64, description="Threads of one ffmpeg.")
 
     # Push authentication
     oidc_audience: str | None = Field(
-        default=None, description="Set: every push must carry a Google-signed token for it."
+        default=None,
+        description="Audience of push tokens. If set, every push must carry a token for it that "
+        "Google signed.",
     )
     oidc_service_account: str | None = Field(
-        default=None, description="E-mail of the account that pushes; required with an audience."
+        default=None,
+        description="E-mail of the account that pushes; required with `OIDC_AUDIENCE`.",
     )
     oidc_certs_url: str | None = Field(
-        default=None, description="Other signing keys than Google's, as a JWKS URL."
+        default=None, description="JWKS URL of the signing keys. Unset: Google's."
     )
 
     # Logs
     log_format: Literal["auto", "json", "console"] = Field(
-        default="auto", description="`auto`: readable on a terminal, JSON otherwise."
+        default="auto", description="`auto`: readable text on a terminal, else JSON."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        default="INFO", description="Least severity that is logged."
+        default="INFO", description="Lowest severity that is logged."
     )
 
     # Traces and metrics
     telemetry: Literal["off", "otlp", "google"] = Field(
         default="off",
-        description="Where spans and metrics are exported: nowhere, by OTLP over HTTP to a "
-        "collector, or to Google Cloud.",
+        description="Where spans and metrics go: nowhere (`off`), to a collector by OTLP over HTTP "
+        "(`otlp`), or to Google Cloud (`google`).",
     )
     telemetry_endpoint: str | None = Field(
         default=None,
         description="Base URL of the collector. Unset: `OTEL_EXPORTER_OTLP_ENDPOINT`, else "
-        "`http://localhost:4318`; with `google`: Google's own.",
+        "`http://localhost:4318`. With `google`: Google's.",
     )
     telemetry_sample_ratio: float = Field(
-        default=1, ge=0, le=1, description="Share of the runs of which spans are recorded."
+        default=1, ge=0, le=1, description="Share of runs that record spans."
     )
     telemetry_timeout_seconds: float = Field(
-        default=3, gt=0, le=30, description="Longest that a delivery waits for its export."
+        default=3, gt=0, le=30, description="Longest time a delivery waits for the export."
     )
 
     @field_validator("upload_url", "derived_url")
@@ -190,7 +203,9 @@ class Settings(RuntimeSettings, ModelSettings):
         if self.heartbeat_seconds * 2 > self.lease_seconds:
             raise ValueError("LEASE_SECONDS must be at least twice HEARTBEAT_SECONDS")
         if self.upload_url is not None and self.upload_url == self.derived_url:
-            raise ValueError("UPLOAD_URL and DERIVED_URL must differ, or a clip would be a drop")
+            raise ValueError(
+                "UPLOAD_URL and DERIVED_URL must differ, or each clip would start a run"
+            )
         if (self.oidc_audience is None) != (self.oidc_service_account is None):
             raise ValueError("set OIDC_AUDIENCE and OIDC_SERVICE_ACCOUNT together")
         if self.telemetry == "google" and self.project is None:
@@ -198,7 +213,7 @@ class Settings(RuntimeSettings, ModelSettings):
         return self
 
     def resolve(self, options: Options) -> Options:
-        """`options` with every gap filled from these settings. Raises ValueError if they clash."""
+        """Fill each unset option from these settings. Raises ValueError if the options clash."""
         asked = options.model_dump()
         padding = (options.padding_left_seconds, options.padding_right_seconds)
         if options.padding_over_words is None and padding != (None, None):
@@ -211,7 +226,7 @@ class Settings(RuntimeSettings, ModelSettings):
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Read the environment. Raises `SettingsError` naming each wrong variable and why."""
+    """Read the environment. Raises `SettingsError`, which names each wrong variable and why."""
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:

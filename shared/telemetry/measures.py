@@ -27,24 +27,24 @@ class Measure:
 
 _RUN = ("stage", "status")
 STAGE_DURATION = Measure(
-    "videomoments.stage.duration", "histogram", "s", _RUN, "Time a stage run took", _SECONDS
+    "videomoments.stage.duration", "histogram", "s", _RUN, "Duration of a stage run", _SECONDS
 )
 QUEUE_AGE = Measure(
     "videomoments.queue.age",
     "histogram",
     "s",
     ("stage",),
-    "How long a stage run had been due when it was taken up",
+    "Time from when a stage run was due to its start",
     _WAITS,
 )
 BYTES_READ = Measure(
-    "videomoments.bytes.read", "counter", "By", _RUN, "Fetched from the object store"
+    "videomoments.bytes.read", "counter", "By", _RUN, "Bytes read from the object store"
 )
 BYTES_WRITTEN = Measure(
-    "videomoments.bytes.written", "counter", "By", _RUN, "Put into the object store"
+    "videomoments.bytes.written", "counter", "By", _RUN, "Bytes written to the object store"
 )
 MEDIA = Measure(
-    "videomoments.media.duration", "counter", "s", _RUN, "Length of the media worked on"
+    "videomoments.media.duration", "counter", "s", _RUN, "Length of the processed media"
 )
 TOKENS = Measure(
     "videomoments.tokens",
@@ -65,20 +65,20 @@ FAILURES = Measure(
     "counter",
     "{failure}",
     ("stage", "code", "final"),
-    "Failures by code; not `final` is what is tried again",
+    "Failures by code; a retry follows each that is not `final`",
 )
 DELIVERIES = Measure(
     "videomoments.deliveries",
     "counter",
     "{delivery}",
     ("stage", "outcome"),
-    "Deliveries of messages, by how they ended",
+    "Deliveries of messages, by outcome",
 )
 PIPELINES = Measure(
     "videomoments.pipelines.running", "gauge", "{pipeline}", (), "Runs that have not ended"
 )
 OLDEST = Measure(
-    "videomoments.queue.oldest", "gauge", "s", (), "How long the longest waiting run has been due"
+    "videomoments.queue.oldest", "gauge", "s", (), "Longest time that a stage run has been due"
 )
 MEASURES = (
     STAGE_DURATION,

@@ -1,4 +1,4 @@
-"""The page of spans and metrics, generated from what is measured."""
+"""docs/telemetry.md: the spans, and the metrics from their table in the code."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from shared.telemetry.measures import MEASURES, Measure
 
 _SPANS = (
     ("*stage*", "consumer", "a delivery: `pipeline`, `stage`, `subject`, `attempt`, `outcome`"),
-    ("`send` *topic*", "producer", "a message on its way; what is handled of it is below"),
-    ("`ffmpeg`, `media.`*operation*", "internal", "a media child, from its start to its end"),
+    ("`send` *topic*", "producer", "sending a message; the spans of its deliveries are children"),
+    ("`ffmpeg`, `media.`*operation*", "internal", "a media subprocess, from its start to its end"),
     ("`storage.`*request*", "client", "a transfer, copy or deletion, with its size"),
-    ("`transcribe`", "internal", "one slice being heard"),
-    ("`chat` *model*", "client", "one question to a language model, with its tokens"),
+    ("`transcribe`", "internal", "speech recognition of one slice"),
+    ("`chat` *model*", "client", "one request to a language model, with its tokens"),
 )
 
 
 def telemetry_page(notice: str) -> str:
-    """How to turn it on, and what there is then."""
+    """Return the page: how to turn telemetry on, and its spans and metrics."""
     return "\n".join(
         [
             "# Traces and metrics",
             "",
             notice,
             "",
-            "OpenTelemetry, exported by OTLP over HTTP. Off by default, and then nothing of it is "
-            "imported.",
+            "Spans and metrics use OpenTelemetry and are exported by OTLP over HTTP. Telemetry is "
+            "off by default; then the SDK and the exporter are not imported.",
             "",
             "```console",
             "$ pip install 'videomoments[telemetry]'",
@@ -32,37 +32,38 @@ def telemetry_page(notice: str) -> str:
             "videomoments run talk.mp4",
             "```",
             "",
-            f"A deployment by our Terraform has `{PREFIX}TELEMETRY=google`: spans are in Cloud "
-            "Trace, metrics in Cloud Monitoring (as `prometheus.googleapis.com/…`). Elsewhere "
+            f"Our Terraform sets `{PREFIX}TELEMETRY=google`: spans go to Cloud Trace, metrics to "
+            "Cloud Monitoring (as `prometheus.googleapis.com/…`). Elsewhere "
             f"`google` needs the extra `gcp`, `{PREFIX}PROJECT`, credentials, and "
-            "`OTEL_RESOURCE_ATTRIBUTES=cloud.region=REGION`. A backend that takes traces alone, "
-            "such as Jaeger: `OTEL_METRICS_EXPORTER=none`. Keys of hosted ones go into "
-            "`OTEL_EXPORTER_OTLP_HEADERS`.",
+            "`OTEL_RESOURCE_ATTRIBUTES=cloud.region=REGION`. Set `OTEL_METRICS_EXPORTER=none` for "
+            "a backend that takes only traces, such as Jaeger. Put the key of a hosted backend "
+            "into `OTEL_EXPORTER_OTLP_HEADERS`.",
             "",
-            "A run is one trace, from what asked for it to its last thumbnail, through every "
-            "topic, sweep and retry: `stage_runs.traceparent` keeps the span a stage run goes on "
-            "from. Where slices or windows come together, the last of them links to the others. "
-            "No span says what was said, asked or answered, nor an error's own words.",
+            "A run is one trace, from its request to its last thumbnail, through every topic, "
+            "sweep and retry. `stage_runs.traceparent` keeps the span that a stage run continues. "
+            "At a fan-in, the last slice or window links to the others. Spans hold no transcript, "
+            "prompt, answer or error message.",
             "",
             "## Spans",
             "",
-            "| span | kind | of |",
+            "| span | kind | covers |",
             "| --- | --- | --- |",
             *(f"| {name} | {kind} | {meaning} |" for name, kind, meaning in _SPANS),
             "",
             "## Metrics",
             "",
-            "Bytes, seconds, tokens and cost are those the ledger keeps of each stage run that "
-            "ended (`stage_runs.metrics`), at the moment it does; what an attempt spent that is "
-            "tried again is in neither, but in `ai_requests`.",
+            "Bytes, seconds, tokens and cost are the figures that the ledger stores when a stage "
+            "run ends (`stage_runs.metrics`). They leave out attempts that were retried; "
+            "`ai_requests` holds the tokens and cost of those.",
             "",
             "| metric | kind | unit | labels | |",
             "| --- | --- | --- | --- | --- |",
             *(_row(measure) for measure in MEASURES),
             "",
-            "`code` is one of the [error codes](errors.md), or `delivery_failed`: the delivery "
-            "itself went wrong, as without a database, and the ledger knows nothing of it. "
-            "`status` is that of the stage run, `outcome` that of the delivery.",
+            "`code` is one of the [error codes](errors.md) or `delivery_failed`. The latter means "
+            "that the delivery itself failed, e.g. without a database, and the ledger has no "
+            "record of it. `status` is the status of the stage run, `outcome` the "
+            "outcome of the delivery.",
             "",
         ]
     )

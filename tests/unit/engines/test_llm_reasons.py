@@ -86,7 +86,7 @@ def test_reason_names_host_and_cause_when_the_server_is_unreachable(url: str, wh
 def test_endpoint_is_refused_with_its_setting_when_the_address_is_malformed(url: str) -> None:
     """The message names the variable and gives an example, before any request."""
     with pytest.raises(
-        SettingsError, match=r"VIDEOMOMENTS_LLM_URL: must be a whole address, like http://"
+        SettingsError, match=r"VIDEOMOMENTS_LLM_URL: must be a complete URL, such as http://"
     ):
         load_settings(llm_url=url)
 
