@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.domain.documents import Json
-from tests.support.llm.server import Reply, good, llm_server, user_text
+from tests.support.llm.server import Reply, good_answer, llm_server, user_text
 from tests.support.processes.command import SAMPLE, environment, videomoments
 
 HELD_OUT = Path(__file__).parents[2] / "cli" / "evaluation" / "sets" / "held_out.json"
@@ -103,7 +103,7 @@ def test_models_are_measured_beside_the_rest(two_items: Path, tmp_path: Path) ->
 
     def script(request: Json) -> Reply:
         is_refused = f"| {refused}" in user_text(request) and "teacher" in str(request)
-        return Reply(None, refusal="Not this one.") if is_refused else good(request)
+        return Reply(None, refusal="Not this one.") if is_refused else good_answer(request)
 
     with llm_server(script) as server:
         env = environment(llm_url=server.url, llm_input_price="1", llm_output_price="2")

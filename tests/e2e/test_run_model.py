@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from tests.support.llm.server import Reply, form_of, good, llm_server
+from tests.support.llm.server import Reply, form_of, good_answer, llm_server
 from tests.support.processes.command import SAMPLE, environment, run_json, videomoments
 
 
@@ -15,7 +15,7 @@ def test_a_model_finds_the_moments_of_the_sample(tmp_path: Path) -> None:
 
     The address comes from a row that `models set` wrote; the padding ends at the next word.
     """
-    with llm_server(good) as server:
+    with llm_server(good_answer) as server:
         here = ("--data", tmp_path)
         url = ("--url", server.url, "--input-price", "1", "--output-price", "2")
         done = videomoments("models", "set", "tiny", "--model", "tiny-1b", *url, *here)

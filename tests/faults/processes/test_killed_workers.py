@@ -27,7 +27,7 @@ from tests.support.faults.strikes.injection import (
 from tests.support.faults.strikes.kills import Play, Settings, staged
 from tests.support.faults.strikes.scenarios import SCENARIOS, Scenario
 from tests.support.faults.world import FaultWorld
-from tests.support.llm.server import good, llm_server
+from tests.support.llm.server import good_answer, llm_server
 
 Staging = Callable[..., AbstractContextManager[Play]]
 SEEDS = 10
@@ -81,7 +81,7 @@ def _has_without_media(function: str, point: str) -> bool:
 @pytest.fixture
 def model_settings() -> Iterator[Settings]:
     """The settings of a model that answers well and finds one moment in five sentences."""
-    with llm_server(good) as server:
+    with llm_server(good_answer) as server:
         yield {"model": "scripted", "llm_url": server.url, "llm_api_key": "none"}
 
 

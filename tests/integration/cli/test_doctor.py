@@ -1,4 +1,4 @@
-"""Each check of `doctor`: right where all is well, and wrong with a remedy where it is not."""
+"""Each check of `doctor`: "ok" when all is well; otherwise a warning or a problem with a remedy."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pydantic import SecretStr
@@ -26,90 +27,92 @@ from shared.settings.settings import Settings
 from tests.support.databases.rows import add_config, add_whole_video, new_stage_run
 
 
-def by_name(checks: Iterable[Check]) -> dict[str, Check]:
-    """The checks by their names; each problem and warning has a remedy."""
+def checks_by_name(checks: Iterable[Check]) -> dict[str, Check]:
+    """The checks by name, after asserting that each warning and problem has a remedy."""
     found = list(checks)
     assert all(check.remedy for check in found if check.state != "ok"), found
     return {check.name: check for check in found}
 
 
-def of_database(url: str, home: Path) -> dict[str, Check]:
-    """What is found in that database."""
+def database_checks(url: str, home: Path) -> dict[str, Check]:
+    """The checks of the database at this URL."""
     settings = Settings(database_url=SecretStr(url))
-    return by_name(check_database(settings, Home(home)))
+    return checks_by_name(check_database(settings, Home(home)))
 
 
 def states(checks: dict[str, Check]) -> dict[str, str]:
-    """Each check's state."""
+    """Each check's state, by name."""
     return {name: check.state for name, check in checks.items()}
 
 
-def test_a_fresh_database_is_well(database_url: str, tmp_path: Path) -> None:
-    """Server, migration, dead letters and work: nothing is wrong, and no password is shown."""
-    found = of_database(database_url, tmp_path)
+def test_check_database_is_ok_when_the_database_is_fresh(database_url: str, tmp_path: Path) -> None:
+    """Server, migration, dead letters and work are all ok."""
+    found = database_checks(database_url, tmp_path)
     assert states(found) == dict.fromkeys(("database", "migration", "dead letters", "work"), "ok")
     assert migrate.head() in found["migration"].found
 
 
-def test_a_database_that_is_down_is_the_only_problem(
+def test_check_machine_reports_one_problem_when_the_database_is_down(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """What cannot be looked into without it is no problem of its own."""
+    """Checks that need the database do not report problems of their own."""
     url = "postgresql+pg8000://nobody@127.0.0.1:1/nothing"
     monkeypatch.setenv("VIDEOMOMENTS_DATABASE_URL", url)
-    found = states(by_name(check_machine(Home(tmp_path))))
+    found = states(checks_by_name(check_machine(Home(tmp_path))))
     assert (found["database"], found["language model"]) == ("problem", "warning")
     assert [name for name, state in found.items() if state == "problem"] == ["database"]
 
 
-def test_a_database_without_tables_is_told_to_be_upgraded(
+def test_check_database_asks_for_an_upgrade_when_there_are_no_tables(
     empty_database_url: str, tmp_path: Path
 ) -> None:
-    """It is a problem with its command, and doctor itself migrates nothing."""
+    """The remedy names the command, and `doctor` itself migrates nothing."""
     for _ in range(2):
-        found = of_database(empty_database_url, tmp_path)
+        found = database_checks(empty_database_url, tmp_path)
         assert states(found) == {"database": "ok", "migration": "problem"}
         assert "db upgrade" in found["migration"].remedy
 
 
-def test_an_older_and_a_newer_schema_are_told_apart(
+def test_check_database_distinguishes_an_older_schema_from_a_newer_one(
     engine: Engine, database_url: str, tmp_path: Path
 ) -> None:
-    """Behind is a problem; ahead is not, because old code runs on a newer schema."""
+    """An older schema is a problem; a newer one is a warning, because old code runs on it."""
     migrate.downgrade(engine, "-1")
-    assert of_database(database_url, tmp_path)["migration"].state == "problem"
+    assert database_checks(database_url, tmp_path)["migration"].state == "problem"
     migrate.upgrade(engine)
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    assert of_database(database_url, tmp_path)["migration"].state == "warning"
+    assert database_checks(database_url, tmp_path)["migration"].state == "warning"
 
 
-def test_a_server_that_does_not_answer_is_a_problem(tmp_path: Path) -> None:
-    """One line with the server and without the password."""
+def test_check_database_reports_a_problem_when_the_server_does_not_answer(tmp_path: Path) -> None:
+    """The finding names the server and hides the password."""
     settings = Settings(database_url=SecretStr("postgresql+pg8000://u:hidden@127.0.0.1:9/none"))
     look = checked("database", "remedy", lambda: check_database(settings, Home(tmp_path)))
-    (found,) = by_name(look).values()
+    (found,) = checks_by_name(look).values()
     assert found.state == "problem"
     assert "127.0.0.1:9" in found.found
     assert "hidden" not in found.found
 
 
-def test_dead_letters_are_a_problem(engine: Engine, database_url: str, tmp_path: Path) -> None:
-    """A failure outside any run waits for somebody; a failed step of a run does not count."""
+def test_check_database_reports_dead_letters(
+    engine: Engine, database_url: str, tmp_path: Path
+) -> None:
+    """A failed stage run outside any run is a problem."""
     with Session(engine) as session, session.begin():
         orphan = new_stage_run(None, "a message")
         orphan.status = "failed"
         session.add(orphan)
-    found = of_database(database_url, tmp_path)
+    found = database_checks(database_url, tmp_path)
     assert states(found)["dead letters"] == "problem"
     assert "1 failure" in found["dead letters"].found
 
 
 @pytest.mark.parametrize("late", [True, False])
-def test_work_that_nobody_takes_up_is_told(
+def test_check_database_warns_of_overdue_work(
     engine: Engine, database_url: str, tmp_path: Path, *, late: bool
 ) -> None:
-    """What a sweep should have seen to long ago is a warning; what waits shortly is not."""
+    """Stage runs that the sweep should have recovered are a warning; recent ones are ok."""
     age = timedelta(hours=1 if late else 0)
     with Session(engine) as session:
         add_whole_video(session, add_config(session))
@@ -119,63 +122,62 @@ def test_work_that_nobody_takes_up_is_told(
         second.status, second.lease_token = "running", func.gen_random_uuid()
         second.lease_expires_at = now - age
         session.commit()
-    found = of_database(database_url, tmp_path)
+    found = database_checks(database_url, tmp_path)
     assert states(found)["work"] == ("warning" if late else "ok")
     assert ("2 steps" in found["work"].found) == late
 
 
-def test_a_deletion_that_was_interrupted_is_told(
+def test_check_database_warns_of_an_interrupted_deletion(
     engine: Engine, database_url: str, tmp_path: Path
 ) -> None:
-    """With the command that finishes it."""
+    """The finding names the video whose deletion did not finish."""
     with Session(engine) as session, session.begin():
         session.add(Deletion(video="talk-0123456789", source_url="gs://b/o", with_source=False))
-    found = of_database(database_url, tmp_path)["deletions"]
+    found = database_checks(database_url, tmp_path)["deletions"]
     assert (found.state, "talk-0123456789" in found.found) == ("warning", True)
 
 
-def test_an_embedded_database_is_not_made_to_be_looked_at(tmp_path: Path) -> None:
-    """On a fresh machine it is well, and still not there afterwards."""
-    assert states(by_name(check_database(Settings(), Home(tmp_path)))) == {"database": "ok"}
+def test_check_database_does_not_create_the_embedded_database(tmp_path: Path) -> None:
+    """On a fresh machine the check is ok and leaves no file behind."""
+    assert states(checks_by_name(check_database(Settings(), Home(tmp_path)))) == {"database": "ok"}
     assert list(tmp_path.iterdir()) == []
 
 
-def test_folders_are_tried_and_left_as_they_were(tmp_path: Path) -> None:
-    """Both buckets are written to, and no object is left in them."""
+def test_check_buckets_writes_to_both_folders_and_cleans_up(tmp_path: Path) -> None:
+    """Both buckets are ok, and no object is left in them."""
     settings = Home(tmp_path).settings(Settings())
-    found = by_name(check_buckets(settings))
+    found = checks_by_name(check_buckets(settings))
     assert states(found) == {"upload bucket": "ok", "derived bucket": "ok"}
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_a_bucket_that_cannot_be_written_is_a_problem(tmp_path: Path) -> None:
-    """Only that one; the other is still tried."""
+def test_check_buckets_reports_only_the_bucket_that_cannot_be_written(tmp_path: Path) -> None:
+    """A file in the place of one bucket is a problem; the other bucket is still checked."""
     home = Home(tmp_path)
     home.buckets.mkdir()
     (home.buckets / "derived").write_text("a file is in the way", encoding="utf-8")
-    found = by_name(check_buckets(home.settings(Settings())))
+    found = checks_by_name(check_buckets(home.settings(Settings())))
     assert states(found) == {"upload bucket": "ok", "derived bucket": "problem"}
 
 
-def test_without_names_the_buckets_are_a_problem() -> None:
-    """In the cloud both have to be named."""
-    found = by_name(check_buckets(Settings()))
+def test_check_buckets_reports_both_when_no_bucket_is_named() -> None:
+    """In the cloud the settings must name both buckets."""
+    found = checks_by_name(check_buckets(Settings()))
     assert states(found) == {"upload bucket": "problem", "derived bucket": "problem"}
     assert "VIDEOMOMENTS_UPLOAD_URL" in found["upload bucket"].remedy
 
 
-def test_topics_of_one_machine_are_in_process(
+def test_check_topics_is_ok_when_there_is_no_project(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a project there is nothing to be wired."""
+    """On one machine the topics run in-process, so nothing can be wired wrongly."""
     monkeypatch.delenv("PUBSUB_EMULATOR_HOST", raising=False)
     (found,) = check_topics(Settings(), Home(tmp_path))
     assert (found.state, "in-process" in found.found) == ("ok", True)
 
 
-def test_ffmpeg_is_looked_at(tmp_path: Path) -> None:
-    """The one in use is told with its version; one without codecs, an old one and none are not
-    taken for it."""
+def test_check_ffmpeg_distinguishes_good_poor_old_and_missing_programs(tmp_path: Path) -> None:
+    """An ffmpeg without codecs is a problem, an old one is a warning, a missing one is an error."""
     assert "with all codecs" in check_ffmpeg(Settings()).found
     poor, old = tmp_path / "poor", tmp_path / "old"
     poor.write_text("#!/bin/sh\necho ffmpeg version 7.1 Copyright\n", encoding="utf-8")
@@ -195,8 +197,8 @@ def test_ffmpeg_is_looked_at(tmp_path: Path) -> None:
         check_ffmpeg(Settings(ffmpeg=tmp_path / "none"))
 
 
-def test_speech_is_looked_at_without_a_download(tmp_path: Path) -> None:
-    """The offline engine is well; a folder that is no model is a problem; one to fetch is told."""
+def test_check_speech_downloads_nothing(tmp_path: Path) -> None:
+    """The offline engine is ok, a model to fetch is a warning, a missing folder is a problem."""
     assert check_speech(Settings(speech_engine="offline")).state == "ok"
     wrong = Settings(speech_engine="whisper", whisper_model=str(tmp_path / "none"))
     assert check_speech(wrong).state == "problem"
@@ -206,11 +208,11 @@ def test_speech_is_looked_at_without_a_download(tmp_path: Path) -> None:
     assert check_speech(no_download).state == "problem"
 
 
-def test_room_on_the_disk_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Much is well, little is a warning, none is a problem; a file in the way is one too."""
+def test_check_disk_grades_the_free_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ample space is ok, little is a warning; none, or a file in the way, is a problem."""
     home = Home(tmp_path / "not" / "there" / "yet")
     for free, state in ((10 * 1024**3, "ok"), (1024**3, "warning"), (1024**2, "problem")):
-        usage = shutil._ntuple_diskusage(free, 0, free)
+        usage = SimpleNamespace(free=free)
         monkeypatch.setattr(shutil, "disk_usage", lambda _, usage=usage: usage)
         assert check_disk(home).state == state
     (tmp_path / "file").touch()

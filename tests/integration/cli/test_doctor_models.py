@@ -1,4 +1,4 @@
-"""`doctor` and language models: what is wrong with an endpoint is said before a run finds it."""
+"""`doctor` and language models: it reports a broken endpoint before a run meets it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ KEY = "the-right-key"
 Answer = tuple[int, bytes]
 
 
-def listed(*names: str) -> bytes:
-    """A list of models, as the API gives it."""
+def model_list(*names: str) -> bytes:
+    """The API's list of these models."""
     return json.dumps({"object": "list", "data": [{"id": name} for name in names]}).encode()
 
 
 @contextmanager
-def served(answer: Callable[[str, str | None], Answer]) -> Iterator[str]:
-    """The URL of a server on the loopback; `answer` is told the path and the authorization."""
+def model_server(answer: Callable[[str, str | None], Answer]) -> Iterator[str]:
+    """The URL of a server on the loopback; `answer` gets the path and the Authorization header."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -46,7 +46,7 @@ def served(answer: Callable[[str, str | None], Answer]) -> Iterator[str]:
             self.wfile.write(body)
 
         def log_message(self, *args: object) -> None:
-            """Silent."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
@@ -59,63 +59,66 @@ def served(answer: Callable[[str, str | None], Answer]) -> Iterator[str]:
         server.server_close()
 
 
-def with_key(path: str, authorization: str | None) -> Answer:
-    """An endpoint that has two models, for who has the key."""
+def models_for_key(path: str, authorization: str | None) -> Answer:
+    """Answer as an endpoint with two models that requires the key."""
     if path != "/v1/models":
         return 404, b""
-    return (200, listed("qwen", "other")) if authorization == f"Bearer {KEY}" else (401, b"{}")
+    return (200, model_list("qwen", "other")) if authorization == f"Bearer {KEY}" else (401, b"{}")
 
 
-def checks(home: Path, **settings: Any) -> list[Check]:
-    """What is found, without any database; what is wrong has a remedy."""
+def model_checks(home: Path, **settings: Any) -> list[Check]:
+    """The checks of the models; each that is not ok has a remedy, and none shows the key."""
     found = list(check_models(Settings(**settings), Home(home)))
     assert all(check.remedy for check in found if check.state != "ok"), found
     assert KEY not in str(found)
     return found
 
 
-def only(found: list[Check]) -> tuple[str, str]:
-    """The one check's state and finding."""
+def single_result(found: list[Check]) -> tuple[str, str]:
+    """The state and the finding of the only check."""
     (check,) = found
     return check.state, check.found
 
 
-def test_without_a_model_nothing_is_wrong(tmp_path: Path) -> None:
-    """The method without a model needs none."""
-    assert only(checks(tmp_path))[0] == "ok"
-    assert only(checks(tmp_path, model="extractive"))[0] == "ok"
+def test_check_models_is_ok_when_no_model_is_set(tmp_path: Path) -> None:
+    """The extractive method needs no model."""
+    assert single_result(model_checks(tmp_path))[0] == "ok"
+    assert single_result(model_checks(tmp_path, model="extractive"))[0] == "ok"
 
 
-def test_an_endpoint_that_is_well(tmp_path: Path) -> None:
-    """Reachable, the key accepted, the model there."""
-    with served(with_key) as url:
-        found = checks(tmp_path, model="qwen", llm_url=url, llm_api_key=SecretStr(KEY))
-    assert only(found) == ("ok", f"qwen at {url}: the key is accepted")
+def test_check_models_is_ok_when_the_endpoint_accepts_the_key(tmp_path: Path) -> None:
+    """The server answers, accepts the key and lists the model."""
+    with model_server(models_for_key) as url:
+        found = model_checks(tmp_path, model="qwen", llm_url=url, llm_api_key=SecretStr(KEY))
+    assert single_result(found) == ("ok", f"qwen at {url}: the key is accepted")
 
 
 @pytest.mark.parametrize("key", [None, SecretStr("a wrong one")])
-def test_a_key_that_is_refused(tmp_path: Path, key: SecretStr | None) -> None:
-    """None, or a wrong one: a problem, with the setting to correct."""
-    with served(with_key) as url:
-        (check,) = checks(tmp_path, model="qwen", llm_url=url, llm_api_key=key)
+def test_check_models_reports_a_refused_key(tmp_path: Path, key: SecretStr | None) -> None:
+    """A missing or wrong key is a problem, and the remedy names the setting."""
+    with model_server(models_for_key) as url:
+        (check,) = model_checks(tmp_path, model="qwen", llm_url=url, llm_api_key=key)
     assert check.state == "problem"
     assert "refuses" in check.found
     assert "VIDEOMOMENTS_LLM_API_KEY" in check.remedy
 
 
-def test_a_list_that_is_open_to_all_proves_no_key(tmp_path: Path) -> None:
-    """It is said that the key was not proven; where none is given, that none is needed."""
-    with served(lambda *_: (200, listed("qwen"))) as url:
-        found = checks(tmp_path, model="qwen", llm_url=url, llm_api_key=SecretStr(KEY))
-        assert "not proven" in only(found)[1]
-        assert "no key is needed" in only(checks(tmp_path, model="qwen", llm_url=url))[1]
+def test_check_models_does_not_vouch_for_the_key_when_the_list_is_public(tmp_path: Path) -> None:
+    """The finding says that the key is not proven, or that none is needed."""
+    with model_server(lambda *_: (200, model_list("qwen"))) as url:
+        found = model_checks(tmp_path, model="qwen", llm_url=url, llm_api_key=SecretStr(KEY))
+        assert "not proven" in single_result(found)[1]
+        assert (
+            "no key is needed"
+            in single_result(model_checks(tmp_path, model="qwen", llm_url=url))[1]
+        )
 
 
-def test_a_model_that_is_not_there(tmp_path: Path) -> None:
-    """A warning with the names of those that are."""
-    with served(with_key) as url:
-        found = checks(tmp_path, model="qwem", llm_url=url, llm_api_key=SecretStr(KEY))
-    assert only(found) == ("warning", f"{url} does not list qwem; it lists qwen, other")
+def test_check_models_warns_when_the_server_does_not_list_the_model(tmp_path: Path) -> None:
+    """The warning names the models that the server does list."""
+    with model_server(models_for_key) as url:
+        found = model_checks(tmp_path, model="qwem", llm_url=url, llm_api_key=SecretStr(KEY))
+    assert single_result(found) == ("warning", f"{url} does not list qwem; it lists qwen, other")
 
 
 @pytest.mark.parametrize(
@@ -128,54 +131,59 @@ def test_a_model_that_is_not_there(tmp_path: Path) -> None:
         ((429, b""), "problem", "answers 429"),
     ],
 )
-def test_other_answers(tmp_path: Path, answer: Answer, state: str, said: str) -> None:
-    """Another server, a wrong path, an endpoint that is not ready."""
-    with served(lambda *_: answer) as url:
-        found = only(checks(tmp_path, model="qwen", llm_url=url))
+def test_check_models_reports_unusable_answers(
+    tmp_path: Path, answer: Answer, state: str, said: str
+) -> None:
+    """A server without a list of models is a warning; a busy or broken one is a problem."""
+    with model_server(lambda *_: answer) as url:
+        found = single_result(model_checks(tmp_path, model="qwen", llm_url=url))
     assert (found[0], said in found[1]) == (state, True)
 
 
-def test_the_key_goes_nowhere_else(tmp_path: Path) -> None:
-    """An endpoint that points elsewhere is not followed there."""
+def test_check_models_does_not_follow_a_redirect(tmp_path: Path) -> None:
+    """The key never reaches the other server."""
     seen: list[str | None] = []
 
     def elsewhere(path: str, authorization: str | None) -> Answer:
         seen.append(authorization)
-        return 200, listed("qwen")
+        return 200, model_list("qwen")
 
-    with served(elsewhere) as other, served(lambda *_: (302, f"{other}/models".encode())) as url:
-        found = checks(tmp_path, model="qwen", llm_url=url, llm_api_key=SecretStr(KEY))
-    assert (only(found)[0], seen) == ("warning", [])
+    with (
+        model_server(elsewhere) as other,
+        model_server(lambda *_: (302, f"{other}/models".encode())) as url,
+    ):
+        found = model_checks(tmp_path, model="qwen", llm_url=url, llm_api_key=SecretStr(KEY))
+    assert (single_result(found)[0], seen) == ("warning", [])
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "http://[::1"])
-def test_an_address_of_no_server_is_not_asked(url: str) -> None:
-    """A model's row may hold one; the settings take none."""
+def test_list_models_rejects_an_address_that_is_not_http(url: str) -> None:
+    """A row may hold any text as its address; only http:// and https:// are requested."""
     assert "no http:// or https://" in (list_models_of(url, None).unreachable or "")
 
 
-def test_an_endpoint_that_is_not_there(tmp_path: Path) -> None:
-    """Nobody listens: a problem in one line."""
+def test_check_models_reports_an_unreachable_endpoint(tmp_path: Path) -> None:
+    """The problem names the address."""
     url = "http://127.0.0.1:9/v1"
-    state, found = only(checks(tmp_path, model="qwen", llm_url=url))
+    state, found = single_result(model_checks(tmp_path, model="qwen", llm_url=url))
     assert state == "problem"
     assert url in found
 
 
-def test_a_model_without_an_address_and_an_address_without_a_model(tmp_path: Path) -> None:
-    """Each is told what is missing."""
-    state, found = only(checks(tmp_path, model="qwen"))
+def test_check_models_names_the_missing_half_of_model_and_address(tmp_path: Path) -> None:
+    """A model without an address is a problem; an address without a model is a warning."""
+    state, found = single_result(model_checks(tmp_path, model="qwen"))
     assert (state, found) == ("problem", "nothing says where it is")
-    state, found = only(checks(tmp_path, llm_url="http://127.0.0.1:9/v1"))
+    state, found = single_result(model_checks(tmp_path, llm_url="http://127.0.0.1:9/v1"))
     assert (state, "no model is named" in found) == ("warning", True)
 
 
-def test_the_named_models_of_the_database(
+def test_check_models_checks_every_row_of_the_database(
     engine: Engine, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every row is checked, with a key of its own."""
+    """Each row is checked with its own key."""
     monkeypatch.setenv("VIDEOMOMENTS_LLM_API_KEY_OURS", KEY)
-    with served(with_key) as url:
+    with model_server(models_for_key) as url:
         rows = [
             {"name": "mine", "model": "qwen", "url": url, "api_key_name": "ours"},
             {"name": "gone", "model": "qwen", "url": "http://127.0.0.1:9/v1"},
@@ -183,28 +191,30 @@ def test_the_named_models_of_the_database(
         with engine.begin() as connection:
             for row in rows:
                 connection.execute(insert(ModelConfig).values(provider="openai", **row))
-        found = checks(tmp_path, database_url=SecretStr(database_url))
+        found = model_checks(tmp_path, database_url=SecretStr(database_url))
     assert [(check.name, check.state) for check in found] == [
         ("language model gone", "problem"),
         ("language model mine", "ok"),
     ]
 
 
-def test_a_database_that_is_not_migrated_is_not_asked(
+def test_check_models_checks_the_settings_when_the_database_is_not_migrated(
     empty_database_url: str, tmp_path: Path
 ) -> None:
-    """The setting's model is checked all the same."""
+    """The model of the settings is checked although the table of models is missing."""
     url = SecretStr(empty_database_url)
-    found = checks(tmp_path, database_url=url, model="qwen", llm_url="http://127.0.0.1:9/v1")
-    assert only(found)[0] == "problem"
+    found = model_checks(tmp_path, database_url=url, model="qwen", llm_url="http://127.0.0.1:9/v1")
+    assert single_result(found)[0] == "problem"
 
 
 @pytest.mark.parametrize(
     ("answer", "state"),
     [((200, b"{}"), "ok"), ((404, b"{}"), "warning"), ((403, b"{}"), "problem")],
 )
-def test_gemini_on_vertex_ai(tmp_path: Path, answer: Answer, state: str) -> None:
-    """The model is there, is not, or the account may not ask."""
+def test_check_models_reports_what_vertex_answers(
+    tmp_path: Path, answer: Answer, state: str
+) -> None:
+    """Gemini is available, unknown, or forbidden to this account."""
     import requests
 
     asked: list[str] = []
@@ -214,7 +224,7 @@ def test_gemini_on_vertex_ai(tmp_path: Path, answer: Answer, state: str) -> None
         return answer
 
     settings = Settings(model="gemini-2.5-flash", llm_provider="vertex", project="ours")
-    with served(answered) as url, requests.Session() as session:
+    with model_server(answered) as url, requests.Session() as session:
         rest = GoogleRest(session, url, sleep=lambda seconds: None)
         (check,) = check_models(settings, Home(tmp_path), connect=lambda project: rest)
     assert (check.state, bool(check.remedy)) == (state, state != "ok")
@@ -223,8 +233,8 @@ def test_gemini_on_vertex_ai(tmp_path: Path, answer: Answer, state: str) -> None
     ]
 
 
-def test_gemini_without_a_login(tmp_path: Path) -> None:
-    """It is a problem, and the remedy is to log in."""
+def test_check_models_asks_for_a_login_when_gemini_has_no_credentials(tmp_path: Path) -> None:
+    """The check is a problem, and its remedy is to log in."""
 
     def refuse(project: str | None) -> GoogleRest:
         raise NoCredentials("There are none.")
@@ -235,10 +245,10 @@ def test_gemini_without_a_login(tmp_path: Path) -> None:
     assert "login" in check.remedy
 
 
-def test_geminis_project_is_the_logins_own_where_none_is_set(
+def test_check_models_takes_geminis_project_from_the_login(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As the client does; where nobody names one, that is the problem."""
+    """The check uses the login's project, like the client; a login without one is a problem."""
     for name in ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"):
         monkeypatch.delenv(name, raising=False)
     account = write_account(tmp_path, "http://127.0.0.1:9/token")
@@ -260,9 +270,11 @@ def test_geminis_project_is_the_logins_own_where_none_is_set(
     assert asked == ["a-project"]
 
 
-def test_a_key_with_a_line_break(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At its end, where a shell put it, it does no harm; within, the key is not told."""
-    with served(with_key) as url:
+def test_check_models_tolerates_a_line_break_only_at_the_end_of_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trailing line break is ignored; one inside the key is a problem that hides the key."""
+    with model_server(models_for_key) as url:
         monkeypatch.setenv("VIDEOMOMENTS_LLM_API_KEY", f"{KEY}\n")
         (check,) = check_models(load_settings(model="qwen", llm_url=url), Home(tmp_path))
         assert (check.state, check.found.endswith("the key is accepted")) == ("ok", True)

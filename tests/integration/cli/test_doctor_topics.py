@@ -1,4 +1,4 @@
-"""Topics that are missing or wired otherwise, on the official emulator."""
+"""`doctor` and topics: it reports missing and wrongly wired ones, on the official emulator."""
 
 from __future__ import annotations
 
@@ -30,38 +30,38 @@ SETTINGS = Settings(project=PROJECT)
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[str]:
-    """An emulator with nothing in it at first."""
+    """A fresh emulator."""
     with PubSubEmulator() as emulator:
         yield emulator.host
 
 
 def specs() -> list[SubscriptionSpec]:
-    """Every subscription of the topology, pushing to a function."""
+    """Every subscription of the topology, each pushing to a function."""
     return [
         replace(spec, push_endpoint="http://127.0.0.1:9/push")
         for spec in subscription_specs(TOPOLOGY, SETTINGS)
     ]
 
 
-def found(host: str, project: str = PROJECT) -> list[str]:
-    """What differs."""
+def differences_on(host: str, project: str = PROJECT) -> list[str]:
+    """The differences between the topology and the emulator's project."""
     return differences(TOPOLOGY.messages, specs(), project=project, emulator_host=host)
 
 
-def test_what_is_missing_is_named(host: str) -> None:
-    """Every topic and every subscription of an empty project."""
-    lines = found(host, "doctor-empty")
+def test_differences_names_everything_missing_from_an_empty_project(host: str) -> None:
+    """Each missing topic and each missing subscription has a line."""
+    lines = differences_on(host, "doctor-empty")
     assert len(lines) == len(TOPOLOGY.messages) + len(TOPOLOGY.subscriptions)
     assert "There is no topic clip-cut." in lines
     assert "There is no subscription clip-cut.make_thumbnail." in lines
 
 
-def test_what_is_as_it_should_be_is_not_named(
+def test_check_topics_is_ok_only_when_everything_is_wired(
     host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wired as the topology says, `doctor` finds it well; with one topic gone, it does not."""
+    """The check passes on a complete project and reports a problem once a topic is deleted."""
     ensure(TOPOLOGY.messages, specs(), project=PROJECT, emulator_host=host)
-    assert found(host) == []
+    assert differences_on(host) == []
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", host)
     (check,) = check_topics(SETTINGS, Home(tmp_path))
     assert check.state == "ok"
@@ -81,8 +81,10 @@ def test_what_is_as_it_should_be_is_not_named(
         ({"dead_letter_topic": None}, "go nowhere, not to dead-letter"),
     ],
 )
-def test_what_is_wired_otherwise_is_named(host: str, change: dict[str, object], said: str) -> None:
-    """Another topic, no function, too short a deadline, no dead letters: each is one sentence."""
+def test_differences_names_a_wrongly_wired_subscription(
+    host: str, change: dict[str, object], said: str
+) -> None:
+    """A wrong topic, endpoint, deadline or dead-letter topic gives one sentence."""
     project = f"doctor-{uuid.uuid4().hex[:12]}"
     right = next(spec for spec in specs() if spec.name == "moment-found.cut_clip")
     wrong = replace(right, **change)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What `run` puts into the upload bucket, and when it puts it there again."""
+"""The upload of a video and its subtitles by `run`, and when it uploads them again."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from tests.support.pipelines.pipelines import World
 
 
 @pytest.fixture
-def film(tmp_path: Path) -> Path:
-    """A film with subtitles beside it."""
+def video_file(tmp_path: Path) -> Path:
+    """A video with subtitles beside it."""
     path = tmp_path / "talk.mp4"
-    path.write_bytes(b"a film")
+    path.write_bytes(b"a video")
     path.with_suffix(".srt").write_text("one word")
     return path
 
 
-def subtitles(world: World, film: Path) -> str:
-    """The subtitles in the bucket, once the film was dropped."""
-    kept = world.storage.local_path(drop(world.context, film).stat.url)
+def uploaded_subtitles(world: World, video_file: Path) -> str:
+    """The subtitles in the bucket after the video is dropped."""
+    kept = world.storage.local_path(drop(world.context, video_file).stat.url)
     assert kept is not None
     return kept.with_suffix(".srt").read_text()
 
 
-def test_corrected_subtitles_of_the_same_size_are_taken(world: World, film: Path) -> None:
-    """What lies beside the film is told apart by its content, not by its size alone."""
-    assert subtitles(world, film) == "one word"
-    film.with_suffix(".srt").write_text("two more")
-    assert subtitles(world, film) == "two more"
+def test_drop_uploads_corrected_subtitles_of_the_same_size(world: World, video_file: Path) -> None:
+    """Subtitles are compared by content, not by size alone."""
+    assert uploaded_subtitles(world, video_file) == "one word"
+    video_file.with_suffix(".srt").write_text("two more")
+    assert uploaded_subtitles(world, video_file) == "two more"
 
 
-def test_what_is_there_already_is_not_put_again(
-    world: World, film: Path, monkeypatch: pytest.MonkeyPatch
+def test_drop_uploads_nothing_when_the_bucket_has_the_same_files(
+    world: World, video_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same film with the same subtitles is uploaded once, so that its results are found."""
-    first = drop(world.context, film)
+    """The same video with the same subtitles is uploaded once, so its results are found again."""
+    first = drop(world.context, video_file)
     monkeypatch.delattr(FolderStorage, "upload")
-    again = drop(world.context, film)
+    again = drop(world.context, video_file)
     assert (again.stat, first.subtitles, again.subtitles) == (first.stat, ["talk.srt"], [])

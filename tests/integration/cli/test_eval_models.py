@@ -1,4 +1,4 @@
-"""Model-backed configs of `videomoments eval`: real functions, database and HTTP."""
+"""`videomoments eval` with model-backed configs: real functions, database and HTTP."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from shared.domain.transcript import TimedTranscript
 from shared.moments.rules.bounds import Bounds
 from shared.pipeline.context import Context
 from tests.support.llm.runs import talk
-from tests.support.llm.server import Recorded, Reply, Script, form_of, good, llm_server
+from tests.support.llm.server import Reply, Script, ServerRecord, form_of, good_answer, llm_server
 
 BOUNDS = Bounds(3, 60, 1, 5)
 Run = Callable[..., Attempt]
 
 
-def recording(transcript: TimedTranscript, name: str = "A talk") -> Recording:
-    """As an item of a labelled set gives it."""
+def labelled_item(transcript: TimedTranscript, name: str = "A talk") -> Recording:
+    """An item of a labelled set with this transcript."""
     words = transcript.words
     return Recording(
         name, transcript, words[-1].end_seconds + 1 if words else 9.0, Reference((), None)
@@ -37,7 +37,7 @@ def recording(transcript: TimedTranscript, name: str = "A talk") -> Recording:
 
 
 @contextmanager
-def asked(
+def model_backed_eval(
     database_url: str,
     home: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -45,8 +45,8 @@ def asked(
     keys: str = "",
     *,
     retry_base_seconds: str = "0.02",
-) -> Iterator[tuple[Run, Recorded, Context]]:
-    """What proposes by a config with these keys; the server's record; the functions' context."""
+) -> Iterator[tuple[Run, ServerRecord, Context]]:
+    """A function that proposes with these config keys, the server's record, and the context."""
     monkeypatch.setenv("VIDEOMOMENTS_RETRY_BASE_SECONDS", retry_base_seconds)
     engine = make_engine(database_url, pool_size=20)
     try:
@@ -58,7 +58,9 @@ def asked(
                 with context.session() as session, session.begin():
                     session.add(config.asks.row("mine", None, context.settings))
                 yield (
-                    lambda transcript: propose_by(context, config, recording(transcript), BOUNDS),
+                    lambda transcript: propose_by(
+                        context, config, labelled_item(transcript), BOUNDS
+                    ),
                     server,
                     context,
                 )
@@ -66,13 +68,17 @@ def asked(
         engine.dispose()
 
 
-def test_a_model_is_measured_by_what_the_functions_make_of_it(
+def test_eval_measures_the_moments_of_a_real_run(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Windows, repairs, merging, choice: moments within the bounds, with tokens and cost."""
+    """The functions window, merge and choose; eval reports their moments, tokens and cost."""
     transcript = talk(120)
     keys = ",window_tokens=600,overlap_tokens=100,input_price=1,output_price=3,prompt_set=lesson"
-    with asked(database_url, tmp_path, monkeypatch, good, keys) as (run, server, context):
+    with model_backed_eval(database_url, tmp_path, monkeypatch, good_answer, keys) as (
+        run,
+        server,
+        context,
+    ):
         found = run(transcript)
         with context.session() as session:
             calls = session.query(AiRequest).all()
@@ -95,12 +101,16 @@ def test_a_model_is_measured_by_what_the_functions_make_of_it(
     assert pipeline.status == "completed"
 
 
-def test_refined_bounds_are_measured_where_they_are_asked_for(
+def test_eval_measures_refined_moments_when_the_config_refines(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second look moves each beginning a sentence back: those spans are what is measured."""
+    """Refinement moves each start back by a sentence, and eval measures the refined spans."""
     transcript = talk(60)
-    with asked(database_url, tmp_path, monkeypatch, good, ",refine=yes") as (run, server, context):
+    with model_backed_eval(database_url, tmp_path, monkeypatch, good_answer, ",refine=yes") as (
+        run,
+        server,
+        context,
+    ):
         refined = run(transcript).proposal.moments
         assert len(server.of("moment")) == len(refined) > 0
         with context.session() as session:
@@ -111,27 +121,27 @@ def test_refined_bounds_are_measured_where_they_are_asked_for(
     assert children - roots
 
 
-def test_prices_nobody_knows_are_no_price(
+def test_eval_reports_no_cost_when_prices_are_unknown(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without prices there are tokens and no cost."""
-    with asked(database_url, tmp_path, monkeypatch, good) as (run, _, _context):
+    """The proposal has tokens but no cost."""
+    with model_backed_eval(database_url, tmp_path, monkeypatch, good_answer) as (run, _, _context):
         found = run(talk(30))
     assert found.proposal.cost is None
     assert found.proposal.tokens > 0
 
 
-def test_one_items_failure_is_told_and_the_next_is_asked(
+def test_eval_continues_when_the_model_refuses_one_item(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A model that refuses one transcript: its reason in plain words, the others as ever."""
+    """The refused item carries the model's reason; the next item gets its moments."""
 
     def script(request: Json) -> Reply:
         if "forbidden" in json.dumps(request):
             return Reply(None, refusal="I will not read this.")
-        return good(request)
+        return good_answer(request)
 
-    with asked(database_url, tmp_path, monkeypatch, script) as (run, _, _context):
+    with model_backed_eval(database_url, tmp_path, monkeypatch, script) as (run, _, _context):
         bad = run(talk(["This is forbidden to be read by anybody at all."] * 20))
         fine = run(talk(30))
     assert bad.proposal.moments == ()
@@ -140,12 +150,16 @@ def test_one_items_failure_is_told_and_the_next_is_asked(
     assert (fine.error, len(fine.proposal.moments) > 0) == (None, True)
 
 
-def test_the_budget_is_kept(
+def test_eval_refuses_an_item_that_exceeds_the_budget_of_a_run(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An item that would take more than one run may is refused before anything is asked."""
+    """The item is refused before the model is called."""
     keys = ",budget_tokens=1000,answer_tokens=400"
-    with asked(database_url, tmp_path, monkeypatch, good, keys) as (run, server, _):
+    with model_backed_eval(database_url, tmp_path, monkeypatch, good_answer, keys) as (
+        run,
+        server,
+        _,
+    ):
         found = run(talk(120))
     assert server.requests == []
     assert found.error is not None
@@ -153,38 +167,40 @@ def test_the_budget_is_kept(
     assert found.proposal.tokens == 0
 
 
-def test_what_passes_is_tried_again(
+def test_eval_retries_when_the_server_fails_transiently(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rate limits and server errors cost time, not the item."""
+    """Rate limits and server errors cost retries, not the item."""
     answers = iter([429, 500])
 
     def script(request: Json) -> Reply:
         status = next(answers, 200) if form_of(request) == "moments" else 200
-        return good(request) if status == 200 else Reply("busy", status=status)
+        return good_answer(request) if status == 200 else Reply("busy", status=status)
 
-    with asked(database_url, tmp_path, monkeypatch, script) as (run, server, _):
+    with model_backed_eval(database_url, tmp_path, monkeypatch, script) as (run, server, _):
         found = run(talk(30))
     assert found.error is None
     assert found.proposal.moments
     assert len(server.of("moments")) == 3
 
 
-def test_a_server_that_asks_for_a_long_wait_is_waited_for(
+def test_eval_waits_when_the_server_asks_for_a_long_wait(
     database_url: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """When the topic has given the message up, the ledger brings it back, as in the cloud."""
+    """After the topic gives the message up, the ledger redelivers it, as in the cloud."""
     monkeypatch.setattr("cli.local.cloud.SWEEP_SECONDS", 0.2)
     monkeypatch.setenv("VIDEOMOMENTS_REPUBLISH_SECONDS", "1")
     answers = iter([Reply("busy", status=429, headers={"Retry-After": "6"})])
 
     def script(request: Json) -> Reply:
-        return next(answers, good(request))
+        return next(answers, good_answer(request))
 
-    soon = asked(database_url, tmp_path, monkeypatch, script, retry_base_seconds="0.0005")
+    soon = model_backed_eval(
+        database_url, tmp_path, monkeypatch, script, retry_base_seconds="0.0005"
+    )
     with soon as (run, _, _context):
         found = run(talk(30))
     assert "dead letter left to the sweep" in caplog.text
@@ -192,23 +208,23 @@ def test_a_server_that_asks_for_a_long_wait_is_waited_for(
     assert found.proposal.moments
 
 
-def test_nobody_is_asked_about_silence(
+def test_eval_calls_no_model_when_the_transcript_has_no_words(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A transcript without a word has no moment and costs nothing."""
-    with asked(database_url, tmp_path, monkeypatch, good) as (run, server, _):
+    """The item has no moment, no error and no call."""
+    with model_backed_eval(database_url, tmp_path, monkeypatch, good_answer) as (run, server, _):
         found = run(TimedTranscript("en", (), ()))
     assert (found.proposal.moments, found.error, server.requests) == ((), None, [])
 
 
-def test_a_row_of_the_users_own_is_what_is_asked(
+def test_eval_uses_the_users_own_model_row(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Address, key's name and prices come from the row, under the config's name."""
+    """Address, key name and prices come from the row, under the config's name."""
     engine = make_engine(database_url)
     monkeypatch.delenv("VIDEOMOMENTS_LLM_URL", raising=False)
     monkeypatch.setenv("VIDEOMOMENTS_LLM_API_KEY_MINE", "key-of-mine")
-    with llm_server(good) as server:
+    with llm_server(good_answer) as server:
         config = parse_config("mine=model,model=keyed")
         assert config.asks is not None
         row = {"model": "m-1", "provider": "openai", "url": server.url, "api_key_name": "mine"}
@@ -217,7 +233,7 @@ def test_a_row_of_the_users_own_is_what_is_asked(
                 prices = {"input_price": 1.0, "output_price": 1.0}
                 session.add(config.asks.row("mine", row | prices, context.settings))
                 assert session.query(ModelConfig).count() == 1
-            found = propose_by(context, config, recording(talk(30)), BOUNDS)
+            found = propose_by(context, config, labelled_item(talk(30)), BOUNDS)
     engine.dispose()
     assert found.error is None
     assert found.proposal.cost == pytest.approx(found.proposal.tokens / 1e6)

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: what survives, who shares it, that it does not outlive its users."""
+"""The embedded PostgreSQL: what survives, which processes share it, and when it stops."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from tests.support.databases.users import (
 )
 
 
-def test_commits_survive_a_restart(open_folder: Path) -> None:
-    """Stopped, the server is gone; started again, it has what was committed."""
+def test_embedded_postgres_keeps_commits_after_a_restart(open_folder: Path) -> None:
+    """The server stops with its user, and the next start finds the committed row."""
     with EmbeddedPostgres(open_folder, fsync=False) as postgres:
         write_word(postgres, "kept")
         assert server_of(open_folder)
@@ -37,10 +37,10 @@ def test_commits_survive_a_restart(open_folder: Path) -> None:
         assert read_words(postgres) == ["kept"]
 
 
-def test_a_full_disk_is_said_to_be_full(
+def test_embedded_postgres_names_the_full_disk_when_it_cannot_start(
     mount: Callable[[Path, int], Path], open_folder: Path
 ) -> None:
-    """Where there is no room to start in, that is the reason given; with room it starts again."""
+    """The error says that the disk is full; with space again, the server starts."""
     folder = mount(open_folder / "disk", 200 * 1024**2) / "postgres"
     with EmbeddedPostgres(folder, fsync=False) as postgres:
         write_word(postgres, "kept")
@@ -56,8 +56,8 @@ def test_a_full_disk_is_said_to_be_full(
         assert read_words(postgres) == ["kept"]
 
 
-def test_the_server_is_current_and_closed_to_the_network(open_folder: Path) -> None:
-    """It is new enough, listens nowhere, and only its owner may use the socket."""
+def test_embedded_postgres_is_current_and_closed_to_the_network(open_folder: Path) -> None:
+    """The server is new enough, listens on no address, and only its owner may use the socket."""
     with EmbeddedPostgres(open_folder, fsync=False) as postgres:
         engine = make_engine(postgres.url())
         check_server(engine)
@@ -70,8 +70,8 @@ def test_the_server_is_current_and_closed_to_the_network(open_folder: Path) -> N
         assert (socket / ".s.PGSQL.5432").stat().st_mode & 0o077 == 0
 
 
-def test_processes_share_one_server(open_folder: Path) -> None:
-    """Who comes second joins; who leaves first leaves it running; the last one stops it."""
+def test_embedded_postgres_is_shared_until_its_last_user_leaves(open_folder: Path) -> None:
+    """A second process joins the server; the first to leave keeps it running, the last stops it."""
     other = other_user(open_folder)
     with EmbeddedPostgres(open_folder, fsync=False) as postgres:
         first = server_of(open_folder)
@@ -82,8 +82,8 @@ def test_processes_share_one_server(open_folder: Path) -> None:
     wait_for(lambda: not server_of(open_folder))
 
 
-def test_several_first_starts_at_once(open_folder: Path) -> None:
-    """Of several processes that find nothing, one makes the cluster and all use it."""
+def test_embedded_postgres_starts_once_when_several_processes_start_it(open_folder: Path) -> None:
+    """One process makes the cluster, and all use it."""
     others = [other_user(open_folder, wait=False) for _ in range(3)]
     assert [line_from(other) for other in others] == ["started"] * 3
     for other in others:
@@ -91,8 +91,8 @@ def test_several_first_starts_at_once(open_folder: Path) -> None:
     wait_for(lambda: not server_of(open_folder))
 
 
-def test_a_killed_user_does_not_leave_the_server_running(open_folder: Path) -> None:
-    """SIGKILL of the only user stops the server too, soon and cleanly."""
+def test_embedded_postgres_stops_when_its_only_user_is_killed(open_folder: Path) -> None:
+    """SIGKILL of the only user shuts the server down cleanly."""
     other = other_user(open_folder)
     assert server_of(open_folder)
     other.kill()
@@ -101,8 +101,8 @@ def test_a_killed_user_does_not_leave_the_server_running(open_folder: Path) -> N
     assert "database system is shut down" in (open_folder / "cluster" / "server.log").read_text()
 
 
-def test_everything_killed_loses_no_commit(open_folder: Path) -> None:
-    """User, keeper and server killed at once: the next start recovers what was committed."""
+def test_embedded_postgres_recovers_commits_when_everything_is_killed(open_folder: Path) -> None:
+    """User, keeper and server are killed; the next start recovers the committed row."""
     other = other_user(open_folder)
     with EmbeddedPostgres(open_folder, fsync=False) as postgres:
         write_word(postgres, "committed")
@@ -120,8 +120,8 @@ def test_everything_killed_loses_no_commit(open_folder: Path) -> None:
     assert not server_of(open_folder)
 
 
-def test_a_dead_servers_number_given_to_another_process(open_folder: Path) -> None:
-    """A stale postmaster.pid that now names some other process is seen through."""
+def test_embedded_postgres_starts_when_a_stale_pid_names_another_process(open_folder: Path) -> None:
+    """The server ignores a postmaster.pid whose number another process now has."""
     with EmbeddedPostgres(open_folder, fsync=False):
         lines = (open_folder / "cluster" / "pgdata" / "postmaster.pid").read_text().splitlines()
     stale = "\n".join([str(os.getpid()), *lines[1:], ""])
@@ -130,8 +130,8 @@ def test_a_dead_servers_number_given_to_another_process(open_folder: Path) -> No
         write_word(postgres, "started")
 
 
-def test_a_half_made_cluster_is_made_again(open_folder: Path) -> None:
-    """Killed while the cluster was being made: the next start begins anew."""
+def test_embedded_postgres_remakes_a_half_made_cluster(open_folder: Path) -> None:
+    """If the cluster's creation was killed, the next start creates it again."""
     half = open_folder / "cluster" / "pgdata.new"
     account = postgres_account.server_account()
     postgres_account.place_cluster(open_folder / "cluster", account)

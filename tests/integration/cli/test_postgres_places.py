@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: where it lies, run by whom, and what it refuses."""
+"""The embedded PostgreSQL: where its files lie, which account runs it, and what it refuses."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.support.databases.users import read_words, server_of, write_word
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="is about running as root")
 
 
-def test_a_path_too_long_for_a_socket(open_folder: Path) -> None:
-    """The data may lie deep: the socket then lies elsewhere."""
+def test_embedded_postgres_moves_the_socket_when_the_path_is_too_long(open_folder: Path) -> None:
+    """The server runs with data in a deep folder, and its socket is removed at the end."""
     deep = open_folder / ("long name, with ünicode and 'quotes' " * 3) / ("x" * 60)
     with EmbeddedPostgres(deep, fsync=False) as postgres:
         write_word(postgres, "reached")
@@ -28,8 +28,8 @@ def test_a_path_too_long_for_a_socket(open_folder: Path) -> None:
     assert not Path(socket).parent.exists()
 
 
-def test_a_cluster_of_an_unknown_version_is_refused(open_folder: Path) -> None:
-    """It says which version made the data and what to do."""
+def test_embedded_postgres_refuses_a_cluster_of_an_unknown_version(open_folder: Path) -> None:
+    """The error names the version that made the data."""
     home = postgres_account.place_cluster(
         open_folder / "cluster", postgres_account.server_account()
     )
@@ -39,8 +39,8 @@ def test_a_cluster_of_an_unknown_version_is_refused(open_folder: Path) -> None:
         EmbeddedPostgres(open_folder).start()
 
 
-def test_a_broken_cluster_says_why(open_folder: Path) -> None:
-    """A server that cannot start ends the start with its own last words, in one line."""
+def test_embedded_postgres_reports_why_a_broken_cluster_does_not_start(open_folder: Path) -> None:
+    """The error carries the server's last words in one line."""
     with EmbeddedPostgres(open_folder, fsync=False):
         pass
     (open_folder / "cluster" / "pgdata" / "global" / "pg_control").unlink()
@@ -49,18 +49,18 @@ def test_a_broken_cluster_says_why(open_folder: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
-    """A folder that cannot be made is named."""
+def test_embedded_postgres_refuses_a_file_in_place_of_its_folder(tmp_path: Path) -> None:
+    """The error says that the folder cannot be used."""
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match="cannot be used"):
         EmbeddedPostgres(tmp_path / "file").start()
 
 
 @as_root
-def test_root_in_a_private_folder(
+def test_embedded_postgres_moves_the_cluster_when_root_has_a_private_folder(
     tmp_path: Path, open_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where no other account can enter, the cluster lies elsewhere and permissions stay as is."""
+    """The cluster lies where its account can enter, and the folder's permissions stay."""
     monkeypatch.setattr(postgres_account, "SYSTEM_FOLDER", open_folder / "system")
     tmp_path.chmod(0o700)
     data = tmp_path / "private"
@@ -74,10 +74,10 @@ def test_root_in_a_private_folder(
 
 
 @as_root
-def test_root_with_programs_in_a_private_folder(
+def test_reachable_programs_copies_programs_from_a_private_folder_once(
     tmp_path: Path, open_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Programs that no other account can reach are copied once to where it can."""
+    """Programs that the server's account cannot reach are copied once to a place it can reach."""
     monkeypatch.setattr(postgres_account, "SYSTEM_FOLDER", open_folder / "system")
     programs = tmp_path / "pgsql"
     (programs / "bin").mkdir(parents=True)

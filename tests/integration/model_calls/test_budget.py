@@ -1,4 +1,4 @@
-"""Budgets, what is kept of a call and for how long, and scoring again with another model."""
+"""Budgets, how long calls are kept, and scoring again with another model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,14 @@ from shared.errors import Reject
 from shared.model_calls.budget import Budget, reserve
 from tests.support.databases.rows import add_config, add_whole_video, new_ai_request
 from tests.support.llm.runs import llm_runs, talk
-from tests.support.llm.server import Reply, form_of, good, items_of, llm_server, marks_of
+from tests.support.llm.server import (
+    Reply,
+    form_of,
+    good_answer,
+    llm_server,
+    moment_numbers,
+    sub_scores,
+)
 from tests.support.pipelines.pipelines import in_threads
 
 TALK = talk(60, seed=1)
@@ -43,12 +50,12 @@ PRICES = {"llm_input_price": 10.0, "llm_output_price": 20.0}
     ],
     ids=["tokens", "money", "no prices"],
 )
-def test_too_little_is_refused_before_anything_is_asked(
+def test_run_is_refused_before_any_call_when_the_budget_is_too_small(
     database_url: str, tmp_path: Path, budget: dict[str, Any], code: str
 ) -> None:
-    """The whole transcript is reckoned first: not one call is made, and the message says why."""
+    """The estimate of the whole transcript exceeds the budget, so the run fails without a call."""
     with (
-        llm_server(good) as server,
+        llm_server(good_answer) as server,
         llm_runs(database_url, tmp_path, server.url, **budget) as runs,
     ):
         pipeline = runs.run(TALK)
@@ -58,10 +65,10 @@ def test_too_little_is_refused_before_anything_is_asked(
         assert not server.requests
 
 
-def test_what_goes_on_stops_at_the_budget(database_url: str, tmp_path: Path) -> None:
-    """Reading fits, the second looks do not: they are refused, and what there is stays."""
+def test_run_stops_at_the_budget_and_keeps_its_moments(database_url: str, tmp_path: Path) -> None:
+    """The windows fit, refinement or scoring does not: it is refused, and the run is partial."""
     with (
-        llm_server(good) as server,
+        llm_server(good_answer) as server,
         llm_runs(database_url, tmp_path, server.url, llm_budget_tokens=9000) as runs,
     ):
         pipeline = runs.run(TALK)
@@ -74,11 +81,13 @@ def test_what_goes_on_stops_at_the_budget(database_url: str, tmp_path: Path) -> 
         assert sum(call.input_tokens + call.output_tokens for call in calls) <= 9000
 
 
-def test_a_spent_budget_leaves_what_was_answered(database_url: str, tmp_path: Path) -> None:
-    """No room for a repair or an order: the sound moments are chosen by their own marks."""
+def test_run_keeps_sound_moments_when_no_budget_is_left_for_a_repair(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Without a repair or a ranking, the sound moments are chosen by their own sub-scores."""
 
     def script(request: Json) -> Reply:
-        answer = json.loads(good(request).content or "{}")
+        answer = json.loads(good_answer(request).content or "{}")
         if form_of(request) == "moments":
             answer["moments"].append({"start_id": "none"})
         return Reply(json.dumps(answer))
@@ -101,8 +110,8 @@ def test_a_spent_budget_leaves_what_was_answered(database_url: str, tmp_path: Pa
         assert len(runs.moments()) > 1
 
 
-def test_calls_under_way_count(database_url: str, tmp_path: Path) -> None:
-    """Ten workers at the same time cannot together spend what none of them may."""
+def test_reserve_counts_the_calls_under_way(database_url: str, tmp_path: Path) -> None:
+    """Ten concurrent workers cannot together exceed the budget."""
     with llm_runs(database_url, tmp_path, "http://127.0.0.1:9/v1") as runs:
         with runs.context.session() as session:
             pipeline = _a_run(session)
@@ -129,10 +138,10 @@ def _a_run(session: Session) -> int:
     ).scalar_one()
 
 
-def test_calls_are_kept_for_so_long_and_no_longer(database_url: str, tmp_path: Path) -> None:
-    """The sweep deletes old calls and leaves the young, and everything made of them."""
+def test_sweep_deletes_calls_after_the_days_to_keep_them(database_url: str, tmp_path: Path) -> None:
+    """The sweep deletes old calls, keeps younger ones, and keeps every moment."""
     with (
-        llm_server(good) as server,
+        llm_server(good_answer) as server,
         llm_runs(database_url, tmp_path, server.url, llm_keep_days=30) as runs,
     ):
         assert runs.run(TALK).status == "completed"
@@ -146,14 +155,14 @@ def test_calls_are_kept_for_so_long_and_no_longer(database_url: str, tmp_path: P
         assert len(runs.rows(Moment)) == moments
 
 
-def test_another_model_scores_again(database_url: str, tmp_path: Path) -> None:
-    """Only scores change: of every moment, the refined as their parents, with who and when."""
+def test_scores_only_run_changes_only_the_scores(database_url: str, tmp_path: Path) -> None:
+    """Another model rescores every moment; refined ones take their parents' scores."""
 
     def script(request: Json) -> Reply:
         if form_of(request) != "scoring" or request["model"] != "judge-7b":
-            return good(request)
-        keys = items_of(request)
-        listed = [{"id": key, "scores": marks_of(10 if key == keys[-1] else 0)} for key in keys]
+            return good_answer(request)
+        keys = moment_numbers(request)
+        listed = [{"id": key, "scores": sub_scores(10 if key == keys[-1] else 0)} for key in keys]
         return Reply(json.dumps({"moments": listed, "order": keys[::-1]}))
 
     with llm_server(script) as server, llm_runs(database_url, tmp_path, server.url) as runs:
@@ -183,14 +192,14 @@ def test_another_model_scores_again(database_url: str, tmp_path: Path) -> None:
         assert {c.operation_type for c in runs.rows(GenerationConfig)} == {"generation", "scoring"}
 
 
-def test_a_row_says_where_a_model_is(
+def test_model_row_sets_the_name_key_parameters_and_prices(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its own name, key, parameters and prices; the deployment's key goes to no other endpoint."""
+    """The row decides all of them, and the deployment's key goes to no other endpoint."""
     monkeypatch.setenv("VIDEOMOMENTS_LLM_API_KEY_MINE", "key-of-mine")
     with (
-        llm_server(good) as server,
-        llm_server(good) as other,
+        llm_server(good_answer) as server,
+        llm_server(good_answer) as other,
         llm_runs(database_url, tmp_path, other.url, llm_refine=False) as runs,
     ):
         with runs.context.session() as session, session.begin():
@@ -210,8 +219,8 @@ def test_a_row_says_where_a_model_is(
         assert {m.generation_model for m in runs.moments()} == {"keyed", "keyless"}
 
 
-def test_a_model_nobody_knows_is_refused(database_url: str, tmp_path: Path) -> None:
-    """Without a row and without an address there is nothing to ask."""
+def test_begin_rejects_an_unknown_model(database_url: str, tmp_path: Path) -> None:
+    """A model without a row and without an address is refused."""
     with (
         llm_runs(database_url, tmp_path, None) as runs,
         pytest.raises(Reject, match="VIDEOMOMENTS_LLM_URL") as caught,

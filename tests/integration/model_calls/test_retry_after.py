@@ -1,4 +1,4 @@
-"""Servers that say how long to wait, and servers that work on when nobody waits any more."""
+"""Servers that say how long to wait, and servers that answer after the client has given up."""
 
 from __future__ import annotations
 
@@ -13,80 +13,78 @@ from shared.db.models import AiRequest, StageRun
 from shared.messages.moments import TranscriptWindowed
 from shared.messaging.delivery import Delivery, Outcome
 from shared.pipeline.runtime import Runtime
-from tests.support.llm.runs import ALONE, LlmRuns, llm_runs, talk
-from tests.support.llm.server import Reply, llm_server, once
+from tests.support.llm.runs import CHOICE_ONLY, LlmRuns, llm_runs, talk
+from tests.support.llm.server import Reply, first_reply, llm_server
 from tests.support.patience import PATIENCE_SECONDS
 
 TALK = talk(60, seed=1)
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for it."""
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until the condition holds."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.02)
 
 
-def reading(runs: LlmRuns) -> StageRun:
-    """The one run of `generate_window`."""
+def window_run(runs: LlmRuns) -> StageRun:
+    """The only stage run of `generate_window`."""
     return next(run for run in runs.rows(StageRun) if run.stage == "generate_window")
 
 
-def is_resting(runs: LlmRuns) -> bool:
-    """Whether it waits because it was asked to."""
+def is_waiting(runs: LlmRuns) -> bool:
+    """Whether that stage run waits because the server asked for it."""
     found = [run for run in runs.rows(StageRun) if run.stage == "generate_window"]
     return bool(found) and (found[0].status, found[0].error_code) == ("queued", "asked_to_wait")
 
 
-def deliver(runs: LlmRuns) -> Outcome:
-    """The message once more, as a broker delivers it again."""
-    message = TranscriptWindowed.model_validate(reading(runs).message)
+def redeliver(runs: LlmRuns) -> Outcome:
+    """Deliver the message again, like a broker."""
+    message = TranscriptWindowed.model_validate(window_run(runs).message)
     return Runtime(runs.context).handle(TOPOLOGY.stage("generate_window"), Delivery(message))
 
 
-def test_nobody_is_asked_again_before_the_server_said(database_url: str, tmp_path: Path) -> None:
-    """Retry-After is kept: earlier deliveries are refused and not counted; after it all goes on."""
+def test_runtime_refuses_deliveries_before_retry_after(database_url: str, tmp_path: Path) -> None:
+    """Earlier deliveries are busy and cost no attempt; after the wait the run completes."""
     busy = Reply("slow down", status=429, headers={"Retry-After": "300"})
     with (
-        llm_server(once(busy)) as server,
-        llm_runs(database_url, tmp_path, server.url, **ALONE) as runs,
+        llm_server(first_reply(busy)) as server,
+        llm_runs(database_url, tmp_path, server.url, **CHOICE_ONLY) as runs,
     ):
         pipeline = runs.begin(TALK)
-        until(lambda: is_resting(runs))
-        assert deliver(runs) is Outcome.BUSY
-        assert (reading(runs).attempt, len(server.requests)) == (1, 1)
+        wait_until(lambda: is_waiting(runs))
+        assert redeliver(runs) is Outcome.BUSY
+        assert (window_run(runs).attempt, len(server.requests)) == (1, 1)
         runs.context.clock.offset += timedelta(seconds=240)
-        assert deliver(runs) is Outcome.BUSY
+        assert redeliver(runs) is Outcome.BUSY
         assert len(server.requests) == 1
         runs.context.clock.offset += timedelta(seconds=61)
-        deliver(runs)
+        redeliver(runs)
         assert runs.wait(pipeline).status == "completed"
         assert len(server.of("moments")) == 2
 
 
-def test_no_server_can_hold_a_run_for_ever(database_url: str, tmp_path: Path) -> None:
-    """A wait of a year is a wait of the longest backoff, ten minutes."""
+def test_runtime_caps_retry_after_at_the_longest_backoff(database_url: str, tmp_path: Path) -> None:
+    """A server that asks for a year is called again after ten minutes."""
     busy = Reply("come back", status=503, headers={"Retry-After": "31536000"})
     with (
-        llm_server(once(busy)) as server,
-        llm_runs(database_url, tmp_path, server.url, **ALONE) as runs,
+        llm_server(first_reply(busy)) as server,
+        llm_runs(database_url, tmp_path, server.url, **CHOICE_ONLY) as runs,
     ):
         pipeline = runs.begin(TALK)
-        until(lambda: is_resting(runs))
-        run = reading(runs)
+        wait_until(lambda: is_waiting(runs))
+        run = window_run(runs)
         assert run.available_at - run.updated_at <= timedelta(minutes=10, seconds=1)
         runs.context.clock.offset += timedelta(minutes=11)
-        deliver(runs)
+        redeliver(runs)
         assert runs.wait(pipeline).status == "completed"
 
 
-def test_an_answer_nobody_waited_for_counts_against_the_budget(
-    database_url: str, tmp_path: Path
-) -> None:
-    """A server that was too slow is paid all the same: no attempt that the budget forbids."""
+def test_run_counts_a_timed_out_call_against_the_budget(database_url: str, tmp_path: Path) -> None:
+    """A timed-out call may still be billed, so no further attempt exceeds the budget."""
     with (
-        llm_server(once(Reply("{}", delay_seconds=3.0))) as server,
+        llm_server(first_reply(Reply("{}", delay_seconds=3.0))) as server,
         llm_runs(
             database_url,
             tmp_path,
@@ -94,7 +92,7 @@ def test_an_answer_nobody_waited_for_counts_against_the_budget(
             llm_timeout_seconds=0.5,
             llm_answer_tokens=1000,
             llm_budget_tokens=5000,
-            **ALONE,
+            **CHOICE_ONLY,
         ) as runs,
     ):
         pipeline = runs.run(TALK)

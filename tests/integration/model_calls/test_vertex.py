@@ -17,8 +17,14 @@ from shared.errors import LanguageModelUnavailable, Reject, SettingsError
 from shared.moments.prompts.answers import Ranking
 from tests.support.google.account import write_account
 from tests.support.llm.runs import llm_runs, talk
-from tests.support.llm.server import Reply, good_moments, items_of
-from tests.support.llm.vertex_server import VertexRecord, VertexReply, failed, spoken, vertex_server
+from tests.support.llm.server import Reply, good_moments, moment_numbers
+from tests.support.llm.vertex_server import (
+    VertexRecord,
+    VertexReply,
+    vertex_answer,
+    vertex_error,
+    vertex_server,
+)
 
 QUESTION = Question(
     "rank", "You compare.", (Turn("user", "1 | a | b"),), "ranking", schema_of(Ranking)
@@ -27,7 +33,7 @@ QUESTION = Question(
 
 @pytest.fixture(autouse=True)
 def no_other_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """None of this machine's: neither in the environment nor in a home folder."""
+    """Hide the credentials of this machine, in the environment and in the home folder."""
     ours = ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT")
     for name in ("GOOGLE_API_KEY", "GEMINI_API_KEY", *ours):
         monkeypatch.delenv(name, raising=False)
@@ -36,7 +42,7 @@ def no_other_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
 
 
 def gemini(url: str | None, **more: object) -> Iterator[ModelClient]:
-    """A client of the server at that address, closed afterwards."""
+    """A client of the server at this URL, closed afterwards."""
     given = {"project": "a-project", "location": "europe-west4", "url": url, **more}
     client = ModelClient(Endpoint("gemini", "gemini-2.5-flash", "vertex", **given))  # type: ignore[arg-type]
     try:
@@ -48,7 +54,7 @@ def gemini(url: str | None, **more: object) -> Iterator[ModelClient]:
 def ask(
     reply: VertexReply, folder: Path, monkeypatch: pytest.MonkeyPatch, **more: object
 ) -> tuple[Answer, VertexRecord]:
-    """One question, answered so."""
+    """Ask one question of a server that gives this reply."""
     with vertex_server(lambda request: reply) as server:
         account = write_account(folder, f"{server.url}/token")
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(account))
@@ -57,11 +63,11 @@ def ask(
     raise AssertionError
 
 
-def test_a_question_is_asked_in_vertex_own_words(
+def test_vertex_client_sends_the_question_in_vertex_format(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Project, location, model and schema in place; a token by the application's credentials."""
-    reply = spoken('{"order": [1]}')
+    """Project, location, model, schema and token are where Vertex AI expects them."""
+    reply = vertex_answer('{"order": [1]}')
     answer, server = ask(reply, tmp_path, monkeypatch, temperature=0.3, answer_tokens=300)
     assert (answer.text, answer.input_tokens, answer.output_tokens) == ('{"order": [1]}', 120, 30)
     assert (answer.refusal, answer.truncated) == (None, False)
@@ -87,35 +93,37 @@ def test_a_question_is_asked_in_vertex_own_words(
     ],
     ids=["blocked question", "safety", "recitation"],
 )
-def test_what_is_blocked_is_a_refusal(
+def test_vertex_client_reports_a_refusal_when_the_answer_is_blocked(
     reply: VertexReply, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither an empty answer nor an error that passes."""
+    """A blocked question or answer is a refusal, not an empty answer."""
     answer, _ = ask(reply, tmp_path, monkeypatch)
     assert answer.refusal
     assert answer.text == ""
 
 
-def test_an_answer_cut_off_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limit on its length is told from a bad answer."""
-    answer, _ = ask(spoken('{"order": [', finish="MAX_TOKENS"), tmp_path, monkeypatch)
+def test_vertex_client_marks_a_truncated_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that reached the length limit is marked as truncated."""
+    answer, _ = ask(vertex_answer('{"order": [', finish="MAX_TOKENS"), tmp_path, monkeypatch)
     assert answer.truncated
 
 
 RETRY_INFO = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "17s"}
-BUSY = failed(429, "RESOURCE_EXHAUSTED", "Resource exhausted.")
+BUSY = vertex_error(429, "RESOURCE_EXHAUSTED", "Resource exhausted.")
 BUSY.body["error"]["details"] = [RETRY_INFO]
 
 
 @pytest.mark.parametrize(
     ("reply", "wait"),
-    [(BUSY, 17.0), (failed(503, "UNAVAILABLE", "The service is overloaded."), None)],
+    [(BUSY, 17.0), (vertex_error(503, "UNAVAILABLE", "The service is overloaded."), None)],
     ids=["429", "503"],
 )
-def test_what_passes(
+def test_vertex_client_raises_a_transient_error_when_vertex_is_busy(
     reply: VertexReply, wait: float | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Transient, with the wait Google asks for, and asked once: trying again is the runtime's."""
+    """The error carries Google's retry delay, and the client itself does not retry."""
     with vertex_server(lambda request: reply) as server:
         account = write_account(tmp_path, f"{server.url}/token")
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(account))
@@ -130,41 +138,41 @@ def test_what_passes(
     ("reply", "code"),
     [
         (
-            failed(403, "PERMISSION_DENIED", "No aiplatform.endpoints.predict."),
+            vertex_error(403, "PERMISSION_DENIED", "No aiplatform.endpoints.predict."),
             "model_unauthorized",
         ),
-        (failed(404, "NOT_FOUND", "Publisher Model was not found."), "model_not_found"),
-        (failed(400, "INVALID_ARGUMENT", "No such schema."), "model_request_rejected"),
+        (vertex_error(404, "NOT_FOUND", "Publisher Model was not found."), "model_not_found"),
+        (vertex_error(400, "INVALID_ARGUMENT", "No such schema."), "model_request_rejected"),
     ],
 )
-def test_what_never_passes_is_named(
+def test_vertex_client_rejects_permanent_errors_by_code(
     reply: VertexReply, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Permanent, by its code."""
+    """A forbidden, unknown or invalid request raises Reject with its code."""
     with pytest.raises(Reject) as caught:
         ask(reply, tmp_path, monkeypatch)
     assert caught.value.code == code
 
 
-def test_without_credentials_it_says_how_to_get_them() -> None:
-    """Permanent and named: trying again finds none either."""
+def test_vertex_client_asks_for_a_login_when_there_are_no_credentials() -> None:
+    """The error is permanent and names the login command."""
     for client in gemini("http://127.0.0.1:9"):
         with pytest.raises(Reject, match="application-default login") as caught:
             client.ask(QUESTION, timeout_seconds=20)
         assert caught.value.code == "model_unauthorized"
 
 
-def test_what_is_missing_is_said_before_anything_is_asked() -> None:
-    """A client that is made ready needs credentials where they have to name the project, too."""
+def test_prepare_asks_for_a_login_when_credentials_must_name_the_project() -> None:
+    """Without a project setting, `prepare` needs credentials to find the project."""
     for client in gemini(None, project=None):
         with pytest.raises(Reject, match="application-default login"):
             client.prepare()
 
 
-def test_credentials_without_a_project_need_the_setting(
+def test_vertex_client_asks_for_the_setting_when_no_project_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither the setting nor the account names one: the setting is named."""
+    """If neither the settings nor the account names a project, the error names the setting."""
     account = write_account(tmp_path, "http://127.0.0.1:9/token")
     key = json.loads(account.read_text(encoding="utf-8"))
     del key["project_id"]
@@ -177,10 +185,10 @@ def test_credentials_without_a_project_need_the_setting(
             client.ask(QUESTION, timeout_seconds=5)
 
 
-def test_a_server_of_tokens_that_is_away_may_come_back(
+def test_vertex_client_raises_a_transient_error_when_the_token_server_is_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Credentials that cannot be had now are no reason to give up for good."""
+    """Credentials that cannot be fetched now may be available later."""
     account = write_account(tmp_path, "http://127.0.0.1:9/token")
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(account))
     for client in gemini("http://127.0.0.1:9"):
@@ -189,23 +197,23 @@ def test_a_server_of_tokens_that_is_away_may_come_back(
 
 
 def as_chat(request: Json) -> Json:
-    """The question as the scripts for OpenAI's format read it."""
+    """The question in the form that scripts for OpenAI's format read."""
     texts = [part["text"] for turn in request["contents"] for part in turn["parts"]]
     return {"messages": [{"role": "user", "content": text} for text in texts]}
 
 
-def test_a_whole_run_on_vertex(
+def test_run_completes_on_vertex(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From windows to moments, by settings alone and without a key of ours."""
+    """Settings alone take a run from windows to moments, without an API key."""
 
     def script(request: Json) -> VertexReply:
         chat = as_chat(request)
         asked = request["generationConfig"]["responseJsonSchema"]["properties"]
         if "order" in asked:
-            return spoken(json.dumps({"order": items_of(chat)}))
+            return vertex_answer(json.dumps({"order": moment_numbers(chat)}))
         reply: Reply = good_moments(chat)
-        return spoken(reply.content or "")
+        return vertex_answer(reply.content or "")
 
     with vertex_server(script) as server:
         account = write_account(tmp_path, f"{server.url}/token")

@@ -1,4 +1,4 @@
-"""The whole chain with a language model: real PostgreSQL, real topics, a real HTTP server."""
+"""A whole run with a language model: real PostgreSQL, real topics, a real HTTP server."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from shared.domain.documents import Json
 from shared.domain.transcript import TimedTranscript
 from shared.moments.rules.script import Script
 from tests.support.llm.runs import LlmRuns, llm_runs, talk
-from tests.support.llm.server import Reply, form_of, good, items_of, llm_server
+from tests.support.llm.server import Reply, form_of, good_answer, llm_server, moment_numbers
 
 LONG = talk(240, seed=3)
 
 
 def check_moments(runs: LlmRuns, transcript: TimedTranscript, *, refined: bool = False) -> None:
-    """Every moment keeps the bounds and cuts no word; roots do not overlap."""
+    """Assert that every moment keeps the bounds and cuts no word, and that roots do not overlap."""
     script = Script.of(transcript, transcript.words[-1].end_seconds + 1)
     moments = runs.moments(refined=refined)
     for moment in moments:
@@ -37,10 +37,10 @@ def check_moments(runs: LlmRuns, transcript: TimedTranscript, *, refined: bool =
             assert one.end_time <= next_one.start_time
 
 
-def test_a_long_talk_goes_through_every_stage(database_url: str, tmp_path: Path) -> None:
-    """Windows, several messages, merging, ranking, refinement and scoring: all on record."""
+def test_run_records_every_stage_of_a_long_talk(database_url: str, tmp_path: Path) -> None:
+    """Windowing, merging, ranking, refinement and scoring all leave their rows."""
     with (
-        llm_server(good) as server,
+        llm_server(good_answer) as server,
         llm_runs(
             database_url,
             tmp_path,
@@ -66,7 +66,7 @@ def test_a_long_talk_goes_through_every_stage(database_url: str, tmp_path: Path)
             and m.scored_at is not None
             for m in roots + children
         )
-        # The marks were all the same: only the place keeps the scores apart.
+        # All sub-scores are equal, so only the rank separates the scores.
         assert len({root.score for root in roots}) >= 3
         _check_record(runs, server.requests)
         assert {len(server.of(form)) for form in ("ranking", "scoring")} == {1}
@@ -93,21 +93,21 @@ def _check_record(runs: LlmRuns, requests: list[Json]) -> None:
     assert prompts[config.prompt_id].user_prompt == "Moments about the harbour"
 
 
-def _same_marks(found: re.Match[str]) -> str:
-    """5 where a mark stands, sentence numbers as they are."""
+def _equal_scores(found: re.Match[str]) -> str:
+    """Replace the number by 5 if it is a score; keep sentence numbers."""
     before = found.string[: found.start()]
     return found[0] if before.endswith(("start_id", "end_id")) else '": 5'
 
 
-def test_moments_lie_all_over_a_long_talk(database_url: str, tmp_path: Path) -> None:
-    """Windows late in the recording count as much as the first: nothing is lost or shifted."""
+def test_run_finds_moments_all_over_a_long_talk(database_url: str, tmp_path: Path) -> None:
+    """Late windows count as much as early ones, and no moment is lost or shifted."""
     transcript = talk(600, seed=5)
 
     def undecided(request: Json) -> Reply:
-        """All the same marks, and the order in which they came."""
+        """Give all moments equal scores and keep their order."""
         if form_of(request) == "ranking":
-            return Reply(json.dumps({"order": items_of(request)}))
-        return Reply(re.sub(r'": \d+(?=[,}])', _same_marks, good(request).content or ""))
+            return Reply(json.dumps({"order": moment_numbers(request)}))
+        return Reply(re.sub(r'": \d+(?=[,}])', _equal_scores, good_answer(request).content or ""))
 
     with (
         llm_server(undecided) as server,
@@ -131,22 +131,24 @@ def test_moments_lie_all_over_a_long_talk(database_url: str, tmp_path: Path) -> 
             assert " ".join(spoken).startswith(row.proposal["quote"].split(".")[0])
 
 
-def test_prompts_and_configs_are_shared_between_videos(database_url: str, tmp_path: Path) -> None:
-    """Two videos with the same wish have one prompt and one config; another wish has its own."""
+def test_runs_share_prompts_and_configs_when_the_instruction_is_the_same(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Two videos with one instruction share a prompt and a config; another has its own."""
     with (
-        llm_server(good) as server,
+        llm_server(good_answer) as server,
         llm_runs(database_url, tmp_path, server.url, llm_refine=False) as runs,
     ):
-        for seed, wish in ((1, "jokes"), (2, "jokes"), (3, "figures")):
-            assert runs.run(talk(30, seed=seed), prompt=wish).status == "completed"
+        for seed, instruction in ((1, "jokes"), (2, "jokes"), (3, "figures")):
+            assert runs.run(talk(30, seed=seed), prompt=instruction).status == "completed"
         assert len(runs.rows(GenerationConfig)) == 2
         assert sorted(row.user_prompt for row in runs.rows(Prompt)) == ["figures", "jokes"]
 
 
-def test_without_a_model_nothing_is_asked(database_url: str, tmp_path: Path) -> None:
-    """`extractive` goes as before: one stage, no call, no candidate."""
+def test_extractive_run_calls_no_model(database_url: str, tmp_path: Path) -> None:
+    """An extractive run makes moments without a call or a candidate."""
     with (
-        llm_server(good) as server,
+        llm_server(good_answer) as server,
         llm_runs(database_url, tmp_path, server.url, min_moment_length_seconds=5) as runs,
     ):
         assert runs.run(talk(60), model="extractive").status == "completed"
@@ -157,10 +159,10 @@ def test_without_a_model_nothing_is_asked(database_url: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("asked_for", [0, 3])
-def test_what_the_model_leaves_out_is_found_without_it(
+def test_run_fills_up_to_min_moments_when_the_model_finds_none(
     database_url: str, tmp_path: Path, asked_for: int
 ) -> None:
-    """The fewest moments asked for are a bound: a model that finds none does not break it."""
+    """The extractive method finds as many moments as the minimum demands."""
     with (
         llm_server(lambda request: Reply('{"moments": []}')) as server,
         llm_runs(

@@ -1,4 +1,4 @@
-"""A model that is slow, broken, refuses or errs, behind real HTTP: what becomes of the run."""
+"""A model that is slow, broken, refuses or errs, behind real HTTP: how the run ends."""
 
 from __future__ import annotations
 
@@ -8,8 +8,16 @@ import pytest
 
 from shared.db.models import AiRequest, MomentCandidate, StageRun
 from shared.domain.documents import Json
-from tests.support.llm.runs import ALONE, llm_runs, talk
-from tests.support.llm.server import Reply, form_of, good, lines_of, llm_server, once, user_text
+from tests.support.llm.runs import CHOICE_ONLY, llm_runs, talk
+from tests.support.llm.server import (
+    Reply,
+    first_reply,
+    form_of,
+    good_answer,
+    llm_server,
+    sentences_of,
+    user_text,
+)
 
 TALK = talk(60, seed=1)
 
@@ -26,24 +34,28 @@ TALK = talk(60, seed=1)
     ],
     ids=["429", "500", "503", "no JSON", "empty object", "slow"],
 )
-def test_what_passes_is_tried_again(database_url: str, tmp_path: Path, passing: Reply) -> None:
-    """Rate limits, server errors, time-outs and no answers cost one attempt, not the run."""
+def test_generate_window_retries_transient_failures(
+    database_url: str, tmp_path: Path, passing: Reply
+) -> None:
+    """Rate limits, server errors, time-outs and broken answers cost one attempt, not the run."""
     with (
-        llm_server(once(passing)) as server,
-        llm_runs(database_url, tmp_path, server.url, llm_timeout_seconds=1.0, **ALONE) as runs,
+        llm_server(first_reply(passing)) as server,
+        llm_runs(
+            database_url, tmp_path, server.url, llm_timeout_seconds=1.0, **CHOICE_ONLY
+        ) as runs,
     ):
         assert runs.run(TALK).status == "completed"
         (read,) = [run for run in runs.rows(StageRun) if run.stage == "generate_window"]
         assert (read.attempt, read.error_code) == (2, None)
         failed, *others = runs.rows(AiRequest)
         assert failed.outcome == "failed"
-        # A server that was only slow may have worked, and will be paid for it.
+        # A slow server may have done the work, so the call counts.
         assert (failed.input_tokens > 0) == bool(passing.delay_seconds)
         assert {call.outcome for call in others} == {"answered"}
 
 
-def test_a_server_that_stays_broken_fails_the_run(database_url: str, tmp_path: Path) -> None:
-    """After the last attempt the run says which stage failed, and of what."""
+def test_run_fails_when_the_server_stays_broken(database_url: str, tmp_path: Path) -> None:
+    """After the last attempt the run names the failed stage and the cause."""
     with (
         llm_server(lambda request: Reply(status=500)) as server,
         llm_runs(database_url, tmp_path, server.url, max_attempts=2) as runs,
@@ -66,10 +78,10 @@ def test_a_server_that_stays_broken_fails_the_run(database_url: str, tmp_path: P
     ],
     ids=["401", "404", "400", "refusal", "content filter"],
 )
-def test_what_never_passes_is_named_and_not_tried_again(
+def test_generate_window_fails_at_once_when_the_failure_is_permanent(
     database_url: str, tmp_path: Path, reply: Reply, code: str
 ) -> None:
-    """One call, one attempt, and a code that says it."""
+    """The stage run has one attempt, one call and the error's code."""
     with (
         llm_server(lambda request: reply) as server,
         llm_runs(database_url, tmp_path, server.url) as runs,
@@ -80,12 +92,14 @@ def test_what_never_passes_is_named_and_not_tried_again(
         assert len(server.requests) == 1
 
 
-def test_one_refused_window_costs_its_own_moments(database_url: str, tmp_path: Path) -> None:
-    """The rest of the recording has its moments; the refusal is on record."""
+def test_run_loses_only_the_window_that_the_model_refuses(
+    database_url: str, tmp_path: Path
+) -> None:
+    """The other windows give moments, and the refusal is recorded."""
 
     def script(request: Json) -> Reply:
-        refused = form_of(request) == "moments" and lines_of(request)[0][0] == 0
-        return Reply(None, refusal="No.") if refused else good(request)
+        refused = form_of(request) == "moments" and sentences_of(request)[0][0] == 0
+        return Reply(None, refusal="No.") if refused else good_answer(request)
 
     with (
         llm_server(script) as server,
@@ -95,7 +109,7 @@ def test_one_refused_window_costs_its_own_moments(database_url: str, tmp_path: P
             server.url,
             llm_window_tokens=700,
             llm_overlap_tokens=50,
-            **ALONE,
+            **CHOICE_ONLY,
         ) as runs,
     ):
         assert runs.run(TALK).status == "completed"
@@ -104,19 +118,23 @@ def test_one_refused_window_costs_its_own_moments(database_url: str, tmp_path: P
         assert [c.rejection_code for c in rejected] == ["model_refused"]
 
 
-def test_an_answer_cut_off_is_asked_for_again_shorter(database_url: str, tmp_path: Path) -> None:
-    """One repair, which says that it was cut off."""
+def test_generate_window_asks_again_when_an_answer_is_cut_off(
+    database_url: str, tmp_path: Path
+) -> None:
+    """The single repair tells the model that its answer was cut off."""
     with (
-        llm_server(once(Reply('{"moments": [{"start_id": 1', finish_reason="length"))) as server,
-        llm_runs(database_url, tmp_path, server.url, **ALONE) as runs,
+        llm_server(
+            first_reply(Reply('{"moments": [{"start_id": 1', finish_reason="length"))
+        ) as server,
+        llm_runs(database_url, tmp_path, server.url, **CHOICE_ONLY) as runs,
     ):
         assert runs.run(TALK).status == "completed"
         assert "cut off" in server.requests[1]["messages"][-1]["content"]
         assert runs.moments()
 
 
-def test_garbage_twice_is_no_third_time(database_url: str, tmp_path: Path) -> None:
-    """The run fails by name, the answers are on record, and no moment is made of them."""
+def test_run_fails_when_the_repair_is_unreadable_too(database_url: str, tmp_path: Path) -> None:
+    """The model is called twice, both answers are recorded, and no moment is made."""
     with (
         llm_server(lambda request: Reply("Sure! Here are your moments:")) as server,
         llm_runs(database_url, tmp_path, server.url) as runs,
@@ -129,16 +147,16 @@ def test_garbage_twice_is_no_third_time(database_url: str, tmp_path: Path) -> No
         assert not runs.moments()
 
 
-def test_what_was_answered_is_not_paid_for_twice(database_url: str, tmp_path: Path) -> None:
-    """Of several windows one fails at first: at the next attempt only that one is asked."""
+def test_retry_asks_only_for_the_windows_that_failed(database_url: str, tmp_path: Path) -> None:
+    """When one of several windows fails, the next attempt repeats only that call."""
     asked: set[str] = set()
 
     def script(request: Json) -> Reply:
         key = user_text(request)
         is_first = key not in asked
         asked.add(key)
-        is_last_window = form_of(request) == "moments" and lines_of(request)[-1][0] == 59
-        return Reply(status=503) if is_first and is_last_window else good(request)
+        is_last_window = form_of(request) == "moments" and sentences_of(request)[-1][0] == 59
+        return Reply(status=503) if is_first and is_last_window else good_answer(request)
 
     with (
         llm_server(script) as server,
@@ -148,7 +166,7 @@ def test_what_was_answered_is_not_paid_for_twice(database_url: str, tmp_path: Pa
             server.url,
             llm_window_tokens=700,
             llm_overlap_tokens=50,
-            **ALONE,
+            **CHOICE_ONLY,
         ) as runs,
     ):
         assert runs.run(TALK).status == "completed"

@@ -16,7 +16,7 @@ from shared.moments.rules.script import Script
 from tests.integration.moments.test_model_chain import check_moments
 from tests.support.llm.hostile_server import INJECTIONS, MAKERS, hostile, hostile_of, obedient
 from tests.support.llm.runs import LlmRuns, llm_runs, talk
-from tests.support.llm.server import Reply, form_of, good, lines_of, llm_server
+from tests.support.llm.server import Reply, form_of, good_answer, llm_server, sentences_of
 
 OUTPUTS = 200
 
@@ -32,8 +32,8 @@ def test_two_hundred_hostile_outputs_make_no_wrong_row(database_url: str, tmp_pa
 
     def script(request: Json) -> Reply:
         if form_of(request) != "moments":
-            return good(request)
-        seed = seeds.setdefault(lines_of(request)[0][0], len(seeds))
+            return good_answer(request)
+        seed = seeds.setdefault(sentences_of(request)[0][0], len(seeds))
         return hostile(seed + (1000 if len(request["messages"]) > 2 else 0), request)
 
     with (
@@ -71,7 +71,7 @@ def test_no_later_answer_makes_a_wrong_row_either(database_url: str, tmp_path: P
     def script(request: Json) -> Reply:
         form = form_of(request)
         if form == "moments":
-            return good(request)
+            return good_answer(request)
         with lock:
             number = next(numbers)
         return hostile_of(form, number, request)
@@ -121,7 +121,7 @@ def test_no_transcript_gives_an_order(database_url: str, tmp_path: Path) -> None
     """
 
     def script(request: Json) -> Reply:
-        return obedient(request) if form_of(request) == "moments" else good(request)
+        return obedient(request) if form_of(request) == "moments" else good_answer(request)
 
     assert len(INJECTIONS) == 50
     with (

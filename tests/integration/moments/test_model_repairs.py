@@ -1,4 +1,4 @@
-"""Answers that are out of form, or name what is not there: one repair, then a reason on record."""
+"""Faulty answers of a model: one repair, then a rejection with its reason on record."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import pytest
 
 from shared.db.models import AiRequest, MomentCandidate, StageRun
 from shared.domain.documents import Json
-from tests.support.llm.runs import ALONE, llm_runs, talk
+from tests.support.llm.runs import CHOICE_ONLY, llm_runs, talk
 from tests.support.llm.server import (
     Reply,
     Script,
     form_of,
-    good,
-    lines_of,
+    good_answer,
     llm_server,
     moment,
+    sentences_of,
     user_text,
 )
 
 TALK = talk(60, seed=1)
 
 
-def only(form: str, reply: Callable[[Json], Reply]) -> Script:
-    """That reply to questions of one form, sound answers to the others."""
-    return lambda request: reply(request) if form_of(request) == form else good(request)
+def script_for(form: str, reply: Callable[[Json], Reply]) -> Script:
+    """Give this reply to questions of one form, and sound answers to the others."""
+    return lambda request: reply(request) if form_of(request) == form else good_answer(request)
 
 
 FAULTY = {
@@ -41,33 +41,33 @@ FAULTY = {
 
 
 @pytest.mark.parametrize("code", FAULTY)
-@pytest.mark.parametrize("is_mended", [True, False], ids=["mended", "not mended"])
-def test_a_faulty_moment_gets_one_repair(
-    database_url: str, tmp_path: Path, code: str, is_mended: bool
+@pytest.mark.parametrize("is_repaired", [True, False], ids=["repaired", "not repaired"])
+def test_generate_window_repairs_a_faulty_moment_once(
+    database_url: str, tmp_path: Path, code: str, is_repaired: bool
 ) -> None:
-    """It is told what was wrong; mended it is chosen, otherwise rejected: both on record."""
+    """A repaired moment is chosen, an unrepaired one is rejected; both candidates are recorded."""
 
     def script(request: Json) -> Reply:
-        lines = {number: text for number, _, text in lines_of(request)}
+        lines = {number: text for number, _, text in sentences_of(request)}
         faulty = dict(FAULTY[code])
         if not faulty["quote"]:
             faulty["quote"] = lines[faulty["start_id"]]
         is_repair = len(request["messages"]) > 2
-        sound = moment(10, 12, lines[10], "Mended")
-        found = [sound] if is_repair and is_mended else [faulty]
+        sound = moment(10, 12, lines[10], "Repaired")
+        found = [sound] if is_repair and is_repaired else [faulty]
         return Reply(json.dumps({"moments": found}))
 
     with (
         llm_server(script) as server,
-        llm_runs(database_url, tmp_path, server.url, **ALONE) as runs,
+        llm_runs(database_url, tmp_path, server.url, **CHOICE_ONLY) as runs,
     ):
         pipeline = runs.run(TALK)
         candidates = runs.rows(MomentCandidate)
         assert len(server.of("moments")) == 2
-        if is_mended:
+        if is_repaired:
             assert pipeline.status == "completed"
             assert [c.status for c in candidates] == ["rejected", "chosen"]
-            assert [m.title for m in runs.moments()] == ["Mended"]
+            assert [m.title for m in runs.moments()] == ["Repaired"]
         else:
             assert pipeline.status == "failed"
             assert [c.rejection_code for c in candidates] == [code, code]
@@ -77,18 +77,20 @@ def test_a_faulty_moment_gets_one_repair(
         assert candidates[0].reason
 
 
-def test_a_sound_moment_is_not_lost_for_a_faulty_one(database_url: str, tmp_path: Path) -> None:
-    """One of two is rejected, and only that one is asked for again."""
+def test_generate_window_keeps_the_sound_moment_when_another_is_faulty(
+    database_url: str, tmp_path: Path
+) -> None:
+    """The repair asks for the faulty moment only."""
 
     def script(request: Json) -> Reply:
-        lines = {number: text for number, _, text in lines_of(request)}
+        lines = {number: text for number, _, text in sentences_of(request)}
         sound, faulty = moment(2, 4, lines[2], "Sound"), moment(20, 22, "never said by anybody")
         is_repair = len(request["messages"]) > 2
         return Reply(json.dumps({"moments": [faulty] if is_repair else [sound, faulty]}))
 
     with (
         llm_server(script) as server,
-        llm_runs(database_url, tmp_path, server.url, **ALONE) as runs,
+        llm_runs(database_url, tmp_path, server.url, **CHOICE_ONLY) as runs,
     ):
         assert runs.run(TALK).status == "completed"
         assert [m.title for m in runs.moments()] == ["Sound"]
@@ -96,11 +98,13 @@ def test_a_sound_moment_is_not_lost_for_a_faulty_one(database_url: str, tmp_path
         assert "Sentences 2 to 4" not in server.requests[1]["messages"][-1]["content"]
 
 
-def test_without_an_order_the_marks_decide(database_url: str, tmp_path: Path) -> None:
-    """A model that cannot rank loses no run: two tries, then the order of its own sub-scores."""
+def test_run_ranks_by_sub_scores_when_the_model_cannot_rank(
+    database_url: str, tmp_path: Path
+) -> None:
+    """After two unusable orders the moments' own sub-scores decide."""
     with (
-        llm_server(only("ranking", lambda request: Reply('{"order": [99]}'))) as server,
-        llm_runs(database_url, tmp_path, server.url, **ALONE) as runs,
+        llm_server(script_for("ranking", lambda request: Reply('{"order": [99]}'))) as server,
+        llm_runs(database_url, tmp_path, server.url, **CHOICE_ONLY) as runs,
     ):
         assert runs.run(TALK).status == "completed"
         assert len(server.of("ranking")) == 2
@@ -108,10 +112,12 @@ def test_without_an_order_the_marks_decide(database_url: str, tmp_path: Path) ->
         assert sorted(proposal["start_id"] for proposal in chosen) == [16, 24, 32, 40, 48]
 
 
-def test_without_scores_those_of_the_choice_stay(database_url: str, tmp_path: Path) -> None:
-    """Scoring that cannot be read makes the run partial, and leaves the scores there were."""
+def test_run_keeps_earlier_scores_when_scoring_is_unreadable(
+    database_url: str, tmp_path: Path
+) -> None:
+    """The run is partial, and every moment still has a score."""
     with (
-        llm_server(only("scoring", lambda request: Reply('{"moments": []}'))) as server,
+        llm_server(script_for("scoring", lambda request: Reply('{"moments": []}'))) as server,
         llm_runs(database_url, tmp_path, server.url, llm_refine=False) as runs,
     ):
         pipeline = runs.run(TALK)
@@ -121,18 +127,18 @@ def test_without_scores_those_of_the_choice_stay(database_url: str, tmp_path: Pa
         assert all(moment.score is not None for moment in found)
 
 
-def test_another_moment_is_no_refinement(database_url: str, tmp_path: Path) -> None:
-    """A second look that ends elsewhere is rejected after one repair; the moment stays as it is."""
+def test_refinement_rejects_a_different_moment(database_url: str, tmp_path: Path) -> None:
+    """A refinement that ends elsewhere is rejected after one repair; the moment stays as it is."""
 
     def elsewhere(request: Json) -> Reply:
-        lines = lines_of(request)
+        lines = sentences_of(request)
         first = lines[0] if "sentences 0 to" not in user_text(request) else lines[-2]
         answer = moment(first[0], first[0], first[2])
         del answer["scores"]
         return Reply(json.dumps(answer))
 
     with (
-        llm_server(only("moment", elsewhere)) as server,
+        llm_server(script_for("moment", elsewhere)) as server,
         llm_runs(database_url, tmp_path, server.url, max_moments=1, llm_score=False) as runs,
     ):
         assert runs.run(TALK).status == "completed"
@@ -144,8 +150,10 @@ def test_another_moment_is_no_refinement(database_url: str, tmp_path: Path) -> N
         assert (look.status, look.error_code) == ("skipped", "nothing_to_do")
 
 
-def test_a_refused_mending_takes_nothing_back(database_url: str, tmp_path: Path) -> None:
-    """The look that was of no use stays on record; the moment is as it was, the run completed."""
+def test_refinement_keeps_the_moment_when_the_repair_is_refused(
+    database_url: str, tmp_path: Path
+) -> None:
+    """The faulty refinement is recorded, the moment stays, and the run completes."""
 
     def refuses_twice(request: Json) -> Reply:
         if len(request["messages"]) > 2:
@@ -155,7 +163,7 @@ def test_a_refused_mending_takes_nothing_back(database_url: str, tmp_path: Path)
         return Reply(json.dumps(answer))
 
     with (
-        llm_server(only("moment", refuses_twice)) as server,
+        llm_server(script_for("moment", refuses_twice)) as server,
         llm_runs(database_url, tmp_path, server.url, max_moments=1, llm_score=False) as runs,
     ):
         assert runs.run(TALK).status == "completed"
@@ -165,21 +173,23 @@ def test_a_refused_mending_takes_nothing_back(database_url: str, tmp_path: Path)
         assert not runs.moments(refined=True)
 
 
-def test_every_answer_has_its_reading_on_record(database_url: str, tmp_path: Path) -> None:
-    """Of an unreadable repair, too, it is written what could not be read."""
+def test_generate_window_records_how_each_answer_was_read(
+    database_url: str, tmp_path: Path
+) -> None:
+    """The record of an unreadable repair says why it could not be read."""
 
     def script(request: Json) -> Reply:
         if form_of(request) != "moments":
-            return good(request)
+            return good_answer(request)
         if len(request["messages"]) > 2:
             return Reply("No JSON at all.")
-        answer = json.loads(good(request).content or "")
+        answer = json.loads(good_answer(request).content or "")
         answer["moments"][0]["quote"] = "words that nobody ever said"
         return Reply(json.dumps(answer))
 
     with (
         llm_server(script) as server,
-        llm_runs(database_url, tmp_path, server.url, **ALONE) as runs,
+        llm_runs(database_url, tmp_path, server.url, **CHOICE_ONLY) as runs,
     ):
         assert runs.run(TALK).status == "completed"
         calls = [call for call in runs.rows(AiRequest) if call.operation == "generate"]

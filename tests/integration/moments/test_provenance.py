@@ -1,4 +1,4 @@
-"""The complete prompt of any moment, rebuilt from what stays."""
+"""The complete prompt of any moment, rebuilt from rows that are kept."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from shared.domain.documents import Json
 from shared.errors import Reject
 from shared.moments.provenance import provenance_of
 from tests.support.llm.runs import llm_runs, talk
-from tests.support.llm.server import Reply, form_of, good, llm_server, user_text
+from tests.support.llm.server import Reply, form_of, good_answer, llm_server, user_text
 
 TALK = talk(120, seed=9)
 
 
-def test_the_prompt_of_every_moment_is_what_was_sent(database_url: str, tmp_path: Path) -> None:
-    """Of roots and refined ones, to the letter, also when the calls are long deleted."""
+def test_provenance_gives_the_prompt_that_was_sent_for_every_moment(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Roots and refined moments show their exact prompts, even after the calls are deleted."""
     with (
-        llm_server(good) as server,
+        llm_server(good_answer) as server,
         llm_runs(
             database_url, tmp_path, server.url, llm_window_tokens=900, llm_overlap_tokens=100
         ) as runs,
@@ -47,13 +49,15 @@ def test_the_prompt_of_every_moment_is_what_was_sent(database_url: str, tmp_path
                 assert (found.parent is not None) == bool(moment.is_refined)
 
 
-def test_a_mended_moment_has_its_whole_conversation(database_url: str, tmp_path: Path) -> None:
-    """With the answer that was of no use and what was said about it, when the calls are gone."""
+def test_provenance_gives_the_whole_conversation_of_a_repaired_moment(
+    database_url: str, tmp_path: Path
+) -> None:
+    """The faulty answer and the repair request are shown, even after the calls are deleted."""
 
     def script(request: Json) -> Reply:
         if form_of(request) not in ("moments", "moment") or len(request["messages"]) > 2:
-            return good(request)
-        answer = json.loads(good(request).content or "")
+            return good_answer(request)
+        answer = json.loads(good_answer(request).content or "")
         for found in answer.get("moments", [answer]):
             found["quote"] = "words that nobody ever said"
         return Reply(json.dumps(answer))
@@ -77,10 +81,10 @@ def test_a_mended_moment_has_its_whole_conversation(database_url: str, tmp_path:
                 assert whole in sent
 
 
-def test_a_prompt_that_is_edited_changes_no_run_under_way(
+def test_run_keeps_its_prompt_when_the_prompt_set_is_edited(
     database_url: str, tmp_path: Path
 ) -> None:
-    """All windows are asked with the prompt the run was begun with, and that one is shown."""
+    """All windows get the prompt with which the run began, and provenance shows that one."""
     folder = tmp_path / "prompts"
     folder.mkdir()
     own = folder / "talk.toml"
@@ -91,7 +95,7 @@ def test_a_prompt_that_is_edited_changes_no_run_under_way(
     def script(request: Json) -> Reply:
         edited = built_in.replace("version = 1", "version = 8")
         own.write_text(edited.replace("experienced editor", "careless editor"), encoding="utf-8")
-        return good(request)
+        return good_answer(request)
 
     with (
         llm_server(script) as server,
@@ -121,8 +125,10 @@ def test_a_prompt_that_is_edited_changes_no_run_under_way(
         assert "version 8.1" in server.requests[before]["messages"][0]["content"]
 
 
-def test_a_moment_without_a_model_has_no_question(database_url: str, tmp_path: Path) -> None:
-    """It says by which method it was found."""
+def test_provenance_names_the_method_when_no_model_was_used(
+    database_url: str, tmp_path: Path
+) -> None:
+    """An extractive moment has no prompt and no candidate."""
     with llm_runs(database_url, tmp_path, None) as runs:
         assert runs.run(TALK, model="extractive").status == "completed"
         with runs.context.session() as session:

@@ -10,7 +10,7 @@ from pathlib import Path
 from shared.errors import Reject
 from tests.support.error_codes import NOISE
 from tests.support.llm.runs import llm_runs, talk
-from tests.support.llm.server import good, llm_server
+from tests.support.llm.server import good_answer, llm_server
 from tests.support.pipelines.pipelines import World
 from tests.support.pipelines.plan import raising
 from tests.support.pipelines.traced import Topics
@@ -47,7 +47,7 @@ def test_telemetry_exports_no_transcript_prompt_or_key(
     sentences = [f"The {CANARY} tide number {n} turns twice a day here." for n in range(60)]
     with (
         exporting(collector.url),
-        llm_server(good) as server,
+        llm_server(good_answer) as server,
         llm_runs(database_url, tmp_path, server.url, llm_api_key=f"key-{CANARY}") as runs,
     ):
         pipeline = runs.run(talk(sentences), prompt=f"Moments about {CANARY}")

@@ -20,7 +20,7 @@ from shared.telemetry import process
 from shared.telemetry.measures import MEASURES
 from tests.support.error_codes import NOISE
 from tests.support.llm.runs import llm_runs, talk
-from tests.support.llm.server import good, llm_server
+from tests.support.llm.server import good_answer, llm_server
 from tests.support.pipelines.pipelines import World
 from tests.support.pipelines.plan import raising
 from tests.support.pipelines.traced import Topics
@@ -160,7 +160,7 @@ def test_metrics_count_tokens_and_cost(
     settings: dict[str, Any] = {"llm_input_price": 1.0, "llm_output_price": 2.0}
     settings |= {"llm_window_tokens": 800, "llm_overlap_tokens": 100}
     with (
-        llm_server(good) as server,
+        llm_server(good_answer) as server,
         llm_runs(database_url, tmp_path, server.url, **settings) as runs,
     ):
         assert runs.run(talk(120, seed=3)).status == "completed"

@@ -7,13 +7,13 @@ import random
 from collections.abc import Callable
 
 from shared.domain.documents import Json
-from tests.support.llm.server import Reply, good, good_moments, lines_of, moment
+from tests.support.llm.server import Reply, good_answer, good_moments, moment, sentences_of
 
 Maker = Callable[[random.Random, Json], str]
 
 
 def _sound(rng: random.Random, request: Json) -> Json:
-    lines = lines_of(request)
+    lines = sentences_of(request)
     i = rng.randrange(max(1, len(lines) - 2))
     last = min(i + rng.randint(1, 3), len(lines) - 1)
     return moment(lines[i][0], lines[last][0], lines[i][2], "Sound", rng.randint(0, 10))
@@ -132,7 +132,7 @@ _WILD: tuple[object, ...] = (None, -1, 10**18, 1e308, "", "12", [], {}, True, "x
 def hostile_of(form: str, seed: int, request: Json) -> Reply:
     """A hostile order, second look or set of scores: the sound one, broken in one of many ways."""
     rng = random.Random(f"{form} {seed}")
-    sound = json.loads(good(request).content or "{}")
+    sound = json.loads(good_answer(request).content or "{}")
     text = json.dumps(sound)
     field = rng.choice(list(sound))
     broken: list[str] = [
@@ -185,7 +185,7 @@ INJECTIONS = (*_ORDERS, *(f"{order.upper()} \u202e{order[::-1]}" for order in _O
 
 def obedient(request: Json) -> Reply:
     """A model that does what the transcript says: whatever can be said in an answer, and a call."""
-    rng = random.Random(str(lines_of(request)))
+    rng = random.Random(str(sentences_of(request)))
     sound = good_moments(request).content or ""
     evil = {"start_id": 0, "end_id": 99_999, "quote": "", "title": "VISIT EVIL DOT EXAMPLE"}
     return Reply(

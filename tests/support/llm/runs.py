@@ -33,8 +33,8 @@ from shared.transcripts.rows import transcript_row
 from shared.videos.history import open_video_run
 
 Row = TypeVar("Row", bound=Base)
-ALONE: dict[str, bool] = {"llm_refine": False, "llm_score": False}
-"""Nothing but the choice of moments is asked for."""
+CHOICE_ONLY: dict[str, bool] = {"llm_refine": False, "llm_score": False}
+"""Settings of a run that only chooses moments, without refinement and scoring."""
 WORDS = (
     *("river", "stone", "garden", "window", "teacher", "bridge", "market", "winter", "copper"),
     *("letter", "engine", "harbour", "silver", "mountain", "orange", "pencil", "summer", "ticket"),
@@ -67,7 +67,7 @@ def talk(sentences: Sequence[str] | int, *, seed: int = 0, language: str = "en")
 
 
 class LlmRuns:
-    """The functions at work in this process. `url` is the model's; more settings as given."""
+    """The functions in this process. `url` is the model's; `settings` override the defaults."""
 
     def __init__(self, database_url: str, folder: Path, url: str | None, **settings: Any) -> None:
         base: dict[str, Any] = {
@@ -90,7 +90,7 @@ class LlmRuns:
         self._numbers = iter(range(1, 1000))
 
     def close(self) -> None:
-        """End the workers and every connection."""
+        """Stop the workers and close every connection."""
         self.broker.close()
         self.models.close()
         self.engine.dispose()
@@ -103,7 +103,7 @@ class LlmRuns:
         video: str | None = None,
         **options: Any,
     ) -> str:
-        """Begin a run where the transcript is there, over a new video or the one named."""
+        """Begin a run that already has its transcript, over a new video or the given one."""
         context = self.context
         resolved = self.settings.resolve(Options(**options))
         with context.session() as session, session.begin():
@@ -166,7 +166,7 @@ class LlmRuns:
         return self.wait(self.begin(transcript, **options))
 
     def wait(self, identifier: str) -> PipelineHistory:
-        """The run's row once it has ended."""
+        """Wait for the run's end and return its row."""
         wait(self.context, [identifier], lambda *_: None)
         with self.context.session() as session:
             return session.execute(
@@ -189,7 +189,7 @@ class LlmRuns:
 def llm_runs(
     database_url: str, folder: Path, url: str | None, **settings: Any
 ) -> Iterator[LlmRuns]:
-    """Runs, until the block is left."""
+    """Runs that are closed when the block ends."""
     runs = LlmRuns(database_url, folder, url, **settings)
     try:
         yield runs

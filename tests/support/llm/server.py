@@ -1,4 +1,4 @@
-"""A server on the loopback that speaks OpenAI's chat completions, by a script."""
+"""A scripted server on the loopback that speaks OpenAI's chat completions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ITEM = re.compile(r"^(\d+) \| ([^|]*) \| (.*)$", re.MULTILINE)
 
 @dataclass(slots=True)
 class Reply:
-    """What to answer a call with. `content` is the message; `body` goes out as it is."""
+    """The reply to one call. `content` is the message; `body` replaces the whole body."""
 
     content: str | None = None
     status: int = 200
@@ -34,8 +34,8 @@ Script = Callable[[Json], Reply]
 
 
 @dataclass(slots=True)
-class Recorded:
-    """What the server was asked, in order, and how many calls were under way at once at most."""
+class ServerRecord:
+    """The server's requests in order, and the largest number of concurrent calls."""
 
     url: str = ""
     requests: list[Json] = field(default_factory=list)
@@ -43,14 +43,14 @@ class Recorded:
     most_at_once: int = 0
 
     def of(self, form: str) -> list[Json]:
-        """The requests for answers of that form."""
+        """The requests for answers of this form."""
         return [request for request in self.requests if form_of(request) == form]
 
 
 @contextmanager
-def llm_server(script: Script) -> Iterator[Recorded]:
-    """The server, until the block is left."""
-    recorded, lock, now = Recorded(), threading.Lock(), [0]
+def llm_server(script: Script) -> Iterator[ServerRecord]:
+    """A server that runs while the block does."""
+    recorded, lock, now = ServerRecord(), threading.Lock(), [0]
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -78,13 +78,13 @@ def llm_server(script: Script) -> Iterator[Recorded]:
             self.wfile.write(body)
 
         def log_message(self, *args: object) -> None:
-            """Silent."""
+            """Log nothing."""
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
 
         def handle_error(self, request: object, client_address: object) -> None:
-            """A client that did not wait is no error of ours."""
+            """Ignore clients that hung up early."""
 
     server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
@@ -123,33 +123,33 @@ def _body(request: Json, reply: Reply) -> bytes:
 
 
 def form_of(request: Json) -> str:
-    """Which form the answer is to have: moments, ranking, moment or scoring."""
+    """The form of the answer: moments, ranking, moment or scoring."""
     schema = request.get("response_format", {}).get("json_schema", {})
     return str(schema.get("name", ""))
 
 
 def user_text(request: Json) -> str:
-    """The first message of the user."""
+    """The user's first message."""
     return next(str(m["content"]) for m in request["messages"] if m["role"] == "user")
 
 
-def lines_of(request: Json) -> list[tuple[int, float, str]]:
-    """Number, seconds and text of each sentence that was shown."""
+def sentences_of(request: Json) -> list[tuple[int, float, str]]:
+    """The number, the start in seconds and the text of each sentence in the prompt."""
     return [(int(n), float(s), text) for n, s, text in LINE.findall(user_text(request))]
 
 
-def items_of(request: Json) -> list[int]:
-    """Numbers of the moments to be compared."""
+def moment_numbers(request: Json) -> list[int]:
+    """The numbers of the moments to compare."""
     return [int(number) for number, _, _ in ITEM.findall(user_text(request))]
 
 
-def marks_of(value: int) -> Json:
+def sub_scores(value: int) -> Json:
     """Five equal sub-scores."""
     names = ("hook", "substance", "clarity", "emotion", "completeness")
     return dict.fromkeys(names, value)
 
 
-def moment(first: int, last: int, quote: str, title: str = "A title", mark: int = 7) -> Json:
+def moment(first: int, last: int, quote: str, title: str = "A title", score: int = 7) -> Json:
     """One proposed moment."""
     return {
         "start_id": first,
@@ -157,13 +157,13 @@ def moment(first: int, last: int, quote: str, title: str = "A title", mark: int 
         "quote": quote,
         "title": title,
         "reason": "Because.",
-        "scores": marks_of(mark),
+        "scores": sub_scores(score),
     }
 
 
 def good_moments(request: Json, *, size: int = 3, every: int = 8) -> Reply:
     """Sound moments of `size` sentences, one in `every` sentences, each quoting its first."""
-    lines = lines_of(request)
+    lines = sentences_of(request)
     found = [
         moment(
             lines[i][0],
@@ -177,18 +177,18 @@ def good_moments(request: Json, *, size: int = 3, every: int = 8) -> Reply:
     return Reply(json.dumps({"moments": found[:12]}))
 
 
-def good(request: Json) -> Reply:
-    """A sound answer of whatever form is asked for."""
+def good_answer(request: Json) -> Reply:
+    """A sound answer in the requested form."""
     form = form_of(request)
     if form == "moments":
         return good_moments(request)
     if form == "ranking":
-        return Reply(json.dumps({"order": items_of(request)[::-1]}))
+        return Reply(json.dumps({"order": moment_numbers(request)[::-1]}))
     if form == "scoring":
-        keys = items_of(request)
-        listed = [{"id": key, "scores": marks_of(5)} for key in keys]
+        keys = moment_numbers(request)
+        listed = [{"id": key, "scores": sub_scores(5)} for key in keys]
         return Reply(json.dumps({"moments": listed, "order": keys}))
-    lines = {number: text for number, _, text in lines_of(request)}
+    lines = {number: text for number, _, text in sentences_of(request)}
     named = re.search(r"The moment is sentences (\d+) to (\d+)", user_text(request))
     assert named is not None, "no form that is known"
     first, last = int(named[1]), int(named[2])
@@ -198,14 +198,14 @@ def good(request: Json) -> Reply:
     return Reply(json.dumps(answer))
 
 
-def once(bad: Reply, then: Script = good) -> Script:
-    """The bad reply at the first call, then the script."""
-    calls = iter([bad])
+def first_reply(reply: Reply, then: Script = good_answer) -> Script:
+    """A script that gives `reply` to the first call and follows `then` afterwards."""
+    replies = iter([reply])
     lock = threading.Lock()
 
     def script(request: Json) -> Reply:
         with lock:
-            reply = next(calls, None)
-        return reply if reply is not None else then(request)
+            first = next(replies, None)
+        return first if first is not None else then(request)
 
     return script

@@ -14,7 +14,7 @@ from shared.domain.documents import Json
 
 @dataclass(slots=True)
 class VertexReply:
-    """The body as it is, with its status."""
+    """A response body and its status."""
 
     body: Json
     status: int = 200
@@ -22,7 +22,7 @@ class VertexReply:
 
 @dataclass(slots=True)
 class VertexRecord:
-    """What was asked: paths, bodies and headers of calls, and how many tokens were given out."""
+    """The recorded calls, and the number of tokens issued."""
 
     url: str = ""
     paths: list[str] = field(default_factory=list)
@@ -31,8 +31,8 @@ class VertexRecord:
     tokens: int = 0
 
 
-def spoken(text: str, *, finish: str = "STOP") -> VertexReply:
-    """An answer of one part, with its counts of tokens."""
+def vertex_answer(text: str, *, finish: str = "STOP") -> VertexReply:
+    """An answer of one part, with its token counts."""
     content = {"role": "model", "parts": [{"text": text}]}
     return VertexReply(
         {
@@ -48,14 +48,14 @@ def spoken(text: str, *, finish: str = "STOP") -> VertexReply:
     )
 
 
-def failed(status: int, reason: str, message: str) -> VertexReply:
-    """An error as Google's APIs write it."""
+def vertex_error(status: int, reason: str, message: str) -> VertexReply:
+    """An error in the format of Google's APIs."""
     return VertexReply({"error": {"code": status, "message": message, "status": reason}}, status)
 
 
 @contextmanager
 def vertex_server(script: Callable[[Json], VertexReply]) -> Iterator[VertexRecord]:
-    """The server, until the block is left."""
+    """A server that runs while the block does."""
     record, lock = VertexRecord(), threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
@@ -84,7 +84,7 @@ def vertex_server(script: Callable[[Json], VertexReply]) -> Iterator[VertexRecor
             self.wfile.write(content)
 
         def log_message(self, *args: object) -> None:
-            """Silent."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
