@@ -1,4 +1,4 @@
-"""The servers that storage is tested against: one of each for a worker, a new bucket for a test."""
+"""The servers that storage is tested against: one of each per worker, a new bucket per test."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from tests.support.storage.gcs_fake import FakeGcs
 
 @pytest.fixture(scope="session")
 def gcs_emulator_endpoint() -> Iterator[str]:
-    """gcp-storage-emulator."""
+    """The address of gcp-storage-emulator."""
     with backends.gcs_emulator() as endpoint:
         yield endpoint
 
 
 @pytest.fixture(scope="session")
 def strict_gcs() -> Iterator[FakeGcs]:
-    """The strict server of our own."""
+    """Our own strict server of Cloud Storage's API."""
     with backends.strict_gcs() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def moto_endpoint() -> Iterator[str]:
-    """moto's S3 server."""
+    """The address of moto's S3 server."""
     with pytest.MonkeyPatch.context() as patch, backends.moto_server() as endpoint:
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
@@ -60,7 +60,7 @@ def s3_storage(moto_endpoint: str) -> S3Storage:
 
 @pytest.fixture
 def folder_backend(tmp_path: Path) -> Iterator[Backend]:
-    """A folder."""
+    """The folder adapter on an empty folder."""
     yield from backends.folder_backend(tmp_path / "buckets")
 
 
@@ -127,7 +127,7 @@ def backend(request: pytest.FixtureRequest) -> Backend:
 
 @pytest.fixture(scope="session")
 def large_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """64 MiB and a little that nothing compresses."""
+    """64 MiB and a few bytes that cannot be compressed."""
     path = tmp_path_factory.mktemp("large") / "large.bin"
     path.write_bytes(os.urandom((64 << 20) + 123))
     return path

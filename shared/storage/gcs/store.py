@@ -117,7 +117,7 @@ class GcsStorage:
         _, bucket, prefix = split_url(prefix_url)
         try:
             with translated(prefix_url):
-                for blob in self._connection.client.list_blobs(
+                for blob in self.connection.client.list_blobs(
                     bucket,
                     prefix=prefix or None,
                     page_size=self._page_size,
@@ -176,7 +176,8 @@ class GcsStorage:
         return None
 
     @cached_property
-    def _connection(self) -> GcsConnection:
+    def connection(self) -> GcsConnection:
+        """The connection to Cloud Storage, made at first use."""
         return connect(self._endpoint, self._project)
 
     @cached_property
@@ -185,7 +186,7 @@ class GcsStorage:
 
     def _blob(self, url: str, **options: Any) -> Any:
         _, bucket, name = split_url(url)
-        return self._connection.client.bucket(bucket).blob(check_name(url, name), **options)
+        return self.connection.client.bucket(bucket).blob(check_name(url, name), **options)
 
     def _loaded(self, url: str) -> Any:
         blob = self._blob(url)
@@ -200,7 +201,7 @@ class GcsStorage:
         return blob
 
     def _reader(self, blob: Any) -> RangedReader:
-        stat, connection = _stat_of(blob), self._connection
+        stat, connection = _stat_of(blob), self.connection
         ranges = GcsRanges(
             connection.session,
             connection.endpoint,
@@ -235,8 +236,8 @@ class GcsStorage:
                 expiration=timedelta(seconds=seconds),
                 method=method,
                 content_type=content_type,
-                api_access_endpoint=self._connection.endpoint,
-                **signer_arguments(self._connection, self._signing_credentials),
+                api_access_endpoint=self.connection.endpoint,
+                **signer_arguments(self.connection, self._signing_credentials),
             )
         return signed
 

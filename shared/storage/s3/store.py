@@ -90,7 +90,7 @@ class S3Storage:
         size = path.stat().st_size
         try:
             with translated(url):
-                answer = s3_uploads.put(self._client, path, _target(url), headers, self._part_bytes)
+                answer = s3_uploads.put(self.client, path, _target(url), headers, self._part_bytes)
         except ObjectChanged:
             return self._own_or_refuse(url, mark)
         except ObjectMissing:
@@ -101,8 +101,8 @@ class S3Storage:
         """See `Storage`."""
         _, bucket, prefix = split_url(prefix_url)
         with translated(prefix_url):
-            versions = s3_listing.has_versions(self._client, bucket)
-            yield from s3_listing.listed(self._client, bucket, prefix, self._page_size, versions)
+            versions = s3_listing.has_versions(self.client, bucket)
+            yield from s3_listing.listed(self.client, bucket, prefix, self._page_size, versions)
 
     def copy(self, source_url: str, target_url: str) -> ObjectStat:
         """See `Storage`. The bytes do not pass through this machine."""
@@ -112,9 +112,9 @@ class S3Storage:
             source["VersionId"] = version.version_id
         with translated(source_url):
             if stat.size_bytes > self._largest_copy_bytes:
-                self._client.copy(source, **_target(target_url))
+                self.client.copy(source, **_target(target_url))
                 return self.stat(target_url)
-            answer = self._client.copy_object(
+            answer = self.client.copy_object(
                 CopySource=source, CopySourceIfMatch=version.etag, **_target(target_url)
             )
         made = answer["CopyObjectResult"]
@@ -131,7 +131,7 @@ class S3Storage:
                 raise ObjectChanged(url, generation, version.generation)
             condition = {"IfMatch": version.etag} if generation is not None else {}
             with translated(url):
-                self._client.delete_object(**_target(url), **condition)
+                self.client.delete_object(**_target(url), **condition)
         except ObjectMissing:
             return False
         return True
@@ -151,7 +151,8 @@ class S3Storage:
         return None
 
     @cached_property
-    def _client(self) -> Any:
+    def client(self) -> Any:
+        """The boto3 client, connected at first use."""
         return connect(self._endpoint, self._region, self._policy)
 
     @cached_property
@@ -161,7 +162,7 @@ class S3Storage:
     def _answer(self, url: str) -> Any:
         target = _target(url)
         with translated(url):
-            return self._client.head_object(**target)
+            return self.client.head_object(**target)
 
     def _head(self, url: str) -> tuple[ObjectStat, Version]:
         answer = self._answer(url)
@@ -186,7 +187,7 @@ class S3Storage:
 
     def _signed(self, operation: str, arguments: dict[str, str], seconds: int) -> str:
         with translated(f"s3://{arguments['Bucket']}/{arguments['Key']}"):
-            signed: str = self._client.generate_presigned_url(
+            signed: str = self.client.generate_presigned_url(
                 operation, Params=arguments, ExpiresIn=seconds
             )
         return signed

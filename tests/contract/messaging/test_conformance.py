@@ -1,4 +1,4 @@
-"""What every broker must do, on each broker: in-process, and the official Pub/Sub emulator."""
+"""The contract of every broker, on the in-process one and on the official Pub/Sub emulator."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 @dataclass
 class Recorder:
-    """An endpoint that keeps what it gets and answers what `decide` says."""
+    """An endpoint that keeps its requests and answers with the outcome of `decide`."""
 
     decide: Callable[[int], Outcome] = lambda _: Outcome.DONE
     requests: list[dict[str, Any]] = field(default_factory=list)
@@ -93,7 +93,7 @@ class Emulated:
                 self.end_headers()
 
             def log_message(self, *args: object) -> None:
-                """Keep the test's output quiet."""
+                """Write nothing to the test's output."""
 
         self.endpoints = endpoints
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
@@ -104,7 +104,7 @@ class Emulated:
         self.endpoints[f"/{spec.name}"] = endpoint
         url = f"http://127.0.0.1:{self.server.server_address[1]}/{spec.name}"
         pushed = SubscriptionSpec(**{**vars(spec), "push_endpoint": url})
-        for _ in range(2):  # twice, for it must be idempotent
+        for _ in range(2):  # twice: the call must be idempotent
             ensure([spec.topic], [pushed], project=PROJECT, emulator_host=self.host)
 
     def close(self) -> None:
@@ -115,7 +115,7 @@ class Emulated:
 
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[str]:
-    """A running emulator's host."""
+    """The host of a running emulator."""
     if find_emulator() is None:
         pytest.skip(HOW_TO_GET_IT)
     with PubSubEmulator() as running:
@@ -133,7 +133,7 @@ def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
 
 
 def spec(**changes: Any) -> SubscriptionSpec:
-    """A subscription of a topic of its own, quick to redeliver."""
+    """A subscription of a topic of its own with short backoffs."""
     unique = uuid.uuid4().hex[:8]
     given = {"min_backoff_seconds": 0.1, "max_backoff_seconds": 1.0, "ack_deadline_seconds": 10}
     return SubscriptionSpec(
@@ -141,8 +141,8 @@ def spec(**changes: Any) -> SubscriptionSpec:
     )
 
 
-def test_order(broker: Broker) -> None:
-    """Messages of one ordering key come in the order they were published."""
+def test_broker_delivers_messages_of_a_key_in_order(broker: Broker) -> None:
+    """Messages of one ordering key arrive in the order of publishing."""
     wanted, got = spec(ordered=True), Recorder()
     broker.subscribe(wanted, got)
     sent = [b"%d" % n for n in range(40)]
@@ -153,15 +153,15 @@ def test_order(broker: Broker) -> None:
 
 @pytest.fixture
 def push_metadata(request: pytest.FixtureRequest, broker: Broker) -> Broker:
-    """A broker; the emulator is known to leave out what the test is about."""
+    """A broker; the emulator is known to leave out the metadata."""
     if isinstance(broker, Emulated):
         reason = "the emulator's push carries neither orderingKey nor deliveryAttempt"
         request.applymarker(pytest.mark.xfail(reason=reason, strict=True, raises=KeyError))
     return broker
 
 
-def test_push_metadata(push_metadata: Broker) -> None:
-    """A push says its ordering key and which attempt it is."""
+def test_push_holds_ordering_key_and_attempt(push_metadata: Broker) -> None:
+    """A push holds its ordering key and the number of its attempt."""
     wanted, got = spec(ordered=True, dead_letter_topic=spec().topic), Recorder()
     push_metadata.subscribe(wanted, got)
     push_metadata.publisher.publish([Outgoing(wanted.topic, b"{}", ordering_key="k")])
@@ -170,8 +170,8 @@ def test_push_metadata(push_metadata: Broker) -> None:
     assert got.requests[0]["message"]["orderingKey"] == "k"
 
 
-def test_attributes_and_trace(broker: Broker) -> None:
-    """A message arrives as it was sent, with its attributes and the trace it was sent in."""
+def test_broker_delivers_attributes_and_trace(broker: Broker) -> None:
+    """A message arrives unchanged, with its attributes and its trace."""
     wanted, got = spec(), Recorder()
     broker.subscribe(wanted, got)
     message = VideoProbed(pipeline="p", video="v", generation="1")
@@ -188,7 +188,7 @@ def test_attributes_and_trace(broker: Broker) -> None:
     assert found.message_id
 
 
-def test_every_subscription_gets_it(broker: Broker) -> None:
+def test_broker_delivers_to_every_subscription_of_a_topic(broker: Broker) -> None:
     """Each subscription of a topic gets each message."""
     first, one, two = spec(), Recorder(), Recorder()
     broker.subscribe(first, one)
@@ -198,8 +198,8 @@ def test_every_subscription_gets_it(broker: Broker) -> None:
     two.wait(1)
 
 
-def test_redelivery(broker: Broker) -> None:
-    """What is refused comes again, after a growing pause, until it is acknowledged."""
+def test_broker_redelivers_until_acknowledged(broker: Broker) -> None:
+    """A refused message comes again after a growing pause, until it is acknowledged."""
     wanted = spec()
     got = Recorder(lambda n: [Outcome.BUSY, Outcome.RETRY, Outcome.REJECTED][min(n, 3) - 1])
     broker.subscribe(wanted, got)
@@ -212,8 +212,8 @@ def test_redelivery(broker: Broker) -> None:
 
 
 @pytest.mark.slow
-def test_dead_letter(broker: Broker) -> None:
-    """After the last attempt the message is in the dead letters, with where it died; not again."""
+def test_broker_dead_letters_a_message_after_the_last_attempt(broker: Broker) -> None:
+    """The dead letter names the subscription, and the message is not delivered again."""
     dead, letters = spec(), Recorder()
     wanted = spec(dead_letter_topic=dead.topic, max_delivery_attempts=5)
     got = Recorder(lambda _: Outcome.RETRY)
@@ -232,8 +232,8 @@ def test_dead_letter(broker: Broker) -> None:
     assert len(letters.requests) == 1
 
 
-def test_large_batch(broker: Broker) -> None:
-    """When publishing 1,000 messages returns, all are in the broker; each arrives."""
+def test_publish_returns_after_the_broker_has_a_large_batch(broker: Broker) -> None:
+    """All of 1,000 messages arrive."""
     wanted, got = spec(), Recorder()
     broker.subscribe(wanted, got)
     sent = [b'{"n": %d}' % n for n in range(1000)]
@@ -242,12 +242,12 @@ def test_large_batch(broker: Broker) -> None:
     assert set(got.bodies) == set(sent)
 
 
-def test_publish_to_nowhere(broker: Broker) -> None:
-    """A topic that does not exist is an error that names it, and what it is not is not hidden."""
+def test_publish_names_a_missing_topic(broker: Broker) -> None:
+    """The error names the topic that does not exist."""
     with pytest.raises(PublishFailed, match="no-such-topic"):
         broker.publisher.publish([Outgoing("no-such-topic", b"{}")])
 
 
-def test_publish_nothing(broker: Broker) -> None:
-    """Publishing nothing is no error."""
+def test_publish_accepts_an_empty_batch(broker: Broker) -> None:
+    """Publishing no messages is not an error."""
     broker.publisher.publish([])

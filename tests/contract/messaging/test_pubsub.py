@@ -32,7 +32,7 @@ def emulator() -> Iterator[PubSubEmulator]:
 
 
 def pull(host: str, name: str, count: int) -> list[bytes]:
-    """What a subscription holds, acknowledged."""
+    """The messages that a subscription holds; they are acknowledged."""
     client = connection.subscriber_client(host)
     path = connection.subscription_path(PROJECT, name)
     found: list[bytes] = []
@@ -54,7 +54,7 @@ def _publish_in_child(publisher: PubSubPublisher) -> None:
 @needs_emulator
 @pytest.mark.emulator
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
-def test_after_a_fork(emulator: PubSubEmulator) -> None:
+def test_publisher_works_after_a_fork(emulator: PubSubEmulator) -> None:
     """A publisher made before a fork works in parent and child, as in a server's workers."""
     ensure(
         [],
@@ -75,10 +75,10 @@ def test_after_a_fork(emulator: PubSubEmulator) -> None:
 
 @needs_emulator
 @pytest.mark.emulator
-def test_broker_away_and_back(emulator: PubSubEmulator) -> None:
-    """While the broker is away publishing fails in time; once it is back the same publisher works.
+def test_publisher_recovers_when_the_broker_returns(emulator: PubSubEmulator) -> None:
+    """Without a broker publishing fails in time; later the same publisher works.
 
-    What was in the emulator is gone then, so that topics must be made again.
+    The restarted emulator is empty, so the test makes its topics again.
     """
     specs = [SubscriptionSpec("kept", "things", ack_deadline_seconds=10)]
     ensure([], specs, project=PROJECT, emulator_host=emulator.host)
@@ -98,8 +98,8 @@ def test_broker_away_and_back(emulator: PubSubEmulator) -> None:
 
 @needs_emulator
 @pytest.mark.emulator
-def test_one_topic_fails(emulator: PubSubEmulator) -> None:
-    """A missing topic does not keep the others' messages back, and is an error all the same."""
+def test_publish_sends_the_other_topics_when_one_is_missing(emulator: PubSubEmulator) -> None:
+    """The other topics' messages go out, and the missing topic is an error."""
     specs = [SubscriptionSpec("kept", "good", ack_deadline_seconds=10)]
     ensure([], specs, project=PROJECT, emulator_host=emulator.host)
     publisher = PubSubPublisher(PROJECT, emulator_host=emulator.host)
@@ -111,8 +111,8 @@ def test_one_topic_fails(emulator: PubSubEmulator) -> None:
 
 @needs_emulator
 @pytest.mark.emulator
-def test_wiring_is_corrected(emulator: PubSubEmulator) -> None:
-    """A subscription that exists gets its new endpoint, deadline and dead-letter topic."""
+def test_ensure_corrects_an_existing_subscription(emulator: PubSubEmulator) -> None:
+    """A subscription gets its new endpoint, deadline and dead-letter topic."""
 
     def wire(spec: SubscriptionSpec) -> None:
         ensure(["extra"], [spec], project=PROJECT, emulator_host=emulator.host)
@@ -133,8 +133,8 @@ def test_wiring_is_corrected(emulator: PubSubEmulator) -> None:
 
 @needs_emulator
 @pytest.mark.emulator
-def test_no_child_is_left() -> None:
-    """Stopping the emulator leaves neither its launcher nor its java; twice is no error."""
+def test_emulator_leaves_no_child_when_stopped() -> None:
+    """Neither its launcher nor its Java process survives; a second stop is not an error."""
     emulator = PubSubEmulator()
     emulator.start()
     children = psutil.Process().children(recursive=True)
@@ -146,8 +146,8 @@ def test_no_child_is_left() -> None:
     assert alive == []
 
 
-def test_a_launcher_that_fails(tmp_path: Path) -> None:
-    """An emulator that does not come up is an error that shows what it said."""
+def test_emulator_shows_the_launchers_output_when_it_fails(tmp_path: Path) -> None:
+    """The error holds the launcher's output."""
     launcher = tmp_path / "launcher"
     launcher.write_text("#!/bin/sh\necho no java here\nexit 3\n")
     launcher.chmod(0o755)
@@ -155,8 +155,8 @@ def test_a_launcher_that_fails(tmp_path: Path) -> None:
         PubSubEmulator(launcher).start()
 
 
-def test_nothing_at_import() -> None:
-    """Importing and making a publisher loads no client library, so opens no connection."""
+def test_publisher_loads_no_client_library_before_it_publishes() -> None:
+    """Importing and making a publisher loads no client library and opens no connection."""
     code = (
         "import sys; from shared.messaging.pubsub.publisher import PubSubPublisher;"
         "from shared.messaging.pubsub import provision; import shared.http.events.target;"

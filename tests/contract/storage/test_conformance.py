@@ -1,4 +1,4 @@
-"""What every object store does, shown on each: a folder, Cloud Storage, S3 in both its modes."""
+"""The contract of every object store: a folder, Cloud Storage, S3 with and without versions."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.support.storage.actions import put, read
 from tests.support.storage.backends import PAGE_SIZE, Backend
 
 
-def test_stat_tells_what_was_uploaded(backend: Backend, tmp_path: Path) -> None:
-    """Size, type, time and generation of an object are those its upload returned."""
+def test_stat_equals_the_uploads_result(backend: Backend, tmp_path: Path) -> None:
+    """Size, type, time and generation of an object are those that its upload returned."""
     made = put(backend, tmp_path, "talk.mp4", b"0123456789")
     found = backend.storage.stat(backend.url("talk.mp4"))
     assert (found.url, found.size_bytes) == (backend.url("talk.mp4"), 10)
@@ -24,23 +24,23 @@ def test_stat_tells_what_was_uploaded(backend: Backend, tmp_path: Path) -> None:
     assert abs(found.updated_at - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-def test_a_given_content_type_is_kept(backend: Backend, tmp_path: Path) -> None:
-    """An object has the content type that it was uploaded with."""
+def test_upload_keeps_the_given_content_type(backend: Backend, tmp_path: Path) -> None:
+    """An object has the content type of its upload."""
     put(backend, tmp_path, "data.bin", b"x", content_type="video/x-odd")
     with backend.has("content types"):
         assert backend.storage.stat(backend.url("data.bin")).content_type == "video/x-odd"
 
 
-def test_an_empty_object_is_an_object(backend: Backend, tmp_path: Path) -> None:
-    """Zero bytes can be stored, read and downloaded."""
+def test_upload_accepts_an_empty_file(backend: Backend, tmp_path: Path) -> None:
+    """An empty object can be stored, read and downloaded."""
     put(backend, tmp_path, "empty", b"")
     assert read(backend, "empty") == b""
     backend.storage.download(backend.url("empty"), tmp_path / "got")
     assert (tmp_path / "got").read_bytes() == b""
 
 
-def test_ranged_reads(backend: Backend, tmp_path: Path) -> None:
-    """Seeks and reads anywhere give the bytes that a file would, also at and past the end."""
+def test_reader_returns_the_bytes_of_any_range(backend: Backend, tmp_path: Path) -> None:
+    """Seeks and reads anywhere return the bytes that a file would, also at and past the end."""
     data = os.urandom(300_000)
     put(backend, tmp_path, "ranges", data)
     with backend.storage.open(backend.url("ranges")) as reader:
@@ -60,16 +60,18 @@ def test_ranged_reads(backend: Backend, tmp_path: Path) -> None:
         reader.read(1)
 
 
-def test_upload_only_if_absent(backend: Backend, tmp_path: Path) -> None:
-    """The second of two such uploads fails and changes nothing."""
+def test_upload_only_if_absent_refuses_an_existing_object(backend: Backend, tmp_path: Path) -> None:
+    """The second such upload fails and changes nothing."""
     put(backend, tmp_path, "once", b"first", only_if_absent=True)
     with pytest.raises(ObjectExists):
         put(backend, tmp_path, "once", b"second", only_if_absent=True)
     assert read(backend, "once") == b"first"
 
 
-def test_a_large_object(backend: Backend, tmp_path: Path, large_file: Path) -> None:
-    """64 MiB go up in pieces and come down whole, their last range read alone."""
+def test_upload_and_download_transfer_a_large_object(
+    backend: Backend, tmp_path: Path, large_file: Path
+) -> None:
+    """64 MiB go up in pieces and come down whole, and their last range can be read alone."""
     url = backend.url("large.bin")
     made = backend.storage.upload(large_file, url)
     assert made.size_bytes == large_file.stat().st_size
@@ -81,10 +83,10 @@ def test_a_large_object(backend: Backend, tmp_path: Path, large_file: Path) -> N
         assert reader.read() == large_file.read_bytes()[-100:]
 
 
-def test_a_large_object_only_if_absent(
+def test_upload_only_if_absent_refuses_an_existing_large_object(
     backend: Backend, tmp_path: Path, large_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An upload in pieces, too, leaves what came before it alone."""
+    """An upload in pieces also leaves the existing object alone."""
     put(backend, tmp_path, "large.bin", b"first")
     monkeypatch.setattr(backend.storage, "_refuse_existing", lambda url: None, raising=False)
     with backend.has("write preconditions"), pytest.raises(ObjectExists):
@@ -92,8 +94,8 @@ def test_a_large_object_only_if_absent(
     assert read(backend, "large.bin") == b"first"
 
 
-def test_list_by_prefix(backend: Backend, tmp_path: Path) -> None:
-    """A listing has what begins with the prefix, nothing else, in the order of UTF-8 bytes."""
+def test_list_returns_objects_with_a_prefix_in_order(backend: Backend, tmp_path: Path) -> None:
+    """A listing holds exactly the names with the prefix, ordered by UTF-8 bytes."""
     wanted = ["p/Z", "p/a", "p/a-b", "p/a.b", "p/ab/c", "p/b/1", "p/z", "p/é"]
     for name in [*reversed(wanted), "pp/a", "o/a"]:
         put(backend, tmp_path, name, name.encode())
@@ -106,8 +108,8 @@ def test_list_by_prefix(backend: Backend, tmp_path: Path) -> None:
     assert list(backend.storage.list(backend.url("q"))) == []
 
 
-def test_a_listing_tells_what_stat_tells(backend: Backend, tmp_path: Path) -> None:
-    """Each object of a listing is as `stat` has it."""
+def test_list_equals_stat_for_each_object(backend: Backend, tmp_path: Path) -> None:
+    """Each object of a listing equals its `stat`."""
     put(backend, tmp_path, "talk.mp4", b"first")
     put(backend, tmp_path, "talk.mp4", b"second")
     (listed,) = backend.storage.list(backend.url(""))
@@ -117,7 +119,7 @@ def test_a_listing_tells_what_stat_tells(backend: Backend, tmp_path: Path) -> No
         assert listed.content_type == found.content_type
 
 
-def test_a_listing_of_many_pages(backend: Backend, tmp_path: Path) -> None:
+def test_list_returns_each_object_once_over_many_pages(backend: Backend, tmp_path: Path) -> None:
     """A listing of more objects than a page holds has each of them once."""
     wanted = [f"many/{n:03}" for n in range(3 * PAGE_SIZE + 1)]
     for name in wanted:
@@ -129,8 +131,8 @@ def test_a_listing_of_many_pages(backend: Backend, tmp_path: Path) -> None:
             assert backend.pages(backend.bucket) == 4
 
 
-def test_copy(backend: Backend, tmp_path: Path) -> None:
-    """A copy has the bytes and the type, and is an object of its own."""
+def test_copy_makes_an_independent_object(backend: Backend, tmp_path: Path) -> None:
+    """A copy has the same bytes and type, and does not change with its source."""
     put(backend, tmp_path, "a b/source.mp4", b"content")
     made = backend.storage.copy(backend.url("a b/source.mp4"), backend.url("c#d/target.mp4"))
     assert made == backend.storage.stat(backend.url("c#d/target.mp4"))
@@ -142,8 +144,8 @@ def test_copy(backend: Backend, tmp_path: Path) -> None:
         backend.storage.copy(backend.url("none"), backend.url("other"))
 
 
-def test_delete(backend: Backend, tmp_path: Path) -> None:
-    """Deleting twice is no error; the object and its name are gone, and can come back."""
+def test_delete_removes_an_object_and_its_name(backend: Backend, tmp_path: Path) -> None:
+    """A second deletion is not an error, and the name can be used again."""
     put(backend, tmp_path, "d/gone", b"x")
     assert backend.storage.delete(backend.url("d/gone")) is True
     assert backend.storage.delete(backend.url("d/gone")) is False
@@ -154,8 +156,8 @@ def test_delete(backend: Backend, tmp_path: Path) -> None:
     assert read(backend, "d/gone") == b"back"
 
 
-def test_a_missing_object(backend: Backend, tmp_path: Path) -> None:
-    """Whatever wants an object that is not there says so, and leaves no file behind."""
+def test_every_method_reports_a_missing_object(backend: Backend, tmp_path: Path) -> None:
+    """Each method raises ObjectMissing and leaves no file behind."""
     url = backend.url("no/such")
     with pytest.raises(ObjectMissing):
         backend.storage.stat(url)
@@ -169,8 +171,8 @@ def test_a_missing_object(backend: Backend, tmp_path: Path) -> None:
     assert backend.storage.local_path(url) is None
 
 
-def test_local_path(backend: Backend, tmp_path: Path) -> None:
-    """A store whose objects are files says where one lies; others have none."""
+def test_local_path_is_the_file_of_a_folders_object(backend: Backend, tmp_path: Path) -> None:
+    """Only a store whose objects are files has a path."""
     put(backend, tmp_path, "talk.mp4", b"here")
     path = backend.storage.local_path(backend.url("talk.mp4"))
     assert path is None if backend.scheme != "file" else path and path.read_bytes() == b"here"

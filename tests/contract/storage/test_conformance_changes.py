@@ -1,4 +1,4 @@
-"""The conformance suite: overwrites, and several writers and readers at once, on each store."""
+"""The contract of every store: overwrites, and several writers and readers at once."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from tests.support.storage.actions import put, read
 from tests.support.storage.backends import Backend
 
 
-def test_every_overwrite_changes_the_generation(backend: Backend, tmp_path: Path) -> None:
-    """Twenty overwrites of one size have twenty generations, and listings tell the last."""
+def test_generation_changes_with_every_overwrite(backend: Backend, tmp_path: Path) -> None:
+    """Twenty overwrites of equal size have twenty generations, and listings show the last."""
     seen = [put(backend, tmp_path, "same", f"{n:04}".encode()).generation for n in range(20)]
     assert len(set(seen)) == 20
     assert [s.generation for s in backend.storage.list(backend.url("same"))] == seen[-1:]
 
 
-def test_an_overwrite_with_equal_bytes_changes_the_generation(
+def test_generation_changes_when_the_same_bytes_are_written_again(
     backend: Backend, tmp_path: Path
 ) -> None:
-    """Even the same bytes are another generation when they are written again."""
+    """Writing the same bytes again gives another generation."""
     first = put(backend, tmp_path, "same", b"bytes").generation
     with backend.has("generations of equal bytes"):
         assert put(backend, tmp_path, "same", b"bytes").generation != first
 
 
-def test_only_if_absent_is_enforced_by_the_store(
+def test_upload_only_if_absent_is_enforced_by_the_store(
     backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It does not rest on our looking first."""
+    """The condition does not rest on our check before the upload."""
     put(backend, tmp_path, "once", b"first")
     monkeypatch.setattr(backend.storage, "_refuse_existing", lambda url: None, raising=False)
     with backend.has("write preconditions"), pytest.raises(ObjectExists):
         put(backend, tmp_path, "once", b"second", only_if_absent=True)
 
 
-def test_only_the_generation_that_is_meant_is_deleted(backend: Backend, tmp_path: Path) -> None:
-    """What was overwritten since stays, and is said to have changed; a missing one is none."""
+def test_delete_refuses_another_generation(backend: Backend, tmp_path: Path) -> None:
+    """An overwritten object stays and ObjectChanged is raised; a missing one returns False."""
     first = put(backend, tmp_path, "meant", b"first")
     second = put(backend, tmp_path, "meant", b"the second")
     with backend.has("write preconditions"), pytest.raises(ObjectChanged):
@@ -49,8 +49,8 @@ def test_only_the_generation_that_is_meant_is_deleted(backend: Backend, tmp_path
     assert not backend.storage.delete(second.url, generation=second.generation)
 
 
-def test_concurrent_writers(backend: Backend, tmp_path: Path) -> None:
-    """Of eight writers at once, one wins whole; those who read meanwhile see nothing torn."""
+def test_concurrent_uploads_leave_one_whole_object(backend: Backend, tmp_path: Path) -> None:
+    """One of eight writers wins completely, and no reader sees a mixture."""
     contents = [bytes([65 + n]) * 200_000 for n in range(8)]
     files = [tmp_path / f"w{n}" for n in range(8)]
     for path, content in zip(files, contents, strict=True):
@@ -74,8 +74,8 @@ def test_concurrent_writers(backend: Backend, tmp_path: Path) -> None:
     assert backend.storage.stat(url).generation in made
 
 
-def test_concurrent_writers_of_what_is_absent(backend: Backend, tmp_path: Path) -> None:
-    """Of eight uploads only-if-absent at once, one succeeds, and its bytes are there."""
+def test_concurrent_uploads_only_if_absent_succeed_once(backend: Backend, tmp_path: Path) -> None:
+    """One of eight such uploads succeeds, and its bytes are stored."""
     if "write preconditions" in backend.lacks:
         pytest.xfail(f"{backend.name} lacks write preconditions")
     files = [tmp_path / f"w{n}" for n in range(8)]
@@ -94,8 +94,8 @@ def test_concurrent_writers_of_what_is_absent(backend: Backend, tmp_path: Path) 
     assert read(backend, "race") == winner.read_bytes()
 
 
-def test_overwritten_between_stat_and_read(backend: Backend, tmp_path: Path) -> None:
-    """A pinned open or download of an older generation is refused, and no file is left."""
+def test_open_and_download_refuse_an_older_generation(backend: Backend, tmp_path: Path) -> None:
+    """A pinned open or download raises ObjectChanged, and leaves no file."""
     old = put(backend, tmp_path, "talk", b"old bytes")
     new = put(backend, tmp_path, "talk", b"new bytes")
     with pytest.raises(ObjectChanged):
@@ -106,8 +106,10 @@ def test_overwritten_between_stat_and_read(backend: Backend, tmp_path: Path) -> 
     assert read(backend, "talk", new.generation) == b"new bytes"
 
 
-def test_overwritten_while_it_is_read(backend: Backend, tmp_path: Path) -> None:
-    """A reader opened before gives the old bytes to the end, or raises; never a mixture."""
+def test_reader_never_mixes_bytes_when_the_object_is_overwritten(
+    backend: Backend, tmp_path: Path
+) -> None:
+    """A reader opened before returns the old bytes to the end, or raises."""
     put(backend, tmp_path, "talk", b"o" * 1_000_000)
     with backend.storage.open(backend.url("talk")) as reader:
         got = reader.read(1000)
@@ -122,8 +124,10 @@ def test_overwritten_while_it_is_read(backend: Backend, tmp_path: Path) -> None:
     assert set(got) == {ord("o")}
 
 
-def test_deleted_while_it_is_read(backend: Backend, tmp_path: Path) -> None:
-    """A reader of an object deleted since gives its bytes, or says that it is gone."""
+def test_reader_returns_bytes_or_raises_when_the_object_is_deleted(
+    backend: Backend, tmp_path: Path
+) -> None:
+    """A reader of a deleted object returns its bytes, or raises ObjectMissing."""
     put(backend, tmp_path, "talk", b"o" * 1_000_000)
     with backend.storage.open(backend.url("talk")) as reader:
         got = reader.read(1000)

@@ -1,4 +1,4 @@
-"""The conformance suite: odd names and long ones, on each store."""
+"""The contract of every store: odd names and long ones."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ODD_NAMES = [
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
-def test_odd_names(backend: Backend, tmp_path: Path, name: str) -> None:
+def test_store_keeps_an_odd_name(backend: Backend, tmp_path: Path, name: str) -> None:
     """An odd name can be written, listed, read, copied and deleted, and stays as it is."""
     put(backend, tmp_path, name, b"odd")
     assert backend.storage.stat(backend.url(name)).url == backend.url(name)
@@ -58,10 +58,10 @@ def test_odd_names(backend: Backend, tmp_path: Path, name: str) -> None:
         ("slashes that begin names", "/leading.mp4"),
     ],
 )
-def test_names_that_not_every_store_takes(
+def test_store_keeps_or_refuses_a_name_that_some_stores_lack(
     backend: Backend, tmp_path: Path, feature: str, name: str
 ) -> None:
-    """Such a name is kept as it is, or not taken at all."""
+    """Such a name is kept as it is or refused."""
     with backend.has(feature):
         put(backend, tmp_path, name, b"odd")
         assert read(backend, name) == b"odd"
@@ -71,7 +71,7 @@ def test_names_that_not_every_store_takes(
         assert backend.storage.delete(backend.url(name))
 
 
-def test_a_name_that_begins_another(backend: Backend, tmp_path: Path) -> None:
+def test_store_keeps_a_name_that_begins_another(backend: Backend, tmp_path: Path) -> None:
     """`a` and `a/b` are two objects."""
     put(backend, tmp_path, "a", b"1")
     with backend.has("names that begin names"):
@@ -84,8 +84,8 @@ def test_a_name_that_begins_another(backend: Backend, tmp_path: Path) -> None:
     ["k" * 1024, "é" * 512, ("folder/" * 147)[:1023] + "x", "a/" + "k" * 1022],
     ids=["one part", "non-ASCII", "folders", "a long part"],
 )
-def test_a_name_of_1024_bytes(backend: Backend, tmp_path: Path, name: str) -> None:
-    """The longest name works; one byte more is refused."""
+def test_store_accepts_names_up_to_1024_bytes(backend: Backend, tmp_path: Path, name: str) -> None:
+    """A name of 1024 bytes works; one more byte is refused."""
     assert len(name.encode()) == 1024
     put(backend, tmp_path, name, b"long")
     assert read(backend, name) == b"long"

@@ -1,4 +1,4 @@
-"""Deletion and collection on every kind of store."""
+"""Deletion and garbage collection on every kind of store."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ATTEMPT = "01234567-01-aaaaaaaaaa"
 
 @pytest.fixture
 def world(database_url: str, tmp_path: Path, backend: Backend) -> Iterator[World]:
-    """The small pipeline's ports, with that store."""
+    """The small pipeline on that store."""
     world = World(database_url, tmp_path)
     world.context.storage = backend.storage
     world.context.derived_url = backend.url("derived")
@@ -33,7 +33,7 @@ def world(database_url: str, tmp_path: Path, backend: Backend) -> Iterator[World
 
 
 def put(world: World, tmp_path: Path, *urls: str) -> None:
-    """Objects of a few bytes."""
+    """Write objects of a few bytes."""
     path = tmp_path / "bytes"
     path.write_bytes(b"bytes")
     for url in urls:
@@ -41,12 +41,12 @@ def put(world: World, tmp_path: Path, *urls: str) -> None:
 
 
 def left(world: World) -> set[str]:
-    """What is stored."""
+    """The names that are stored."""
     return {stat.url for stat in world.context.storage.list(f"{world.context.derived_url}/")}
 
 
 def named(world: World, video: str) -> tuple[str, str]:
-    """Rows of a video with one clip and its thumbnail; their URLs."""
+    """Write rows of a video with one clip and its thumbnail; returns their URLs."""
     clip = clip_url(world.context.derived_url, video, MOMENT, ATTEMPT, "mp4")
     picture = thumbnail_url(world.context.derived_url, video, "video", ATTEMPT)
     with world.context.session() as session, session.begin():
@@ -62,8 +62,8 @@ def named(world: World, video: str) -> tuple[str, str]:
     return clip, picture
 
 
-def test_garbage_goes_and_results_stay(world: World, tmp_path: Path) -> None:
-    """What no row names is found and deleted; a dry look deletes nothing."""
+def test_collection_deletes_garbage_and_keeps_results(world: World, tmp_path: Path) -> None:
+    """Objects without a row are found and deleted; a dry run deletes nothing."""
     kept = named(world, VIDEO)
     root = world.context.derived_url
     lost = [
@@ -81,8 +81,8 @@ def test_garbage_goes_and_results_stay(world: World, tmp_path: Path) -> None:
     assert left(world) == {*kept, foreign}
 
 
-def test_a_video_goes_and_one_of_a_similar_name_stays(world: World, tmp_path: Path) -> None:
-    """Folders are told apart to their end, also where one name begins another."""
+def test_deletion_keeps_a_video_whose_name_begins_alike(world: World, tmp_path: Path) -> None:
+    """Folder names are compared completely, also if one name begins another."""
     gone, kept = named(world, VIDEO), named(world, OTHER)
     root = world.context.derived_url
     slices = [

@@ -1,4 +1,4 @@
-"""Remote stores behind a network that fails: reads give the right bytes or raise."""
+"""Remote stores behind a failing network: reads return the right bytes or raise."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ PASSING: dict[str, Fault] = {
 }
 
 
-class Behind:
-    """An object, the proxy before its store, and an adapter that knows the proxy only."""
+class Proxied:
+    """An object, the proxy before its store, and an adapter that knows only the proxy."""
 
     def __init__(self, proxy: FaultProxy, storage: Storage, url: str, direct: Storage) -> None:
         self.proxy = proxy
@@ -53,7 +53,7 @@ class Behind:
 
 
 @pytest.fixture(params=[*GCS_SERVERS, "s3", "s3_versioned"])
-def behind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Behind]:
+def proxied(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Proxied]:
     """Each remote store in turn."""
     backend: Backend = request.getfixturevalue(f"{request.param}_backend")
     path = tmp_path / "data"
@@ -63,7 +63,7 @@ def behind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Behind]:
     proxy, storage = request.getfixturevalue(f"{request.param.partition('_v')[0]}_proxied")
     proxy.plan([])
     proxy.always = None
-    yield Behind(proxy, storage, url, backend.storage)
+    yield Proxied(proxy, storage, url, backend.storage)
     proxy.always = None
 
 
@@ -103,75 +103,75 @@ def s3_proxied(moto_endpoint: str) -> Iterator[tuple[FaultProxy, Storage]]:
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
-def test_a_fault_that_passes(behind: Behind, fault: Fault) -> None:
-    """After two such faults in a row the right bytes come."""
-    with behind.open() as reader:
+def test_read_recovers_from_a_passing_fault(proxied: Proxied, fault: Fault) -> None:
+    """After two such faults in a row the right bytes arrive."""
+    with proxied.open() as reader:
         reader.seek(1234)
-        behind.proxy.plan([fault, fault])
+        proxied.proxy.plan([fault, fault])
         assert reader.read(100_000) == DATA[1234:101_234]
-    # What comes after the range asked for is simply not taken.
-    assert len(behind.proxy.pending) == (1 if fault is faults.too_long else 0)
+    # The reader ignores bytes after the requested range.
+    assert len(proxied.proxy.pending) == (1 if fault is faults.too_long else 0)
 
 
-def test_a_download_through_many_faults(behind: Behind, tmp_path: Path) -> None:
-    """A download with a fault of each kind, never too many in one place, is whole."""
-    behind.proxy.plan([faults.cut, faults.status(503), faults.short])
-    behind.storage.download(behind.url, tmp_path / "got")
+def test_download_recovers_from_many_faults(proxied: Proxied, tmp_path: Path) -> None:
+    """A download with a fault of each kind, never too many in one place, is complete."""
+    proxied.proxy.plan([faults.cut, faults.status(503), faults.short])
+    proxied.storage.download(proxied.url, tmp_path / "got")
     assert (tmp_path / "got").read_bytes() == DATA
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
-def test_a_fault_that_stays(behind: Behind, tmp_path: Path, fault: Fault) -> None:
-    """What never gets better ends, as unavailable or with right bytes; no file is left half."""
-    behind.proxy.always = fault
-    before = behind.proxy.ranged_reads
-    with behind.open() as reader:
+def test_read_ends_when_a_fault_stays(proxied: Proxied, tmp_path: Path, fault: Fault) -> None:
+    """The read raises StorageUnavailable or returns the right bytes, and leaves no partial file."""
+    proxied.proxy.always = fault
+    before = proxied.proxy.ranged_reads
+    with proxied.open() as reader:
         try:
             got = reader.read(100_000)
         except StorageUnavailable:
-            assert behind.proxy.ranged_reads - before == POLICY.attempts
+            assert proxied.proxy.ranged_reads - before == POLICY.attempts
         else:
             assert got == DATA[: len(got)]
             assert got
     try:
-        behind.storage.download(behind.url, tmp_path / "got")
+        proxied.storage.download(proxied.url, tmp_path / "got")
     except StorageUnavailable:
         assert [p.name for p in tmp_path.iterdir()] == ["data"]
     else:
         assert (tmp_path / "got").read_bytes() == DATA
 
 
-def test_a_read_goes_on_where_it_broke(behind: Behind) -> None:
-    """What came before a cut is not fetched again."""
-    with behind.open() as reader:
-        behind.proxy.plan([faults.cut])
+def test_read_resumes_where_it_was_cut(proxied: Proxied) -> None:
+    """The bytes before the cut are not fetched again."""
+    with proxied.open() as reader:
+        proxied.proxy.plan([faults.cut])
         assert reader.read(400_000) == DATA[:400_000]
         assert reader.bytes_fetched == 400_000
 
 
-def test_a_server_that_ignores_ranges(behind: Behind) -> None:
-    """The whole object in place of a range costs its bytes, but gives the right ones."""
+def test_read_is_right_when_the_server_ignores_ranges(proxied: Proxied) -> None:
+    """The server sends the whole object, and the reader returns the right bytes of it."""
 
     def whole(answer: faults.Answer) -> None:
         answer.status, answer.body, answer.length = 200, DATA, len(DATA)
         faults.unlabelled(answer)
 
-    behind.proxy.always = whole
-    with behind.open() as reader:
+    proxied.proxy.always = whole
+    with proxied.open() as reader:
         reader.seek(300_000)
         assert reader.read(50_000) == DATA[300_000:350_000]
 
 
-def test_overwritten_between_a_cut_and_its_retry(behind: Behind, tmp_path: Path) -> None:
-    """The two halves of one read never come from two versions."""
+def test_read_never_mixes_versions_when_resumed(proxied: Proxied, tmp_path: Path) -> None:
+    """An object overwritten between a cut and its retry does not mix two versions."""
     path = tmp_path / "data"
     path.write_bytes(bytes(len(DATA)))
 
     def overwrite(answer: faults.Answer) -> None:
-        behind.direct.upload(path, behind.url)
+        proxied.direct.upload(path, proxied.url)
         faults.cut(answer)
 
-    with behind.open() as reader:
-        behind.proxy.plan([overwrite])
+    with proxied.open() as reader:
+        proxied.proxy.plan([overwrite])
         with suppress(ObjectChanged):
             assert reader.read(400_000) == DATA[:400_000]

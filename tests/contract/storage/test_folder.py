@@ -1,4 +1,4 @@
-"""What the folder does beyond what all stores do: it shares its files with other programs."""
+"""The folder store shares its files with other programs."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def storage(root: Path) -> Iterator[FolderStorage]:
-    """The store of that folder."""
+    """The store on that folder."""
     store = FolderStorage(root)
     yield store
     store.close()
 
 
 def listed(storage: FolderStorage, root: Path) -> list[str]:
-    """What is in the bucket, by the end of its URLs."""
+    """The names in the bucket, from the ends of the URLs."""
     start = folder_url(root, "uploads") + "/"
     return [stat.url.removeprefix(start) for stat in storage.list(start)]
 
 
-def test_a_dropped_file_is_an_object(storage: FolderStorage, root: Path) -> None:
-    """A file that somebody copied in is listed and read under its own name."""
+def test_folder_lists_a_file_copied_in(storage: FolderStorage, root: Path) -> None:
+    """A file that another program copied in is listed and read under its own name."""
     path = root / "uploads" / "My talk (1) #2 100%.mp4"
     path.write_bytes(b"talk")
     (stat,) = storage.list(folder_url(root, "uploads") + "/")
@@ -47,8 +47,8 @@ def test_a_dropped_file_is_an_object(storage: FolderStorage, root: Path) -> None
     assert storage.local_path(stat.url) == path
 
 
-def test_a_dropped_file_of_no_valid_unicode(storage: FolderStorage, root: Path) -> None:
-    """Even a name that is no UTF-8 has a URL of plain ASCII that leads to it."""
+def test_folder_reads_a_name_that_is_not_utf8(storage: FolderStorage, root: Path) -> None:
+    """A name that is not UTF-8 has a URL in ASCII that leads to its file."""
     path = os.fsencode(root / "uploads") + b"/caf\xe9.mp4"
     Path(os.fsdecode(path)).write_bytes(b"talk")
     (stat,) = storage.list(folder_url(root, "uploads"))
@@ -56,8 +56,10 @@ def test_a_dropped_file_of_no_valid_unicode(storage: FolderStorage, root: Path) 
     assert storage.stat(stat.url).size_bytes == 4
 
 
-def test_what_is_no_object(storage: FolderStorage, root: Path) -> None:
-    """Hidden and unfinished files, pipes, broken links and what we are writing are not listed."""
+def test_folder_does_not_list_files_that_are_not_objects(
+    storage: FolderStorage, root: Path
+) -> None:
+    """Hidden or unfinished files, pipes, broken links and our partial files are not listed."""
     bucket = root / "uploads"
     for name in (".hidden", "a.part", "b.TMP", "c.crdownload", "=~not ours"):
         (bucket / name).write_bytes(b"x")
@@ -74,10 +76,10 @@ def test_what_is_no_object(storage: FolderStorage, root: Path) -> None:
     "path",
     ["uploads/../../secret", "uploads/%2e%2e/%2E%2E/secret", "uploads/link", "uploads/out/secret"],
 )
-def test_nothing_outside_the_root_is_reached(
+def test_folder_never_leaves_its_root(
     storage: FolderStorage, root: Path, tmp_path: Path, path: str
 ) -> None:
-    """Neither dots nor symbolic links lead out, to read, to write or to delete."""
+    """Neither dots nor symbolic links lead out, for reading, writing or deleting."""
     secret = tmp_path / "secret"
     secret.write_bytes(b"secret")
     (root / "uploads" / "link").symlink_to(secret)
@@ -96,13 +98,15 @@ def test_nothing_outside_the_root_is_reached(
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "{root}", "{root}/", "{root}/.incoming/x"])
-def test_urls_that_name_no_object_here(storage: FolderStorage, root: Path, path: str) -> None:
-    """A URL outside of the buckets is refused, and the message says where they are."""
+def test_folder_refuses_a_url_outside_its_buckets(
+    storage: FolderStorage, root: Path, path: str
+) -> None:
+    """The message says where the buckets are."""
     with pytest.raises(Reject, match="bucket folder"):
         storage.stat("file://" + path.format(root=root))
 
 
-def test_a_link_within_the_root_is_followed(storage: FolderStorage, root: Path) -> None:
+def test_folder_follows_a_link_within_its_root(storage: FolderStorage, root: Path) -> None:
     """A symbolic link to another object is an object."""
     (root / "uploads" / "talk").write_bytes(b"talk")
     (root / "uploads" / "alias").symlink_to(root / "uploads" / "talk")
@@ -110,7 +114,9 @@ def test_a_link_within_the_root_is_followed(storage: FolderStorage, root: Path) 
     assert storage.stat((root / "uploads" / "alias").as_uri()).size_bytes == 4
 
 
-def test_written_in_place_while_it_is_read(storage: FolderStorage, root: Path) -> None:
+def test_folder_reader_notices_a_file_rewritten_in_place(
+    storage: FolderStorage, root: Path
+) -> None:
     """A program that rewrites the file itself, not its name, is noticed."""
     path = root / "uploads" / "talk"
     path.write_bytes(b"o" * 200_000)
@@ -125,10 +131,10 @@ def test_written_in_place_while_it_is_read(storage: FolderStorage, root: Path) -
             reader.readall()
 
 
-def test_generations_when_the_clock_stands_still(
+def test_folder_generations_differ_within_one_clock_tick(
     storage: FolderStorage, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Overwrites of one size within one tick of the clock differ."""
+    """Overwrites of equal size within one tick of the clock have different generations."""
     monkeypatch.setattr(time, "time_ns", lambda: 1_700_000_000_000_000_000)
     source = tmp_path / "source"
     source.write_bytes(b"same")
@@ -137,8 +143,8 @@ def test_generations_when_the_clock_stands_still(
     assert len(moments) == 50
 
 
-def test_what_a_killed_upload_left_is_removed(root: Path, tmp_path: Path) -> None:
-    """What nobody holds goes at the next upload, of whatever age; what is being written stays."""
+def test_folder_removes_the_remains_of_a_killed_upload(root: Path, tmp_path: Path) -> None:
+    """The next upload removes unlocked remains of any age, and keeps files being written."""
     source = tmp_path / "source"
     source.write_bytes(b"x")
     incoming = root / ".incoming"
@@ -150,10 +156,10 @@ def test_what_a_killed_upload_left_is_removed(root: Path, tmp_path: Path) -> Non
         assert [path.name for path in incoming.iterdir()] == ["under way"]
 
 
-def test_without_locks_what_is_left_goes_after_a_day(
+def test_folder_removes_day_old_remains_when_locks_are_missing(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the file system knows no locks, files half written a day ago are abandoned."""
+    """On a file system without locks, partial files are abandoned after a day."""
     source = tmp_path / "source"
     source.write_bytes(b"x")
     incoming = root / ".incoming"
@@ -170,10 +176,10 @@ def test_without_locks_what_is_left_goes_after_a_day(
     assert [path.name for path in incoming.iterdir()] == ["young"]
 
 
-def test_a_file_taken_for_abandoned_is_begun_anew(
+def test_folder_restarts_an_upload_whose_file_was_removed(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Removed by another process before it was held: the upload is there all the same."""
+    """If another process removes the file before it is locked, the upload still succeeds."""
     source = tmp_path / "source"
     source.write_bytes(b"x")
     lock = fcntl.flock
@@ -194,10 +200,10 @@ def test_a_file_taken_for_abandoned_is_begun_anew(
     assert not list((root / ".incoming").iterdir())
 
 
-def test_empty_folders_go_with_their_last_object(
+def test_folder_removes_empty_folders_with_their_last_object(
     storage: FolderStorage, root: Path, tmp_path: Path
 ) -> None:
-    """As in any object store, nothing of a name is left; the bucket stays."""
+    """As in any object store, no part of the name remains; the bucket stays."""
     source = tmp_path / "source"
     source.write_bytes(b"x")
     url = folder_url(root, "uploads") + "/a/b/c/talk"
@@ -207,7 +213,7 @@ def test_empty_folders_go_with_their_last_object(
     assert list((root / "uploads").iterdir()) == []
 
 
-def test_the_root_may_be_a_link(root: Path, tmp_path: Path) -> None:
+def test_folder_accepts_a_link_as_its_root(root: Path, tmp_path: Path) -> None:
     """URLs by either path of the root name the same object."""
     (tmp_path / "alias").symlink_to(root)
     (root / "uploads" / "talk").write_bytes(b"talk")
@@ -218,10 +224,10 @@ def test_the_root_may_be_a_link(root: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("only_if_absent", [False, True])
-def test_what_is_in_the_way_is_named(
+def test_folder_names_the_path_that_blocks_an_upload(
     storage: FolderStorage, root: Path, only_if_absent: bool
 ) -> None:
-    """A file where a folder is needed, and a folder where the file goes, are told by their path."""
+    """A file in place of a folder, or a folder in place of the file, is named by its path."""
     source = root / "uploads" / "a file"
     source.write_bytes(b"bytes")
     (root / "uploads" / "a folder" / "inside").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""What the Cloud Storage adapter does beyond what all stores do."""
+"""The Cloud Storage adapter beyond the common contract."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def gcs(request: pytest.FixtureRequest) -> Backend:
     return found
 
 
-def test_the_server_pins_reads_by_generation(gcs: Backend, tmp_path: Path) -> None:
-    """A media download of a generation that is gone gives no other bytes."""
+def test_gcs_server_pins_reads_by_generation(gcs: Backend, tmp_path: Path) -> None:
+    """A media download of an old generation never returns other bytes."""
     old = put(gcs, tmp_path, "talk", b"old")
     put(gcs, tmp_path, "talk", b"new")
     storage: Any = gcs.storage
-    connection = storage._connection
+    connection = storage.connection
     answer = connection.session.get(
         f"{connection.endpoint}/download/storage/v1/b/{gcs.bucket}/o/talk",
         params={"alt": "media", "generation": old.generation},
@@ -44,8 +44,8 @@ def test_the_server_pins_reads_by_generation(gcs: Backend, tmp_path: Path) -> No
         assert answer.status_code in (404, 412) or answer.content == b"old"
 
 
-def test_a_bucket_that_is_not_there(gcs: Backend, tmp_path: Path) -> None:
-    """Uploads to it and listings of it are refused for good, by name."""
+def test_gcs_rejects_a_missing_bucket_by_name(gcs: Backend, tmp_path: Path) -> None:
+    """Uploads to it and listings of it raise Reject with its name."""
     nowhere = Backend("nowhere", gcs.storage, "gs", "no-such-bucket", {})
     with pytest.raises(Reject, match=r"gs://no-such-bucket/x: this bucket does not exist"):
         put(nowhere, tmp_path, "x", b"x")
@@ -53,7 +53,7 @@ def test_a_bucket_that_is_not_there(gcs: Backend, tmp_path: Path) -> None:
         list(gcs.storage.list("gs://no-such-bucket/"))
 
 
-def test_a_large_upload_is_resumable(
+def test_gcs_uploads_a_large_file_resumably(
     gcs_strict_backend: Backend, strict_gcs: FakeGcs, large_file: Path
 ) -> None:
     """64 MiB go up in chunks of 8 MiB under one precondition."""
@@ -67,7 +67,7 @@ def test_a_large_upload_is_resumable(
     assert sum(r.startswith("PUT") for r in strict_gcs.requests) == 9
 
 
-def test_a_download_that_does_not_match_its_checksum(
+def test_gcs_refuses_a_download_with_a_wrong_checksum(
     gcs_strict_backend: Backend, strict_gcs: FakeGcs, tmp_path: Path
 ) -> None:
     """Bytes damaged on the way, or at rest, never become a file."""
@@ -79,10 +79,10 @@ def test_a_download_that_does_not_match_its_checksum(
     assert not (tmp_path / "got").exists()
 
 
-def test_a_server_that_leaves_out_what_is_zero(
+def test_gcs_reads_a_missing_size_as_zero(
     gcs_strict_backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An object without a size is empty: servers that write proto3's JSON name none."""
+    """Servers that write proto3's JSON leave out the size of an empty object."""
     whole: Any = vars(FakeObject)["resource"]
     sparse = property(lambda item: {k: v for k, v in whole.fget(item).items() if v != "0"})
     monkeypatch.setattr(FakeObject, "resource", sparse)
@@ -92,8 +92,8 @@ def test_a_server_that_leaves_out_what_is_zero(
     assert read(gcs_strict_backend, "empty") == b""
 
 
-def test_a_stalled_request_leaves_time_for_another() -> None:
-    """Attempts are counted, not the seconds that they took."""
+def test_gcs_retries_a_stalled_request() -> None:
+    """Retries are limited by number, not by the seconds they took."""
     waited: list[float] = []
 
     def stalls_at_first() -> str:
@@ -108,10 +108,10 @@ def test_a_stalled_request_leaves_time_for_another() -> None:
 
 
 @pytest.mark.parametrize("size", [100, (9 << 20) + 1], ids=["at once", "resumable"])
-def test_an_upload_whose_answer_was_lost(
+def test_gcs_upload_succeeds_when_its_first_answer_is_lost(
     gcs_strict_backend: Backend, strict_gcs: FakeGcs, tmp_path: Path, size: int
 ) -> None:
-    """The second attempt of a conditional upload finds its own object and succeeds."""
+    """The second attempt of a conditional upload recognises its own object."""
     strict_gcs.lose_next_upload_answer = True
     made = put(gcs_strict_backend, tmp_path, "talk", bytes(size), only_if_absent=True)
     assert not strict_gcs.lose_next_upload_answer
@@ -120,8 +120,8 @@ def test_an_upload_whose_answer_was_lost(
         put(gcs_strict_backend, tmp_path, "talk", b"another", only_if_absent=True)
 
 
-def test_an_endpoint_where_nobody_answers(tmp_path: Path) -> None:
-    """Every method ends, soon, as unavailable."""
+def test_gcs_is_unavailable_when_no_server_listens(tmp_path: Path) -> None:
+    """Every method soon raises StorageUnavailable."""
     storage = gcs_storage("http://127.0.0.1:9", policy=RetryPolicy(2, 0.01, 0.01))
     (tmp_path / "file").write_bytes(b"x")
     url = "gs://bucket/name"
@@ -138,14 +138,14 @@ def test_an_endpoint_where_nobody_answers(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["http://", ""])
-def test_the_emulator_of_the_environment(
+def test_gcs_uses_the_emulator_named_in_the_environment(
     gcs_strict_backend: Backend,
     strict_gcs: FakeGcs,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     prefix: str,
 ) -> None:
-    """STORAGE_EMULATOR_HOST is found, with and without a scheme, and needs no credentials."""
+    """STORAGE_EMULATOR_HOST works with and without a scheme, and needs no credentials."""
     put(gcs_strict_backend, tmp_path, "talk", b"talk")
     host = prefix + strict_gcs.endpoint.removeprefix("http://")
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", host)
@@ -153,18 +153,20 @@ def test_the_emulator_of_the_environment(
         assert reader.read() == b"talk"
 
 
-def test_no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Against Google itself, the message says what to do."""
+def test_gcs_says_what_to_do_without_credentials(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The error for Google itself says how to get credentials."""
     monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
     with pytest.raises(SettingsError, match="STORAGE_EMULATOR_HOST"):
         connect(None, None)
 
 
-def test_an_emulator_signs_with_a_throwaway_key(
+def test_gcs_signs_with_a_throwaway_key_on_an_emulator(
     gcs_emulator_endpoint: str, gcs_emulator_backend: Backend, tmp_path: Path
 ) -> None:
-    """Signed URLs work on an emulator without any account."""
+    """Signed URLs work on an emulator without an account."""
     put(gcs_emulator_backend, tmp_path, "talk", b"talk")
     url = GcsStorage(endpoint=gcs_emulator_endpoint).signed_read_url(
         gcs_emulator_backend.url("talk"), expires_seconds=60
@@ -173,7 +175,7 @@ def test_an_emulator_signs_with_a_throwaway_key(
 
 
 class _Keyless:
-    """As credentials of Cloud Run: a token, and an e-mail that only a refresh tells."""
+    """Credentials as on Cloud Run: a token, and an e-mail known only after a refresh."""
 
     valid = False
     token: str | None = None
@@ -186,8 +188,8 @@ class _Keyless:
         self.token, self.service_account_email = "token-of-the-account", self._email
 
 
-def test_credentials_without_a_key_have_iam_sign() -> None:
-    """The client is given e-mail and token, with which it calls signBlob."""
+def test_gcs_signs_through_iam_when_credentials_have_no_key() -> None:
+    """The client gets e-mail and token, with which it calls signBlob."""
     connection: Any = SimpleNamespace(credentials=_Keyless("run@p.iam"), is_emulator=False)
     assert signer_arguments(connection) == {
         "service_account_email": "run@p.iam",
@@ -195,7 +197,7 @@ def test_credentials_without_a_key_have_iam_sign() -> None:
     }
 
 
-def test_a_users_credentials_cannot_sign() -> None:
+def test_gcs_refuses_to_sign_with_a_users_credentials() -> None:
     """The message says to impersonate a service account."""
     connection: Any = SimpleNamespace(credentials=_Keyless("default"), is_emulator=False)
     with pytest.raises(SettingsError, match="impersonate"):

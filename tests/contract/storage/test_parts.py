@@ -1,4 +1,4 @@
-"""URLs, names on disk, the ranged reader and the router, without any store."""
+"""URLs, names on disk, the ranged reader and the router, without a store."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from shared.errors import Reject, SettingsError
 from shared.storage.folder.disk_names import is_plain, to_name, to_path
 from shared.storage.folder.store import FolderStorage
+from shared.storage.gcs.store import GcsStorage
 from shared.storage.protocol import ObjectStat
 from shared.storage.ranged import RangeBody, RangedReader
 from shared.storage.retries import RetryPolicy
@@ -31,8 +33,8 @@ ODD = st.lists(PARTS, min_size=1, max_size=5).map("/".join)
 
 
 @given(scheme=st.sampled_from(["gs", "s3", "file"]), name=NAMES | ODD)
-def test_urls_go_apart_and_together(scheme: str, name: str) -> None:
-    """Whatever a name is, its URL gives it back."""
+def test_urls_split_and_join_any_name(scheme: str, name: str) -> None:
+    """The URL of any name gives the name back."""
     bucket = "" if scheme == "file" else "bucket"
     url = join_url(scheme, bucket, name)
     assert split_url(url) == (scheme, bucket, name)
@@ -40,8 +42,8 @@ def test_urls_go_apart_and_together(scheme: str, name: str) -> None:
 
 
 @given(name=NAMES | ODD)
-def test_names_on_disk(name: str) -> None:
-    """Each name has a path of its own that stays below its folder, and gives the name back."""
+def test_names_on_disk_are_unique_and_reversible(name: str) -> None:
+    """Each name has a path of its own below its folder, and the path gives the name back."""
     path = to_path(name)
     assert to_name(path) == name
     for part in path.split("/"):
@@ -53,14 +55,14 @@ def test_names_on_disk(name: str) -> None:
 
 
 @given(path=st.lists(PARTS | st.just("=~a+"), min_size=1, max_size=4).map("/".join))
-def test_paths_that_are_no_names(path: str) -> None:
-    """A path either is that of exactly the name it gives, or gives none."""
+def test_paths_on_disk_belong_to_at_most_one_name(path: str) -> None:
+    """A path either belongs to exactly the name that it gives, or gives none."""
     name = to_name(path)
     assert name is None or to_path(name) == path
 
 
-def test_file_urls_are_those_of_pathlib(tmp_path: Path) -> None:
-    """They are written as `Path.as_uri` does, and lead back to the path."""
+def test_file_urls_equal_those_of_pathlib(tmp_path: Path) -> None:
+    """They equal `Path.as_uri`, and lead back to the path."""
     path = tmp_path / "a b" / "c#d?%e é.mp4"
     assert join_url("file", "", str(path)[1:]) == path.as_uri()
     assert path_of(path.as_uri()) == path
@@ -69,8 +71,8 @@ def test_file_urls_are_those_of_pathlib(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["", "talk.mp4", "gs://", "gs:///name", "file://host/name", "://x"])
-def test_urls_that_are_none(url: str) -> None:
-    """What names no bucket is refused, with what was given in the message."""
+def test_split_url_refuses_a_text_that_is_not_a_url(url: str) -> None:
+    """A text without a bucket is refused, and the message quotes it."""
     with pytest.raises(Reject, match="Write"):
         split_url(url)
 
@@ -85,14 +87,14 @@ def test_urls_that_are_none(url: str) -> None:
         ("gs://b/a\nb", "line breaks"),
     ],
 )
-def test_names_that_no_object_can_have(url: str, fault: str) -> None:
-    """The message says what is wrong with the name."""
+def test_check_name_refuses_a_name_that_no_object_can_have(url: str, fault: str) -> None:
+    """The message describes the fault of the name."""
     with pytest.raises(Reject, match=fault):
         check_name(url, split_url(url).name)
 
 
 class Memory:
-    """An object in memory that answers in small chunks and notes what it was asked for."""
+    """An object in memory that answers in small chunks and records the requested ranges."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -117,8 +119,8 @@ def reader_of(memory: Memory, block_bytes: int = 65_536) -> RangedReader:
         st.tuples(st.sampled_from(["seek", "skip", "read"]), st.integers(0, 5000)), max_size=30
     )
 )
-def test_a_reader_is_a_file(steps: list[tuple[str, int]]) -> None:
-    """Any sequence of seeks and reads gives what the same sequence gives on a file."""
+def test_ranged_reader_behaves_like_a_file(steps: list[tuple[str, int]]) -> None:
+    """Any sequence of seeks and reads returns the same as on a file."""
     data = bytes(n * 7 % 251 for n in range(4000))
     file, reader = io.BytesIO(data), io.BufferedReader(reader_of(Memory(data), 100))
     for step, number in steps:
@@ -129,8 +131,8 @@ def test_a_reader_is_a_file(steps: list[tuple[str, int]]) -> None:
             assert reader.seek(number, whence) == file.seek(number, whence)
 
 
-def test_reading_ahead_stays_in_proportion() -> None:
-    """Read in sequence, windows grow up to 1 MiB, and a stop costs an eighth or a block at most."""
+def test_ranged_reader_reads_ahead_in_proportion() -> None:
+    """Windows grow up to 1 MiB, and stopping wastes at most an eighth or one block."""
     memory = Memory(bytes(40 << 20))
     for wanted in (1000, 500_000, 5_000_000, 30_000_000):
         memory.asked.clear()
@@ -144,8 +146,8 @@ def test_reading_ahead_stays_in_proportion() -> None:
     assert len(memory.asked) < 70
 
 
-def test_what_was_just_read_is_not_fetched_again() -> None:
-    """Reading in two places in turn, as demuxers do, fetches each once."""
+def test_ranged_reader_keeps_the_windows_of_two_places() -> None:
+    """Alternating between two places, as demuxers do, fetches each once."""
     memory = Memory(bytes(1 << 20))
     reader = reader_of(memory)
     for step in range(10):
@@ -155,18 +157,26 @@ def test_what_was_just_read_is_not_fetched_again() -> None:
     assert memory.asked == [(0, 65_536), (500_000, 565_536)]
 
 
-def test_adapters_are_made_once(tmp_path: Path) -> None:
-    """Sixteen threads at once get one adapter of each scheme, made when it is needed."""
+def test_router_makes_each_adapter_once_on_demand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixteen threads at once get the same adapter, made at its first use."""
     router = StorageRouter(folder_root=tmp_path, gcs_endpoint="http://127.0.0.1:9")
-    assert router._made == {}
+    adapters: list[GcsStorage] = []
+
+    def counted(**options: Any) -> GcsStorage:
+        adapters.append(GcsStorage(**options))
+        return adapters[-1]
+
+    monkeypatch.setattr("shared.storage.gcs.store.GcsStorage", counted)
     with ThreadPoolExecutor(16) as pool:
         made = set(pool.map(lambda _: router.store_of("gs://b/n"), range(64)))
-    assert len(made) == 1
+    assert len(made) == len(adapters) == 1
     assert isinstance(router.store_of(tmp_path.as_uri() + "/b/n"), FolderStorage)
 
 
-def test_the_router_is_a_store(tmp_path: Path) -> None:
-    """Each method goes to the adapter of the URL."""
+def test_router_passes_each_method_to_the_adapter(tmp_path: Path) -> None:
+    """Each method goes to the adapter of the URL's scheme."""
     router = StorageRouter(folder_root=tmp_path / "root")
     source, url = tmp_path / "source", folder_url(tmp_path / "root", "b") + "/talk.mp4"
     source.write_bytes(b"talk")
@@ -186,8 +196,8 @@ def test_the_router_is_a_store(tmp_path: Path) -> None:
     ("url", "remedy"),
     [("ftp://host/name", "file://, gs://, s3://"), ("file:///x/b/n", "VIDEOMOMENTS_FOLDER_ROOT")],
 )
-def test_a_scheme_that_is_not_set_up(url: str, remedy: str) -> None:
-    """The message names the remedy."""
+def test_router_names_the_remedy_when_a_scheme_is_not_set_up(url: str, remedy: str) -> None:
+    """The message names the known schemes or the missing setting."""
     with pytest.raises(SettingsError, match=remedy):
         StorageRouter().stat(url)
 
@@ -196,17 +206,17 @@ def test_a_scheme_that_is_not_set_up(url: str, remedy: str) -> None:
     ("url", "module", "extra"),
     [("gs://b/n", "google.cloud.storage", "gcp"), ("s3://b/n", "boto3", "aws")],
 )
-def test_an_extra_that_is_not_installed(
+def test_router_names_the_package_when_an_extra_is_missing(
     monkeypatch: pytest.MonkeyPatch, url: str, module: str, extra: str
 ) -> None:
-    """The message says what to install."""
+    """The message gives the command that installs the extra."""
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(SettingsError, match=rf"pip install 'videomoments\[{extra}\]'"):
         StorageRouter().stat(url)
 
 
-def test_no_copy_between_stores(tmp_path: Path) -> None:
-    """It is refused, not attempted."""
+def test_router_refuses_a_copy_between_stores(tmp_path: Path) -> None:
+    """The copy is refused without an attempt."""
     router = StorageRouter(folder_root=tmp_path, gcs_endpoint="http://127.0.0.1:9")
     with pytest.raises(Reject, match="another store"):
         router.copy(tmp_path.as_uri() + "/b/n", "gs://b/n")

@@ -1,4 +1,4 @@
-"""Signed URLs, fetched as a browser would: over HTTP, with no credentials."""
+"""Signed URLs, fetched as a browser would: over HTTP, without credentials."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAMES = ["clips/talk.mp4", "a folder/höhe #1 100%.mp4", "k" * 1024]
 
 
 def fetch(url: str, **headers: str) -> bytes:
-    """What a GET of the URL answers."""
+    """The answer to a GET of the URL."""
     request = urllib.request.Request(url, headers=headers)
     with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
         data: bytes = answer.read()
@@ -35,8 +35,8 @@ def send(url: str, data: bytes, content_type: str) -> int:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_signed_read_url(backend: Backend, tmp_path: Path, name: str) -> None:
-    """Whoever has the URL can read the object, whole and in ranges."""
+def test_signed_read_url_serves_the_object(backend: Backend, tmp_path: Path, name: str) -> None:
+    """Anyone with the URL can read the object, whole and in ranges."""
     put(backend, tmp_path, name, b"0123456789")
     url = backend.storage.signed_read_url(backend.url(name), expires_seconds=60)
     assert fetch(url) == b"0123456789"
@@ -44,8 +44,8 @@ def test_a_signed_read_url(backend: Backend, tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_signed_upload_url(backend: Backend, name: str) -> None:
-    """Whoever has the URL can put the object, which then has the signed content type."""
+def test_signed_upload_url_stores_the_object(backend: Backend, name: str) -> None:
+    """Anyone with the URL can write the object, which then has the signed content type."""
     url = backend.storage.signed_upload_url(
         backend.url(name), content_type="video/mp4", expires_seconds=60
     )
@@ -55,8 +55,8 @@ def test_a_signed_upload_url(backend: Backend, name: str) -> None:
         assert backend.storage.stat(backend.url(name)).content_type == "video/mp4"
 
 
-def test_a_signature_holds_for_what_was_signed(backend: Backend, tmp_path: Path) -> None:
-    """Another object, method or content type is refused with 403, and nothing is written."""
+def test_signed_url_refuses_a_changed_request(backend: Backend, tmp_path: Path) -> None:
+    """Another object, method or content type gets 403, and nothing is written."""
     put(backend, tmp_path, "mine.mp4", b"mine")
     put(backend, tmp_path, "other.mp4", b"other")
     get = backend.storage.signed_read_url(backend.url("mine.mp4"), expires_seconds=60)
@@ -75,7 +75,7 @@ def test_a_signature_holds_for_what_was_signed(backend: Backend, tmp_path: Path)
         assert read(backend, "mine.mp4") == b"mine"
 
 
-def test_a_signature_expires(backend: Backend, tmp_path: Path) -> None:
+def test_signed_url_expires(backend: Backend, tmp_path: Path) -> None:
     """After its time a URL is refused."""
     put(backend, tmp_path, "talk.mp4", b"talk")
     url = backend.storage.signed_read_url(backend.url("talk.mp4"), expires_seconds=1)
@@ -87,8 +87,8 @@ def test_a_signature_expires(backend: Backend, tmp_path: Path) -> None:
         fetch(url)
 
 
-def test_a_signed_url_of_a_missing_object(backend: Backend) -> None:
-    """It is refused when it is made, or answers 404."""
+def test_signed_url_of_a_missing_object_is_refused_or_404(backend: Backend) -> None:
+    """The store refuses to sign it, or the URL answers 404."""
     try:
         url = backend.storage.signed_read_url(backend.url("none"), expires_seconds=60)
     except ObjectMissing:

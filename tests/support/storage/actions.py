@@ -1,4 +1,4 @@
-"""What most tests of storage do first."""
+"""The first steps of most tests of storage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stores that the conformance suite runs on, and what each of them is known to lack."""
+"""The stores of the conformance suite, and the features that each is known to lack."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.storage.signatures import SignatureCheck, signing_credentials
 
 POLICY = RetryPolicy(attempts=6, first_wait_seconds=0.01, longest_wait_seconds=0.1)
 PAGE_SIZE = 7
-# Any other server of Cloud Storage's API, and, by comma, what it is known to lack.
+# Another server of Cloud Storage's API, and a comma list of the features that it lacks.
 GIVEN_GCS_URL = os.environ.get("VIDEOMOMENTS_TEST_GCS_URL")
 GIVEN_GCS_LACKS = os.environ.get("VIDEOMOMENTS_TEST_GCS_LACKS", "")
 GCS_SERVERS = ("gcs_emulator", "gcs_strict", *(["gcs_given"] if GIVEN_GCS_URL else []))
@@ -62,7 +62,7 @@ S3_UNVERSIONED_LACKS = {
 
 @dataclass
 class Backend:
-    """One bucket of one store, empty at first. `pages` counts those of a bucket's listing."""
+    """One bucket of one store, empty at first. `pages` counts the pages of a bucket's listing."""
 
     name: str
     storage: Storage
@@ -76,9 +76,9 @@ class Backend:
 
     @contextmanager
     def has(self, feature: str) -> Iterator[None]:
-        """What is asserted inside holds; or, where the feature is known to be lacking, does not.
+        """The assertions inside hold; if the store is known to lack the feature, they fail.
 
-        So the suite says by name what was not shown, and fails once a store gains a feature.
+        So the suite names each feature that it could not show, and fails once a store gains one.
         """
         reason = self.lacks.get(feature)
         if reason is None:
@@ -92,13 +92,13 @@ class Backend:
 
 
 def given_lacks() -> dict[str, str]:
-    """What the server that was named from outside lacks."""
+    """The features that the server named in the environment lacks."""
     named = (feature.strip() for feature in GIVEN_GCS_LACKS.split(",") if feature.strip())
     return {**GCS_LACKS, **dict.fromkeys(named, "so says VIDEOMOMENTS_TEST_GCS_LACKS")}
 
 
 def bucket_name() -> str:
-    """A name not used before, by any worker."""
+    """A name that no worker has used before."""
     return f"bucket-{os.getpid()}-{next(_numbers)}"
 
 
@@ -112,10 +112,10 @@ def folder_backend(root: Path) -> Iterator[Backend]:
 
 @contextmanager
 def gcs_emulator() -> Iterator[str]:
-    """Run gcp-storage-emulator; gives its endpoint."""
+    """Run gcp-storage-emulator; yields its endpoint."""
     from gcp_storage_emulator.server import create_server
 
-    # It logs a request for what is missing as an error, and tests ask for that.
+    # It logs a request for a missing object as an error, and tests make such requests.
     for name in ("gcp_storage_emulator", "api"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     server = create_server("127.0.0.1", 0, in_memory=True)
@@ -138,10 +138,10 @@ def strict_gcs() -> Iterator[FakeGcs]:
 
 @contextmanager
 def moto_server() -> Iterator[str]:
-    """Run moto's server; gives its endpoint."""
+    """Run moto's server; yields its endpoint."""
     from moto.server import ThreadedMotoServer
 
-    # It fails at times where two overwrite an object at once, and logs that; the client retries.
+    # It sometimes fails and logs when two clients overwrite an object at once; the client retries.
     logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
@@ -153,7 +153,7 @@ def moto_server() -> Iterator[str]:
 
 
 def gcs_storage(endpoint: str, **options: Any) -> GcsStorage:
-    """The adapter, with small pages, short waits and a signing key."""
+    """The adapter with small pages, short waits and a signing key."""
     return GcsStorage(
         endpoint=endpoint,
         project="test",
@@ -165,7 +165,7 @@ def gcs_storage(endpoint: str, **options: Any) -> GcsStorage:
 
 
 def s3_storage(endpoint: str, **options: Any) -> S3Storage:
-    """The adapter, with small pages and short waits."""
+    """The adapter with small pages and short waits."""
     return S3Storage(
         endpoint=endpoint,
         region="us-east-1",
@@ -176,31 +176,31 @@ def s3_storage(endpoint: str, **options: Any) -> S3Storage:
 
 
 def gcs_bucket(storage: GcsStorage) -> str:
-    """Make a bucket; gives its name."""
+    """Make a bucket; returns its name."""
     name = bucket_name()
-    storage._connection.client.create_bucket(name)
+    storage.connection.client.create_bucket(name)
     return name
 
 
 def gcs_pages(storage: GcsStorage, bucket: str) -> int:
-    """How many answers a listing takes."""
-    found = storage._connection.client.list_blobs(bucket, page_size=PAGE_SIZE)
+    """The number of pages of a listing."""
+    found = storage.connection.client.list_blobs(bucket, page_size=PAGE_SIZE)
     return sum(1 for _ in found.pages)
 
 
 def s3_pages(storage: S3Storage, bucket: str) -> int:
-    """How many answers a listing takes."""
-    paginator = storage._client.get_paginator("list_objects_v2")
+    """The number of pages of a listing."""
+    paginator = storage.client.get_paginator("list_objects_v2")
     config = {"PageSize": PAGE_SIZE}
     return sum(1 for _ in paginator.paginate(Bucket=bucket, PaginationConfig=config))
 
 
 def s3_bucket(storage: S3Storage, *, versioned: bool) -> str:
-    """Make a bucket; gives its name."""
+    """Make a bucket; returns its name."""
     name = bucket_name()
-    storage._client.create_bucket(Bucket=name)
+    storage.client.create_bucket(Bucket=name)
     if versioned:
-        storage._client.put_bucket_versioning(
+        storage.client.put_bucket_versioning(
             Bucket=name, VersioningConfiguration={"Status": "Enabled"}
         )
     return name

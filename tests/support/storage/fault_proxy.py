@@ -1,4 +1,4 @@
-"""An HTTP proxy before a store's server that spoils the answers to ranged reads as it is told."""
+"""An HTTP proxy before a store's server that spoils the answers to ranged reads on request."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _HOP = {"connection", "transfer-encoding", "content-length", "keep-alive"}
 
 
 class Broken(Exception):
-    """The connection is to be cut without an answer."""
+    """Raised to cut the connection without an answer."""
 
 
 class FaultProxy:
-    """`faults` are applied to ranged reads, one to each, in order; then answers are whole again."""
+    """Applies `faults` to ranged reads, one to each, in order; later answers are whole."""
 
     def __init__(self, upstream: str) -> None:
         self.upstream = urlsplit(upstream)
@@ -35,11 +35,11 @@ class FaultProxy:
         self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
 
     def plan(self, faults: Iterable[Fault]) -> None:
-        """Spoil the next ranged reads so."""
+        """Spoil the next ranged reads with these faults."""
         self.pending = list(faults)
 
     def next_fault(self) -> Fault | None:
-        """What to do to this ranged read."""
+        """The fault for this ranged read."""
         with self.lock:
             self.ranged_reads += 1
             return self.pending.pop(0) if self.pending else self.always
@@ -51,7 +51,7 @@ class FaultProxy:
 
 
 class Answer:
-    """A whole answer, and where sending it is to end: after `cut` bytes, if given."""
+    """A whole answer; sending ends after `cut` bytes, if given."""
 
     def __init__(self, status: int, headers: Headers, body: bytes) -> None:
         self.status = status
@@ -87,28 +87,28 @@ def status(code: int) -> Fault:
 
 
 def no_answer(answer: Answer) -> None:
-    """The connection is cut before the answer."""
+    """The connection ends before the answer."""
     raise Broken
 
 
 def cut(answer: Answer) -> None:
-    """The connection is cut in the middle of the body."""
+    """The connection ends in the middle of the body."""
     answer.cut = len(answer.body) // 2
 
 
 def cut_at_once(answer: Answer) -> None:
-    """The connection is cut after the headers."""
+    """The connection ends after the headers."""
     answer.cut = 0
 
 
 def short(answer: Answer) -> None:
-    """The body is shorter than the range that the headers name, its length agreeing with itself."""
+    """The body is shorter than the range in the headers, and its length agrees with the body."""
     answer.body = answer.body[: len(answer.body) // 3]
     answer.length = len(answer.body)
 
 
 def shifted(answer: Answer) -> None:
-    """Another range than asked for, honestly labelled."""
+    """Another range than the requested one, with the right label."""
     first, last, total = answer.range()
     answer.set("Content-Range", f"bytes {first + 7}-{last}/{total}")
     answer.body = answer.body[7:]
@@ -116,7 +116,7 @@ def shifted(answer: Answer) -> None:
 
 
 def unlabelled(answer: Answer) -> None:
-    """A partial answer that does not say what part it is."""
+    """A partial answer without a Content-Range."""
     answer.headers = [(n, v) for n, v in answer.headers if n.lower() != "content-range"]
 
 

@@ -1,8 +1,8 @@
-"""A small Cloud Storage server, strict where emulators are lax.
+"""A small Cloud Storage server that is strict where emulators are lax.
 
-It knows the JSON API's objects (insert by multipart and resumable upload, get, list with pages,
-delete, rewrite) and the XML API's signed GET and PUT. Generations and their preconditions are
-enforced, so are checksums, chunk sizes, ranges, names and signatures.
+It implements the JSON API's objects (insert by multipart and resumable upload, get, list with
+pages, delete, rewrite) and the XML API's signed GET and PUT. It enforces generations and their
+preconditions, checksums, chunk sizes, ranges, names and signatures.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ _counter = itertools.count(1_700_000_000_000_000)
 
 
 def next_number() -> int:
-    """A generation, or the name of an upload, later than all before."""
+    """A generation, or the name of an upload: larger than all before."""
     return next(_counter)
 
 

@@ -1,4 +1,4 @@
-"""Checks V4 signatures of Cloud Storage URLs, written from its documentation of canonical requests.
+"""Checks V4 signatures of Cloud Storage URLs, written from Google's documentation.
 
 https://cloud.google.com/storage/docs/authentication/canonical-requests
 """
@@ -41,13 +41,13 @@ def signing_credentials() -> Any:
 
 
 class SignatureCheck:
-    """Knows the public key."""
+    """Checks signatures with the public key."""
 
     def __init__(self, key: rsa.RSAPublicKey) -> None:
         self._key = key
 
     def fault(self, method: str, target: str, headers: Mapping[str, str]) -> str | None:
-        """What is wrong with a request's signature, or None."""
+        """The fault of a request's signature, or None."""
         parts = urlsplit(target)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         signature = bytes.fromhex(query.pop("X-Goog-Signature", ""))
