@@ -1,4 +1,4 @@
-"""What every test may ask for: a fresh, migrated database; and what every test must keep to."""
+"""Fixtures for all tests (a fresh, migrated database), and checks after every test."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def server_url() -> Iterator[str]:
     """A PostgreSQL for the tests: the embedded one, or that of VIDEOMOMENTS_TEST_DATABASE_URL.
 
-    The embedded server is shared by all pytest-xdist workers and kept for the next session.
+    All pytest-xdist workers share the embedded server, and the next session reuses it.
     """
     given = os.environ.get("VIDEOMOMENTS_TEST_DATABASE_URL")
     if given:
@@ -42,7 +42,7 @@ def server_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def database_server(server_url: str) -> Iterator[DatabaseServer]:
-    """Makes and drops databases; holds the template that has every migration."""
+    """Makes and drops databases; holds the template with every migration."""
     engine = make_engine(server_url, pool_size=2)
     try:
         check_server(engine)
@@ -56,9 +56,9 @@ def database_server(server_url: str) -> Iterator[DatabaseServer]:
 
 @pytest.fixture
 def database_url(database_server: DatabaseServer) -> Iterator[str]:
-    """The URL of a database of this test's own, migrated and empty.
+    """The URL of the test's own database, migrated and empty.
 
-    Fails the test when it leaves a connection open.
+    Fails the test if it leaves a connection open.
     """
     name = database_server.create()
     try:
@@ -71,7 +71,7 @@ def database_url(database_server: DatabaseServer) -> Iterator[str]:
 
 @pytest.fixture
 def empty_database_url(database_server: DatabaseServer) -> Iterator[str]:
-    """The URL of a database of this test's own without any table."""
+    """The URL of the test's own database without tables."""
     name = database_server.create(empty=True)
     try:
         yield database_server.url_of(name)
@@ -103,7 +103,7 @@ def empty_database_engine(empty_database_url: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """An empty folder that every account can reach, which pytest's own is not."""
+    """An empty folder that every account can reach, unlike pytest's own."""
     with tempfile.TemporaryDirectory(prefix="vm-", ignore_cleanup_errors=True) as folder:
         path = Path(folder)
         path.chmod(0o755)
@@ -112,13 +112,13 @@ def open_folder() -> Iterator[Path]:
 
 @pytest.fixture
 def expected_errors() -> list[logging.LogRecord]:
-    """Ask for it where errors in the log are right; it holds them, to be checked."""
+    """Errors that the test expects in the log, to be checked by the test."""
     return []
 
 
 @pytest.fixture(autouse=True)
 def no_unexpected_errors(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A test fails when something was logged as an error, unless it asks for `expected_errors`."""
+    """Fails a test that logs an error, unless it uses `expected_errors`."""
     expected = "expected_errors" in request.fixturenames
     records = request.getfixturevalue("expected_errors") if expected else []
     handler = _Collector(records)
@@ -143,7 +143,7 @@ def no_unexpected_errors(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_heartbeat_left() -> Iterator[None]:
-    """A test fails when a heartbeat goes on after it."""
+    """Fails a test that leaves a heartbeat running."""
     yield
     left = _heartbeats()
     deadline = time.monotonic() + 60
@@ -169,7 +169,7 @@ class _Collector(logging.Handler):
 
 
 def _still_open(server: DatabaseServer, name: str) -> list[str]:
-    """Sessions of a database; one just closed is given a moment to be gone."""
+    """Open sessions of a database, after a short grace for those being closed."""
     deadline = time.monotonic() + 60
     while (sessions := server.sessions(name)) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -178,7 +178,7 @@ def _still_open(server: DatabaseServer, name: str) -> list[str]:
 
 @pytest.fixture
 def collector() -> Iterator[Collector]:
-    """A collector of telemetry on the loopback; it is told to misbehave by the test."""
+    """A collector of telemetry on the loopback that misbehaves at the test's request."""
     from tests.support.telemetry.otlp import collecting
 
     with collecting() as collector:
@@ -187,7 +187,7 @@ def collector() -> Iterator[Collector]:
 
 @pytest.fixture
 def mount() -> Iterator[Callable[[Path, int], Path]]:
-    """Makes file systems of so many bytes, which only root can; goes after all other fixtures."""
+    """Makes file systems of a given size, which needs root; unmounted after all other fixtures."""
     with ExitStack() as stack:
 
         def make(folder: Path, size_bytes: int) -> Path:

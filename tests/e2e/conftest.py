@@ -1,4 +1,4 @@
-"""A database for as long as the tests of one module share a cloud."""
+"""A database shared by the tests of a module that share a cloud."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.databases.server import DatabaseServer
 
 @pytest.fixture(scope="module")
 def module_database_url(database_server: DatabaseServer) -> Iterator[str]:
-    """The URL of a migrated, empty database of this module's own."""
+    """The URL of the module's own migrated, empty database."""
     name = database_server.create()
     try:
         yield database_server.url_of(name)

@@ -40,7 +40,7 @@ def talk(tmp_path: Path) -> Path:
 
 
 def copy_slowly(source: Path, target: Path) -> None:
-    """Write it in parts, with pauses longer than any program makes that is at work."""
+    """Write the file in parts, with longer pauses than any working program makes."""
     content = source.read_bytes()
     step = len(content) // 4 + 1
     with target.open("wb") as file:
@@ -52,8 +52,8 @@ def copy_slowly(source: Path, target: Path) -> None:
 
 @pytest.mark.emulator
 @needs_emulator
-def test_a_day_at_work(tmp_path: Path, talk: Path) -> None:
-    """Files copied in slowly, renamed in and many at once complete, and Ctrl-C leaves nothing."""
+def test_dev_completes_files_copied_renamed_and_dropped_at_once(tmp_path: Path, talk: Path) -> None:
+    """All runs complete, and Ctrl-C leaves no process."""
     with running_dev(tmp_path, "--emulator", "always") as dev:
         assert "the official emulator" in dev.said()
         for name, url in dev.note.functions.items():
@@ -100,8 +100,8 @@ def gcloud(dev: Dev, message: str) -> None:
     assert "messageIds" in done.stdout
 
 
-def test_without_an_emulator(tmp_path: Path, talk: Path) -> None:
-    """Topics in-process do the same work; what came while dev was down is found at its start."""
+def test_dev_works_without_an_emulator(tmp_path: Path, talk: Path) -> None:
+    """In-process topics do the same work, and dev finds files that arrived while it was down."""
     uploads = tmp_path / "data" / "buckets" / "uploads"
     uploads.mkdir(parents=True)
     for path in (talk, talk.with_suffix(".srt")):
@@ -142,8 +142,8 @@ def _kill_function(dev: Dev, name: str) -> None:
 
 @pytest.mark.emulator
 @needs_emulator
-def test_killed_outright(tmp_path: Path, talk: Path) -> None:
-    """Its children die with it; the next one goes on, with an emulator that remembers nothing."""
+def test_dev_continues_after_it_was_killed(tmp_path: Path, talk: Path) -> None:
+    """Its children die with it; the next one completes the work with an empty emulator."""
     with running_dev(tmp_path) as dev:
         shutil.copy(SAMPLE, dev.uploads / "long.mp4")
         eventually("work", lambda: "make_thumbnail   │" in dev.said().partition("Ready.")[2])
@@ -158,8 +158,8 @@ def test_killed_outright(tmp_path: Path, talk: Path) -> None:
         dev.stop(signal.SIGINT)
 
 
-def test_an_emulator_that_must_be_there(tmp_path: Path) -> None:
-    """Without the emulator `--emulator always` is an error that says how to get it."""
+def test_dev_says_how_to_get_the_emulator_when_it_is_required(tmp_path: Path) -> None:
+    """Without the emulator, `--emulator always` is an error with instructions."""
     env = {**environment(), "PATH": str(Path(command()[0]).parent)}
     env.pop("PUBSUB_EMULATOR_HOST", None)
     done = videomoments("dev", "--data", tmp_path / "data", "--emulator", "always", env=env)
@@ -167,8 +167,8 @@ def test_an_emulator_that_must_be_there(tmp_path: Path) -> None:
     assert "gcloud components install pubsub-emulator" in done.stderr
 
 
-def test_a_port_that_is_taken(tmp_path: Path) -> None:
-    """A port that cannot be had is an error that names it, before anything is served."""
+def test_dev_names_a_port_in_use(tmp_path: Path) -> None:
+    """The error comes before any function is served."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -58,7 +58,7 @@ def cloud(module_database_url: str, buckets: Path) -> Iterator[Cloud]:
 
 
 def drop(cloud: Cloud, buckets: Path, name: str) -> str:
-    """Put the sample into the bucket under that name, and publish that it is there."""
+    """Upload the sample under that name, and publish its notification."""
     path = buckets / "uploads" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(SAMPLE, path)
@@ -77,8 +77,8 @@ def pictures(pipeline: Json) -> list[tuple[int, int]]:
     return sizes
 
 
-def test_a_drop_and_what_is_asked_for_after(cloud: Cloud, buckets: Path) -> None:
-    """A drop becomes moments, clips and thumbnails; then other moments alone; then their clips."""
+def test_chain_makes_moments_clips_and_later_requests(cloud: Cloud, buckets: Path) -> None:
+    """A drop becomes moments, clips and thumbnails; requests add moments, then their clips."""
     url = drop(cloud, buckets, "Vorträge/Über Brot und Licht (2).mp4")
     full = cloud.ended(url)
     assert (full["status"], full["error_message"]) == ("completed", None)
@@ -110,8 +110,8 @@ def test_a_drop_and_what_is_asked_for_after(cloud: Cloud, buckets: Path) -> None
     check_outputs(clips)
 
 
-def test_the_same_event_twice(cloud: Cloud, buckets: Path) -> None:
-    """A notification that comes three times is one run with one result."""
+def test_chain_makes_one_run_of_a_repeated_event(cloud: Cloud, buckets: Path) -> None:
+    """A notification that arrives three times is one run with one result."""
     url = drop(cloud, buckets, "twice.mp4")
     for _ in range(2):
         cloud.publish(VideoUploaded(source_url=url))
@@ -121,8 +121,8 @@ def test_the_same_event_twice(cloud: Cloud, buckets: Path) -> None:
     assert len(cloud.pipelines(url)) == 1
 
 
-def test_a_function_dies_at_work(cloud: Cloud, buckets: Path) -> None:
-    """A function killed in the middle is started again, and the run ends as if it had not been."""
+def test_chain_completes_when_a_function_is_killed(cloud: Cloud, buckets: Path) -> None:
+    """A function killed in the middle restarts, and the run ends as usual."""
     url = drop(cloud, buckets, "killed.mp4")
     eventually(
         "a clip being cut",
@@ -136,8 +136,8 @@ def test_a_function_dies_at_work(cloud: Cloud, buckets: Path) -> None:
     assert max(run.attempt for run in cloud.stage_runs(stage="cut_clip")) > 1
 
 
-def test_a_function_is_replaced(cloud: Cloud, buckets: Path) -> None:
-    """A function stopped as for a new version finishes what it is at; what comes next waits."""
+def test_chain_completes_when_a_function_is_replaced(cloud: Cloud, buckets: Path) -> None:
+    """A function stopped for a new version finishes its work; later messages wait."""
     url = drop(cloud, buckets, "replaced.mp4")
     eventually("a run", lambda: cloud.pipelines(url))
     cloud.servers["generate_moments"].ask_to_end()
@@ -146,8 +146,8 @@ def test_a_function_is_replaced(cloud: Cloud, buckets: Path) -> None:
     assert len(found["clips"]) == 3
 
 
-def test_garbage(cloud: Cloud) -> None:
-    """What no function can read ends among the dead letters, and its failure is visible."""
+def test_chain_dead_letters_unreadable_messages(cloud: Cloud) -> None:
+    """A message that no function can read becomes a dead letter with a visible failure."""
     failures = eventually(
         "the failure's row",
         lambda: cloud.stage_runs(run_id=None, error_code="malformed_message"),
@@ -169,8 +169,8 @@ def test_garbage(cloud: Cloud) -> None:
     assert garbage.attributes["origin"] == "a test"
 
 
-def test_the_broker_forgets_everything(cloud: Cloud, buckets: Path) -> None:
-    """The emulator is killed in the middle and comes back empty: sweeps complete the run."""
+def test_chain_completes_when_the_broker_loses_its_messages(cloud: Cloud, buckets: Path) -> None:
+    """The emulator is killed and comes back empty, and sweeps complete the run."""
     url = drop(cloud, buckets, "forgotten.mp4")
     eventually("the transcription", lambda: _begun(cloud, url, "split_audio"))
     cloud.kill_emulator()
@@ -184,7 +184,7 @@ def test_the_broker_forgets_everything(cloud: Cloud, buckets: Path) -> None:
 
 
 def _begun(cloud: Cloud, url: str, stage: str) -> bool:
-    """Whether that stage of the source's run is at work or has been."""
+    """True if that stage of the source's run has started."""
     identifiers = [identifier for identifier, _, _ in cloud.pipelines(url)]
     if not identifiers:
         return False

@@ -1,4 +1,4 @@
-"""The chain with its objects on Cloud Storage, told of by Cloud Storage's own notifications."""
+"""The chain with its objects on Cloud Storage, started by Cloud Storage's own notifications."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ NOTIFICATION = Path(__file__).parents[1] / "events" / "gcs_notification_finalize
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    """Cloud Storage's emulator."""
+    """The address of Cloud Storage's emulator."""
     with backends.gcs_emulator() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def storage(endpoint: str) -> GcsStorage:
-    """It, by the real client."""
+    """The emulator through the real client."""
     return backends.gcs_storage(endpoint)
 
 
 @pytest.fixture(scope="module")
 def cloud(module_database_url: str, endpoint: str, storage: GcsStorage) -> Iterator[Cloud]:
-    """A cloud whose buckets are there."""
+    """A cloud with its buckets."""
     uploads, derived = backends.gcs_bucket(storage), backends.gcs_bucket(storage)
     with emulated_cloud(
         module_database_url,
@@ -51,7 +51,7 @@ def cloud(module_database_url: str, endpoint: str, storage: GcsStorage) -> Itera
 
 
 def notify(cloud: Cloud, stat: ObjectStat) -> None:
-    """Publish what Cloud Storage publishes: a captured notification, about this object."""
+    """Publish a captured notification of Cloud Storage about this object."""
     bucket, _, name = stat.url.removeprefix("gs://").partition("/")
     captured = json.loads(NOTIFICATION.read_text())["body"]["message"]["attributes"]
     attributes = {
@@ -70,8 +70,10 @@ def notify(cloud: Cloud, stat: ObjectStat) -> None:
     cloud.publish_raw(VideoUploaded.topic, json.dumps(resource).encode(), attributes)
 
 
-def test_a_notification_of_cloud_storage(cloud: Cloud, storage: GcsStorage, tmp_path: Path) -> None:
-    """An object's notification becomes moments, clips and thumbnails in Cloud Storage."""
+def test_chain_completes_from_a_notification_of_cloud_storage(
+    cloud: Cloud, storage: GcsStorage, tmp_path: Path
+) -> None:
+    """The notification becomes moments, clips and thumbnails in Cloud Storage."""
     url = f"{cloud.settings.upload_url}/Gespräche/three topics.mp4"
     stat = storage.upload(SAMPLE, url, content_type="video/mp4")
     notify(cloud, stat)
@@ -94,8 +96,8 @@ def test_a_notification_of_cloud_storage(cloud: Cloud, storage: GcsStorage, tmp_
     assert not list(storage.list(f"{cloud.settings.derived_url}/temporary/"))
 
 
-def test_an_object_that_is_gone(cloud: Cloud, storage: GcsStorage) -> None:
-    """A notification about an object deleted since then is a failure that somebody can see."""
+def test_chain_shows_a_failure_when_the_object_is_gone(cloud: Cloud, storage: GcsStorage) -> None:
+    """A notification about a deleted object is a visible failure."""
     url = f"{cloud.settings.upload_url}/gone.mp4"
     stat = storage.upload(SAMPLE, url)
     storage.delete(url)

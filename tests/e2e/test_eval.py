@@ -23,8 +23,8 @@ def two_items(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_table_names_every_item_config_and_baseline(two_items: Path) -> None:
-    """Items, configs, the three baselines, a total and a diff are all in the output."""
+def test_eval_table_has_every_item_config_and_baseline(two_items: Path) -> None:
+    """The output has items, configs, the three baselines, a total and a diff."""
     done = videomoments(
         *("eval", two_items, "--config", "usual=extractive"),
         *("--config", "short=extractive,max_length=20", "--diff", "usual", "short"),
@@ -36,8 +36,8 @@ def test_the_table_names_every_item_config_and_baseline(two_items: Path) -> None
         assert text in done.stdout
 
 
-def test_json_holds_every_measure_and_bounds_are_kept(two_items: Path) -> None:
-    """One document: spans within the config's bounds, measures per item and in total, the diff."""
+def test_eval_json_has_every_measure(two_items: Path) -> None:
+    """Spans keep the config's bounds; measures are given per item and in total, with the diff."""
     done = videomoments(
         *("eval", two_items, "--json", "--no-baselines", "--diff", "a", "b"),
         *("--config", "a=extractive", "--config", "b=extractive,max_length=20,max_moments=3"),
@@ -65,8 +65,10 @@ def test_json_holds_every_measure_and_bounds_are_kept(two_items: Path) -> None:
         ("random:recall_50=1.01", 1),
     ],
 )
-def test_fail_under_decides_the_exit_code(two_items: Path, limit: str, code: int) -> None:
-    """A total on the wrong side of its limit is one line on stderr and exit code 1."""
+def test_eval_exits_with_1_when_a_total_misses_its_limit(
+    two_items: Path, limit: str, code: int
+) -> None:
+    """The miss is one line on stderr."""
     done = videomoments("eval", two_items, "--fail-under", limit, "--json")
     assert done.returncode == code, done.stderr
     assert (limit.partition(":")[2] or limit).partition("=")[0][:2] in done.stderr or code == 0
@@ -85,18 +87,18 @@ def test_fail_under_decides_the_exit_code(two_items: Path, limit: str, code: int
         (["--diff", "extractive", "other"], "There is no config 'other'"),
     ],
 )
-def test_a_wrong_command_line_is_one_readable_line(
+def test_eval_refuses_a_wrong_command_line_in_one_line(
     two_items: Path, arguments: list[str], says: str
 ) -> None:
-    """No traceback."""
+    """The error has no traceback."""
     done = videomoments("eval", two_items, *arguments)
     assert done.returncode == 1
     assert says in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_models_are_measured_beside_the_rest(two_items: Path, tmp_path: Path) -> None:
-    """Tokens, cost and a diff of two prompt sets; one refused item is told and ends nothing."""
+def test_eval_measures_models_beside_the_generator(two_items: Path, tmp_path: Path) -> None:
+    """It shows tokens, cost and a diff of two prompt sets; a refused item ends nothing."""
     content = json.loads(two_items.read_text())
     names = [item["name"] for item in content["items"]]
     refused = content["items"][1]["words"][0][0]
@@ -132,8 +134,8 @@ def test_models_are_measured_beside_the_rest(two_items: Path, tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_media_are_transcribed_by_the_ordinary_stages(tmp_path: Path) -> None:
-    """The shipped sample, of three topics, is heard and its topics are met."""
+def test_eval_transcribes_media_by_the_ordinary_stages(tmp_path: Path) -> None:
+    """The sample's three topics are heard and found."""
     content = {
         "items": [
             {
@@ -153,8 +155,8 @@ def test_media_are_transcribed_by_the_ordinary_stages(tmp_path: Path) -> None:
     assert found["total"]["extractive"]["cut_words"] == 0
 
 
-def test_media_that_are_missing_are_named(tmp_path: Path) -> None:
-    """The item and the file are in the message; the other items are measured all the same."""
+def test_eval_names_missing_media(tmp_path: Path) -> None:
+    """The message names item and file; the other items are measured."""
     path = tmp_path / "set.json"
     lost = {"name": "lost", "media": "lost.mp4", "moments": [[0, 5]]}
     given = json.loads(HELD_OUT.read_text(encoding="utf-8"))["items"][0]

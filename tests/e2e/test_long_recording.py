@@ -1,4 +1,4 @@
-"""A recording past 100 minutes, through every stage, heard by an engine that cannot mishear."""
+"""A recording past 100 minutes through every stage, with an engine that cannot mishear."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class BurstEngine:
 
 
 def _recording(folder: Path) -> Path:
-    """101 minutes of quiet, with six bursts of tone in every one."""
+    """101 quiet minutes with six bursts of tone in each."""
     on = "+".join(f"between(t,{burst},{burst + BURST_SECONDS})" for burst in BURSTS)
     minute = folder / "minute.wav"
     tone = f"aevalsrc='0.3*sin(2*PI*440*t)*({on})':s={RATE}:d=60"
@@ -61,10 +61,10 @@ def _recording(folder: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_every_word_of_a_101_minute_recording_is_there_once_at_its_time(
+def test_transcript_of_101_minutes_has_every_word_once_at_its_time(
     tmp_path: Path, database_url: str
 ) -> None:
-    """606 words in 101 minutes: none lost, doubled or shifted at any of some 34 seams."""
+    """None of 606 words is lost, doubled or shifted at some 34 seams."""
     settings = Home(tmp_path).settings(Settings(max_moments=3, min_moment_length_seconds=5))
     engine = make_engine(database_url, pool_size=10)
     broker = MemoryBroker(workers=2)

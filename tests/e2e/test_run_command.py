@@ -53,8 +53,8 @@ def first(data: Path) -> Json:
     return pipeline
 
 
-def test_the_document_has_the_promised_shape(first: Json) -> None:
-    """Every promised field is there, of its type, and nothing else."""
+def test_run_json_has_the_documented_shape(first: Json) -> None:
+    """Each documented field is there with its type, and no other field is."""
     assert {key: type(value) for key, value in first.items()} == KEYS
     for part, fields in FIELDS.items():
         found = first[part][0] if isinstance(first[part], list) else first[part]
@@ -65,8 +65,8 @@ def test_the_document_has_the_promised_shape(first: Json) -> None:
     ]
 
 
-def test_the_sample_gives_moments_clips_and_thumbnails(first: Json) -> None:
-    """The sample has several moments, each with a clip that plays and a picture."""
+def test_run_makes_moments_clips_and_thumbnails_of_the_sample(first: Json) -> None:
+    """Each of several moments has a clip that plays and a picture."""
     assert first["status"] == "completed"
     assert len(first["moments"]) >= 3
     assert len(first["clips"]) == len(first["moments"])
@@ -75,8 +75,8 @@ def test_the_sample_gives_moments_clips_and_thumbnails(first: Json) -> None:
     check_outputs(first)
 
 
-def test_the_same_file_again_reuses_what_is_done(first: Json, data: Path) -> None:
-    """A second run gives the very same document and touches no file."""
+def test_run_reuses_results_of_the_same_file(first: Json, data: Path) -> None:
+    """A second run prints the same document and touches no file."""
     before = {c["cloud_url"]: local_file(c["cloud_url"]).stat().st_mtime_ns for c in first["clips"]}
     (again,) = run_json(SAMPLE, "--data", data)
     assert again == first
@@ -84,8 +84,8 @@ def test_the_same_file_again_reuses_what_is_done(first: Json, data: Path) -> Non
     assert before == after
 
 
-def test_moments_only_then_clips_only(first: Json, data: Path) -> None:
-    """With other bounds: moments without clips first, then the clips that are missing."""
+def test_run_makes_moments_only_then_clips_only(first: Json, data: Path) -> None:
+    """With other bounds it makes moments without clips, then the missing clips."""
     bounds = ["--max-moments", "2", "--max-length", "20", "--data", str(data)]
     (found,) = run_json(SAMPLE, "--pipeline-type", "moments_only", *bounds)
     assert found["status"] == "completed"
@@ -98,8 +98,8 @@ def test_moments_only_then_clips_only(first: Json, data: Path) -> None:
     check_outputs(cut)
 
 
-def test_clips_only_again_after_other_moments(first: Json, data: Path) -> None:
-    """It is another run, which cuts what has no clip by then."""
+def test_run_cuts_missing_clips_after_other_moments(first: Json, data: Path) -> None:
+    """clips_only after other moments is a new run that cuts the missing clips."""
     bounds = ["--max-moments", "3", "--data", str(data)]
     (before,) = run_json(SAMPLE, "--pipeline-type", "clips_only", *bounds)
     run_json(SAMPLE, "--pipeline-type", "moments_only", "--max-length", "14", *bounds)
@@ -110,8 +110,8 @@ def test_clips_only_again_after_other_moments(first: Json, data: Path) -> None:
     assert again["identifier"] == after["identifier"]
 
 
-def test_other_padding_cuts_the_same_moments_anew(first: Json, data: Path) -> None:
-    """The moments stay, the clips grow, and the rows say what was really used."""
+def test_run_cuts_the_same_moments_again_with_other_padding(first: Json, data: Path) -> None:
+    """The moments stay, the clips grow, and the rows hold the padding used."""
     (wide,) = run_json(SAMPLE, "--padding-left", "4", "--padding-right", "300", "--data", data)
     assert wide["moments"] == first["moments"]
     check_outputs(wide)
@@ -122,10 +122,10 @@ def test_other_padding_cuts_the_same_moments_anew(first: Json, data: Path) -> No
     assert not gone, "replaced clips are deleted"
 
 
-def test_people_get_a_table_on_stdout_and_progress_on_stderr(
+def test_run_prints_a_table_on_stdout_and_progress_on_stderr(
     first: Json, data: Path, tmp_path: Path
 ) -> None:
-    """Without --json: titles and paths on stdout, stages on stderr, copies in --out."""
+    """Without --json, stdout has titles and paths, stderr the stages, and --out the copies."""
     done = videomoments("run", SAMPLE, "--data", data, "--out", tmp_path / "out dir")
     assert done.returncode == 0, done.stderr
     assert "completed" in done.stdout
@@ -137,8 +137,8 @@ def test_people_get_a_table_on_stdout_and_progress_on_stderr(
     assert len(list(folder.glob("*.jpg"))) == len(copied["thumbnails"])
 
 
-def test_nothing_that_was_said_gets_into_the_log(first: Json, data: Path) -> None:
-    """The log of all functions holds no run of words of the transcript, nor a title."""
+def test_log_has_no_text_of_the_transcript(first: Json, data: Path) -> None:
+    """The log of all functions holds no phrase of the transcript and no title."""
     log = (data / "videomoments.log").read_text(encoding="utf-8")
     assert "generate_moments" in log
     words = first["transcript"]["full_text"].split()
@@ -148,7 +148,7 @@ def test_nothing_that_was_said_gets_into_the_log(first: Json, data: Path) -> Non
 
 
 def test_status_shows_runs_and_stages(first: Json, data: Path) -> None:
-    """`status --json` lists the run; of one video it has every stage."""
+    """`status --json` lists the run; for one video it has every stage."""
     listed = json.loads(videomoments("status", "--json", "--data", data).stdout)
     assert first["identifier"] in [p["identifier"] for p in listed["pipelines"]]
     video = first["video"]["identifier"]
@@ -161,8 +161,8 @@ def test_status_shows_runs_and_stages(first: Json, data: Path) -> None:
     assert "Traceback" not in unknown.stderr
 
 
-def test_publish_handles_a_message_here(first: Json, data: Path) -> None:
-    """A published request runs; a message that makes no sense is refused with the reason."""
+def test_publish_runs_a_request_locally(first: Json, data: Path) -> None:
+    """A published request runs; a malformed message is refused with the reason."""
     request = {"video": first["video"]["identifier"], "pipeline_type": "clips_only"}
     done = videomoments("publish", "pipeline-requested", json.dumps(request), "--data", data)
     assert done.returncode == 0, done.stderr
@@ -175,8 +175,8 @@ def test_publish_handles_a_message_here(first: Json, data: Path) -> None:
     assert "pipeline-requested" in nowhere.stderr
 
 
-def test_another_database_by_url(database_url: str, tmp_path: Path) -> None:
-    """VIDEOMOMENTS_DATABASE_URL names the server that every command uses."""
+def test_commands_use_the_database_of_the_environment(database_url: str, tmp_path: Path) -> None:
+    """VIDEOMOMENTS_DATABASE_URL names the server for every command."""
     env = environment(database_url=database_url)
     (pipeline,) = run_json(SAMPLE, "--data", tmp_path, "--max-moments", "1", env=env)
     assert len(pipeline["moments"]) == 1

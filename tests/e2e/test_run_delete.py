@@ -21,8 +21,8 @@ COMMANDS = ["explain", "retry", "doctor", "delete", "gc"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_help_with_an_example(name: str) -> None:
-    """`--help` explains and shows an example."""
+def test_delete_and_collect_have_help_with_an_example(name: str) -> None:
+    """`--help` explains the command and shows an example."""
     done = videomoments(name, "--help")
     assert done.returncode == 0
     assert f"Example: videomoments {name}" in " ".join(done.stdout.split())
@@ -33,10 +33,8 @@ def files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*") if path.is_file())
 
 
-def test_a_deleted_video_is_gone_until_it_is_asked_for_again(
-    tmp_path: Path, database_url: str
-) -> None:
-    """Rows and files go, the upload stays; the same file run again is made anew."""
+def test_delete_removes_a_video_until_it_is_run_again(tmp_path: Path, database_url: str) -> None:
+    """Rows and files go, the upload stays; another run makes everything again."""
     data, env = tmp_path / "data", environment(database_url=database_url, max_moments="1")
     (first,) = run_json(SAMPLE, "--data", data, env=env)
     video = first["video"]["identifier"]
@@ -55,8 +53,8 @@ def test_a_deleted_video_is_gone_until_it_is_asked_for_again(
     assert files(data / "buckets") == []
 
 
-def test_garbage_is_listed_and_then_collected(tmp_path: Path, database_url: str) -> None:
-    """The dry run deletes nothing; the grace period holds; results and foreign files stay."""
+def test_collect_lists_garbage_before_it_deletes_it(tmp_path: Path, database_url: str) -> None:
+    """A dry run deletes nothing; young objects, results and foreign files stay."""
     data, env = tmp_path / "data", environment(database_url=database_url, max_moments="1")
     (pipeline,) = run_json(SAMPLE, "--data", data, env=env)
     (clip,) = (data / "buckets" / "derived" / "clips").rglob("*.mp4")
@@ -81,8 +79,8 @@ def test_garbage_is_listed_and_then_collected(tmp_path: Path, database_url: str)
 
 
 @pytest.mark.parametrize("what", ["a file", "below a file", "not writable"])
-def test_a_data_folder_that_cannot_be_used_is_one_line(tmp_path: Path, what: str) -> None:
-    """No trace; the line names the folder and says what to do."""
+def test_command_names_an_unusable_data_folder_in_one_line(tmp_path: Path, what: str) -> None:
+    """The line names the folder and the remedy, without a traceback."""
     (tmp_path / "file").touch()
     data = tmp_path / "file" if what == "a file" else tmp_path / "file" / "data"
     if what == "not writable":

@@ -1,4 +1,4 @@
-"""What a user sees of a run that went wrong, and how it is put right: explain, retry, status."""
+"""A failed run as a user sees and fixes it: explain, retry, status."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STAGE_KEYS = {
 
 @pytest.fixture
 def env(database_url: str) -> dict[str, str]:
-    """The settings of every command of a test."""
+    """The settings of all commands of a test."""
     return environment(database_url=database_url, max_moments="2", retry_base_seconds="0.1")
 
 
@@ -42,10 +42,8 @@ def stages(video: str, data: Path, env: dict[str, str]) -> list[Json]:
     return found
 
 
-def test_what_failed_is_explained_and_a_retry_does_only_that(
-    tmp_path: Path, env: dict[str, str]
-) -> None:
-    """With a file in the way of clips the run is partial; once it is gone, a retry completes it."""
+def test_retry_repeats_only_the_failed_steps(tmp_path: Path, env: dict[str, str]) -> None:
+    """With a file in the way of clips the run is partial; without it a retry completes the run."""
     data = tmp_path / "data"
     in_the_way = data / "buckets" / "derived" / "clips"
     in_the_way.parent.mkdir(parents=True)
@@ -80,8 +78,8 @@ def test_what_failed_is_explained_and_a_retry_does_only_that(
     assert [s["attempt"] for s in after if s["stage"] == "probe_video"] == [1]
 
 
-def test_a_file_that_is_no_video_is_explained(tmp_path: Path, env: dict[str, str]) -> None:
-    """Reason, meaning and remedy are told; a retry fails again, with exit code 1 and the reason."""
+def test_explain_covers_a_file_that_is_not_a_video(tmp_path: Path, env: dict[str, str]) -> None:
+    """It gives reason, meaning and remedy; a retry fails again with exit code 1."""
     text = tmp_path / "talk.mp4"
     text.write_text("This is no video.\n" * 50, encoding="utf-8")
     data = tmp_path / "data"
@@ -102,8 +100,8 @@ def test_a_file_that_is_no_video_is_explained(tmp_path: Path, env: dict[str, str
     assert f"videomoments explain {video}" in again.stderr
 
 
-def test_a_file_that_was_cut_short_is_told(tmp_path: Path, env: dict[str, str]) -> None:
-    """What there is of it is completed; run and explain say how much its index promises."""
+def test_run_and_explain_report_a_file_cut_short(tmp_path: Path, env: dict[str, str]) -> None:
+    """The run completes with the existing part; both commands report the promised length."""
     film = make_video(tmp_path / "talk.mp4", seconds=12.0, faststart=True)
     film.write_bytes(film.read_bytes()[: film.stat().st_size * 6 // 10])
     data = tmp_path / "data"
@@ -117,8 +115,8 @@ def test_a_file_that_was_cut_short_is_told(tmp_path: Path, env: dict[str, str]) 
     assert "What to do: nothing." not in told
 
 
-def test_status_tells_state_attempt_time_and_bytes(tmp_path: Path, env: dict[str, str]) -> None:
-    """For each step of a run, as JSON and as a table; failures outside runs can be forgotten."""
+def test_status_shows_state_attempt_time_and_bytes(tmp_path: Path, env: dict[str, str]) -> None:
+    """It shows each step as JSON and as a table; failures outside runs can be removed."""
     data = tmp_path / "data"
     (pipeline,) = run_json(SAMPLE, "--data", data, env=env)
     video = pipeline["video"]["identifier"]
@@ -147,8 +145,10 @@ def test_status_tells_state_attempt_time_and_bytes(tmp_path: Path, env: dict[str
 
 
 @pytest.mark.parametrize("name", ["explain", "retry", "delete"])
-def test_an_unknown_video_is_one_line(name: str, tmp_path: Path, env: dict[str, str]) -> None:
-    """Exit code 1, and where to find those there are."""
+def test_explain_answers_an_unknown_video_in_one_line(
+    name: str, tmp_path: Path, env: dict[str, str]
+) -> None:
+    """The exit code is 1, and the line says where to find the known videos."""
     done = videomoments(name, "nobody-0123456789", "--data", tmp_path, env=env)
     assert done.returncode == 1
     (line,) = done.stderr.strip().splitlines()

@@ -1,4 +1,4 @@
-"""Containers, codecs, shapes and names that must work, all through one `videomoments run`."""
+"""The containers, codecs, shapes and names that must work, all in one `videomoments run`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ WORDLESS: dict[str, dict[str, object]] = {
 def results(
     tmp_path_factory: pytest.TempPathFactory, database_server: DatabaseServer
 ) -> dict[str, Json]:
-    """Every input's pipeline, by file name."""
+    """Each input's pipeline by file name."""
     folder = tmp_path_factory.mktemp("inputs")
     files = [_video(folder / name, **changes) for name, changes in SPOKEN.items()]
     files += [_audio(folder / name) for name in AUDIO]
@@ -76,8 +76,10 @@ def results(
 
 
 @pytest.mark.parametrize("name", [*SPOKEN, *AUDIO])
-def test_speech_gives_moments_and_clips(results: dict[str, Json], name: str) -> None:
-    """Each container and codec gives clips that play, browsers included, and pictures."""
+def test_run_makes_playable_clips_of_every_format_with_speech(
+    results: dict[str, Json], name: str
+) -> None:
+    """Each container and codec gives pictures and clips that browsers play."""
     pipeline = results[name]
     assert pipeline["status"] == "completed", pipeline["error_message"]
     assert pipeline["transcript"]["full_text"].startswith("The tide turns twice a day")
@@ -89,7 +91,7 @@ def test_speech_gives_moments_and_clips(results: dict[str, Json], name: str) -> 
     assert len(pipeline["thumbnails"]) == (len(pipeline["clips"]) + 1 if has_picture else 0)
 
 
-def test_a_rotated_video_is_upright_everywhere(results: dict[str, Json]) -> None:
+def test_run_turns_a_rotated_video_upright(results: dict[str, Json]) -> None:
     """A phone's 320x180 with rotation 90 is 180x320 in the row and in its clips."""
     pipeline = results["phone.mov"]
     assert pipeline["video"]["resolution"] == "180x320"
@@ -97,8 +99,8 @@ def test_a_rotated_video_is_upright_everywhere(results: dict[str, Json]) -> None
 
 
 @pytest.mark.parametrize("name", WORDLESS)
-def test_no_speech_is_no_failure(results: dict[str, Json], name: str) -> None:
-    """Silence, no audio, too short: completed, what moves is a moment, each with its clip."""
+def test_run_completes_without_speech(results: dict[str, Json], name: str) -> None:
+    """Silent, soundless and short videos complete; those with movement have moments and clips."""
     pipeline = results[name]
     assert pipeline["status"] == "completed", pipeline["error_message"]
     assert [moment["title"][:8] for moment in pipeline["moments"]] == ["Scene at"]

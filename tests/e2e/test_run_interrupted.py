@@ -1,4 +1,4 @@
-"""`videomoments run` broken off by its user: Ctrl-C, a kill, a deletion from another terminal."""
+"""`videomoments run` interrupted by its user: Ctrl-C, a kill, a deletion from another terminal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ INTERRUPTIBLE = (
 
 @contextmanager
 def listening(data: Path, env: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """A run of the sample, at the moment it begins to listen."""
+    """A run of the sample at the start of its transcription."""
     process = subprocess.Popen(
         [sys.executable, "-c", INTERRUPTIBLE, *command("run", SAMPLE, "--data", data)],
         stdout=subprocess.DEVNULL,
@@ -52,18 +52,18 @@ def env(database_url: str) -> dict[str, str]:
 
 
 def only_video(data: Path, env: dict[str, str]) -> str:
-    """The identifier of the one video there is."""
+    """The identifier of the only video."""
     asked = videomoments("explain", SAMPLE.name, "--data", data, env=env)
     return asked.stderr.split("Did you mean ")[1].split("?")[0]
 
 
 def explained(data: Path, env: dict[str, str]) -> str:
-    """What `explain` says of it."""
+    """The output of `explain` for it."""
     return videomoments("explain", only_video(data, env), "--data", data, env=env).stdout
 
 
-def test_ctrl_c_says_what_it_waits_for(tmp_path: Path, env: dict[str, str]) -> None:
-    """Exit code 130, and a line about what it waits for, and one about how to go on."""
+def test_run_says_what_it_waits_for_after_ctrl_c(tmp_path: Path, env: dict[str, str]) -> None:
+    """It exits with 130, names the step it waits for and the command that continues."""
     with listening(tmp_path, env) as run:
         run.send_signal(signal.SIGINT)
         assert run.stderr is not None
@@ -73,8 +73,8 @@ def test_ctrl_c_says_what_it_waits_for(tmp_path: Path, env: dict[str, str]) -> N
     assert said.strip().endswith("videomoments: stopped; the same command goes on.")
 
 
-def test_a_killed_run_is_said_to_be_interrupted(tmp_path: Path, env: dict[str, str]) -> None:
-    """After Ctrl-C twice nobody is said to be at work, and what to do is more than to wait."""
+def test_explain_reports_a_killed_run_as_interrupted(tmp_path: Path, env: dict[str, str]) -> None:
+    """After a second Ctrl-C it shows no active worker and gives a command to continue."""
     with listening(tmp_path, env) as run:
         working = explained(tmp_path, env)
         assert run.stderr is not None
@@ -90,8 +90,8 @@ def test_a_killed_run_is_said_to_be_interrupted(tmp_path: Path, env: dict[str, s
     assert "no worker is running. Give the `videomoments run` command again" in killed
 
 
-def test_a_video_deleted_while_it_runs(tmp_path: Path, env: dict[str, str]) -> None:
-    """The run ends with exit code 1, and says why in a line."""
+def test_run_exits_with_1_when_its_video_is_deleted(tmp_path: Path, env: dict[str, str]) -> None:
+    """One line gives the reason."""
     with listening(tmp_path, env) as run:
         video = only_video(tmp_path, env)
         done = videomoments("delete", video, "--data", tmp_path, env=env)

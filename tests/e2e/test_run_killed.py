@@ -36,7 +36,7 @@ POINTS = [
 
 
 def _kill_at(point: str, data: Path, env: dict[str, str]) -> None:
-    """Start a run, and kill it with its whole process group once it says `point`."""
+    """Start a run, and kill its whole process group once it reports `point`."""
     process = subprocess.Popen(
         command("run", SAMPLE, "--json", "--data", data),
         stdout=subprocess.DEVNULL,
@@ -55,7 +55,7 @@ def _kill_at(point: str, data: Path, env: dict[str, str]) -> None:
 
 
 def _plain(pipeline: Json) -> Json:
-    """What must be the same however often a run was killed: all but names and durations."""
+    """The results that no kill may change: all except names and durations."""
 
     def without(row: Json, *names: str) -> Json:
         return {key: value for key, value in row.items() if key not in names}
@@ -78,10 +78,8 @@ def _media_children() -> list[str]:
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_a_killed_run_goes_on_and_ends_the_same(
-    point: str, tmp_path: Path, database_url: str
-) -> None:
-    """SIGKILL at any point, then the same command: the same result; what is left is garbage."""
+def test_run_ends_the_same_after_a_kill(point: str, tmp_path: Path, database_url: str) -> None:
+    """After SIGKILL at any point the same command gives the same result; only garbage remains."""
     env = environment(database_url=database_url)
     _kill_at(point, tmp_path, env)
     (pipeline,) = run_json(SAMPLE, "--data", tmp_path, env=env)
@@ -97,8 +95,8 @@ def test_a_killed_run_goes_on_and_ends_the_same(
     assert not list((tmp_path / "work").glob("*"))
 
 
-def test_killed_again_and_again_it_still_ends_as_if_it_never_was(tmp_path: Path) -> None:
-    """Eight kills, more than a stage has attempts, on the embedded database: the same result."""
+def test_run_ends_the_same_after_eight_kills(tmp_path: Path) -> None:
+    """Eight kills, more than a stage's attempts, do not change the result."""
     env = environment()
     for point in ["probe_video", "split_audio", *["cut_clip"] * 6]:
         _kill_at(point, tmp_path / "killed", env)

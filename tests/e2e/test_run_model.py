@@ -10,8 +10,8 @@ from tests.support.llm.server import Reply, form_of, good_answer, llm_server
 from tests.support.processes.command import SAMPLE, environment, run_json, videomoments
 
 
-def test_a_model_finds_the_moments_of_the_sample(tmp_path: Path) -> None:
-    """Clips belong to root moments, refined ones stand beside them; the prompt can be shown.
+def test_run_finds_moments_with_a_model(tmp_path: Path) -> None:
+    """Clips belong to root moments, refined ones stand beside them, and the prompt can be shown.
 
     The address comes from a row that `models set` wrote; the padding ends at the next word.
     """
@@ -57,16 +57,16 @@ def test_a_model_finds_the_moments_of_the_sample(tmp_path: Path) -> None:
     assert videomoments("models", "remove", "tiny", *here).returncode == 0
 
 
-def test_a_model_nobody_knows_is_one_line(tmp_path: Path) -> None:
-    """Refused before anything runs, with what to set."""
+def test_run_refuses_an_unknown_model_in_one_line(tmp_path: Path) -> None:
+    """It refuses before any work, and names the setting."""
     done = videomoments("run", SAMPLE, "--model", "nobody", "--data", tmp_path, env=environment())
     assert done.returncode == 1
     assert "unknown" not in done.stdout
     assert "VIDEOMOMENTS_LLM_URL" in done.stderr
 
 
-def test_a_model_that_finds_nothing_is_told_of(tmp_path: Path) -> None:
-    """The moments chosen without it are not taken for its answer, by `run` nor by `explain`."""
+def test_run_reports_a_model_that_finds_nothing(tmp_path: Path) -> None:
+    """`run` and `explain` say that the moments were chosen without the model."""
     here = ("--data", tmp_path)
     with llm_server(lambda request: Reply(json.dumps({"moments": []}))) as server:
         env = environment(llm_url=server.url, llm_score="false", llm_refine="false")
@@ -78,8 +78,8 @@ def test_a_model_that_finds_nothing_is_told_of(tmp_path: Path) -> None:
     assert told in videomoments("explain", video, *here).stdout
 
 
-def test_a_prompt_without_a_model_is_told_of(tmp_path: Path) -> None:
-    """One line says that it counts for nothing, and the run goes on."""
+def test_run_warns_about_a_prompt_without_a_model(tmp_path: Path) -> None:
+    """One line says that the prompt has no effect, and the run continues."""
     here = ("--data", tmp_path, "--pipeline-type", "moments_only")
     done = videomoments("run", SAMPLE, "--prompt", "the funny parts", *here, env=environment())
     assert done.returncode == 0

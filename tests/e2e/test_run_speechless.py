@@ -1,4 +1,4 @@
-"""`videomoments run` on videos in which nobody speaks."""
+"""`videomoments run` on videos without speech."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.support.processes.command import (
 )
 
 
-def test_a_silent_film_has_its_scenes(tmp_path: Path) -> None:
-    """No sound: clips of the scenes, all within the bounds, and the output says how and why."""
+def test_run_cuts_the_scenes_of_a_silent_film(tmp_path: Path) -> None:
+    """Clips of the scenes keep the bounds, and the output explains how they were chosen."""
     film = make_scenes(tmp_path / "film.mp4")
     data = ("--data", tmp_path / "data")
     bounds = ("--min-length", "4", "--max-length", "13")
@@ -51,10 +51,10 @@ def test_a_silent_film_has_its_scenes(tmp_path: Path) -> None:
     ("arguments", "said"),
     [((), "less than the 5 s of the shortest moment"), (("--min-length", "1"), "does not change")],
 )
-def test_where_nothing_happens_it_is_said(
+def test_run_says_why_it_found_no_moment(
     arguments: tuple[str, ...], said: str, tmp_path: Path
 ) -> None:
-    """Three black and silent seconds: completed, no moment, and the reason in plain words."""
+    """Three black, silent seconds complete without a moment, with the reason in plain words."""
     path = make_video(tmp_path / "black.mp4", plain="black", silent=True, seconds=3)
     done = videomoments("run", path, *arguments, "--data", tmp_path / "data", env=environment())
     assert done.returncode == 0, done.stderr
@@ -62,8 +62,8 @@ def test_where_nothing_happens_it_is_said(
     assert said in " ".join(done.stdout.split())
 
 
-def test_clips_of_no_moments(tmp_path: Path) -> None:
-    """Where there are no moments yet, clips_only says so and what finds them."""
+def test_run_says_how_to_find_moments_when_clips_only_has_none(tmp_path: Path) -> None:
+    """Without moments, clips_only gives the command that finds them."""
     path = make_video(tmp_path / "black.mp4", plain="black", silent=True, seconds=3)
     only = ("run", path, "--pipeline-type", "clips_only", "--data", tmp_path / "data")
     done = videomoments(*only, env=environment())
@@ -71,8 +71,8 @@ def test_clips_of_no_moments(tmp_path: Path) -> None:
     assert "has no moments yet: a run of type full finds them" in " ".join(done.stdout.split())
 
 
-def test_a_model_cannot_score_what_nobody_says(tmp_path: Path) -> None:
-    """A run for new scores of a silent film is completed, asks nobody and says why."""
+def test_run_keeps_the_scores_of_a_silent_film(tmp_path: Path) -> None:
+    """A scoring run completes without asking the model, and gives the reason."""
     film = make_scenes(tmp_path / "film.mp4")
     data = ("--data", tmp_path / "data")
     run_json(film, "--pipeline-type", "moments_only", *data)

@@ -1,4 +1,4 @@
-"""What `videomoments` says to a wrong command line, wrong settings and wrong files."""
+"""The answers of `videomoments` to wrong command lines, settings and files."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ COMMANDS = ["run", "status", "publish", "topology", "db upgrade", "db current"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_help_with_an_example(name: str) -> None:
-    """`--help` explains and shows an example."""
+def test_command_has_help_with_an_example(name: str) -> None:
+    """`--help` explains the command and shows an example."""
     done = videomoments(*name.split(), "--help")
     assert done.returncode == 0
     assert f"Example: videomoments {name}" in " ".join(done.stdout.split())
 
 
-def test_a_terminal_that_knows_ascii_only() -> None:
-    """What it cannot show is written out."""
+def test_command_escapes_text_on_an_ascii_terminal() -> None:
+    """Characters that the terminal cannot show are written out."""
     done = videomoments(
         "topology", "--markdown", env={**environment(), "PYTHONIOENCODING": "ascii"}
     )
@@ -42,8 +42,8 @@ def test_a_terminal_that_knows_ascii_only() -> None:
         ["no-such-command"],
     ],
 )
-def test_a_wrong_command_line_is_exit_code_2(arguments: list[str], tmp_path: Path) -> None:
-    """Usage errors are code 2 with one message and no trace."""
+def test_command_exits_with_2_when_its_line_is_wrong(arguments: list[str], tmp_path: Path) -> None:
+    """A usage error is one message without a traceback."""
     data = ["--data", str(tmp_path)] if arguments[0] == "run" else []
     done = videomoments(*arguments, *data)
     assert done.returncode == 2
@@ -60,8 +60,8 @@ def test_a_wrong_command_line_is_exit_code_2(arguments: list[str], tmp_path: Pat
         ("speech_engine", "ears"),
     ],
 )
-def test_a_wrong_setting_is_named(name: str, value: str, tmp_path: Path) -> None:
-    """The message names the setting; nothing is started."""
+def test_command_names_a_wrong_setting(name: str, value: str, tmp_path: Path) -> None:
+    """The message names the setting, and no work starts."""
     done = videomoments("run", SAMPLE, "--data", tmp_path, env=environment(**{name: value}))
     assert done.returncode == 1
     assert name.upper() in done.stderr
@@ -69,16 +69,16 @@ def test_a_wrong_setting_is_named(name: str, value: str, tmp_path: Path) -> None
     assert not (tmp_path / "postgres").exists()
 
 
-def test_a_pipe_is_no_file(tmp_path: Path) -> None:
-    """It is refused at once: it can be read only once, and perhaps never ends."""
+def test_run_refuses_a_pipe(tmp_path: Path) -> None:
+    """A pipe can be read only once and may never end, so it is refused at once."""
     os.mkfifo(tmp_path / "pipe.mp4")
     done = videomoments("run", tmp_path / "pipe.mp4", "--data", tmp_path / "data")
     assert done.returncode == 2
     assert "is a pipe or a device" in " ".join(done.stderr.split())
 
 
-def test_a_folder_for_results_that_cannot_be_made(tmp_path: Path) -> None:
-    """It is told before the work begins."""
+def test_run_refuses_an_output_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    """The error comes before the work begins."""
     (tmp_path / "file").touch()
     done = videomoments("run", SAMPLE, "--data", tmp_path / "data", "--out", tmp_path / "file/out")
     assert done.returncode == 1
@@ -86,8 +86,8 @@ def test_a_folder_for_results_that_cannot_be_made(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-def test_a_database_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
-    """The message says so, without the password."""
+def test_command_reports_an_unreachable_database_in_one_line(tmp_path: Path) -> None:
+    """The message does not show the password."""
     url = "postgresql+pg8000://user:hidden-word@127.0.0.1:9/nothing"
     done = videomoments("run", SAMPLE, "--data", tmp_path, env=environment(database_url=url))
     assert done.returncode == 1
@@ -96,10 +96,8 @@ def test_a_database_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_bad_files_fail_with_a_reason_and_good_ones_go_on(
-    tmp_path: Path, database_url: str
-) -> None:
-    """Text, nothing and a playlist each fail in one line; the rest completes."""
+def test_run_continues_with_good_files_when_others_fail(tmp_path: Path, database_url: str) -> None:
+    """A text, an empty file and a playlist each fail in one line; the rest completes."""
     text, empty, listing = (tmp_path / name for name in ("text.mp4", "empty.mp4", "list.mp4"))
     text.write_text("This is no video.\n" * 50, encoding="utf-8")
     empty.touch()

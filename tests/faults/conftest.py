@@ -1,4 +1,4 @@
-"""Every fault test ends with the invariants; the session's end prints its counts."""
+"""Every fault test ends with the invariants, and the session reports its counts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROPERTY = "faults"
 
 @pytest.fixture
 def seed(request: pytest.FixtureRequest) -> int:
-    """This test's own seed, printed if the test fails."""
+    """The test's own seed, shown if the test fails."""
     own = (base_seed() + zlib.crc32(request.node.nodeid.encode())) % 2**31
     print(f"seed {own}, of {SEED_VARIABLE}={base_seed()}")
     return own
@@ -28,7 +28,7 @@ def seed(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture
 def counts(seed: int, record_property: Callable[[str, object], None]) -> Iterator[Counts]:
-    """The counts of this test."""
+    """The test's counts."""
     counts = Counts(seed)
     yield counts
     record_property(PROPERTY, counts.packed())
@@ -42,9 +42,9 @@ def make_world(
     counts: Counts,
     expected_errors: list[Any],
 ) -> Iterator[Callable[..., FaultWorld]]:
-    """Make this test's world with fake media; check its invariants at the end.
+    """Makes the test's world with fake media, and checks its invariants at the end.
 
-    `garbage`: objects without a row may exist and are collected first.
+    `garbage`: objects without a row may exist, and are collected first.
     """
     made: list[Invariants] = []
 
@@ -86,7 +86,7 @@ def real_world(make_world: Callable[..., FaultWorld]) -> FaultWorld:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print one line for each test function and one for all: attempts, faults, lost, doubled."""
+    """One line per test function and one for all: attempts, faults, lost, doubled."""
     said: dict[str, list[Counts]] = {}
     for outcome in ("", "error"):
         for report in terminalreporter.stats.get(outcome, []):

@@ -20,7 +20,7 @@ from tests.support.terraform.terraform import (
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    """The configuration as it is; a test that changes it makes a copy."""
+    """The configuration as it stands; a test that changes it makes a copy."""
     find_terraform()
     with serving_stub() as environment:
         yield make_workspace(tmp_path_factory.mktemp("terraform"), environment)
@@ -28,7 +28,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 
 @pytest.fixture
 def google(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GoogleFake]:
-    """A healthy deployment on a fake of Google, with credentials that it accepts."""
+    """A healthy deployment on a fake of Google, with valid credentials."""
     with serving(GoogleFake(healthy())) as fake:
         sign_in(monkeypatch, tmp_path, f"{fake.url}/token")
         yield fake

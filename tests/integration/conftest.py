@@ -1,4 +1,4 @@
-"""What the integration tests share."""
+"""Fixtures of the integration tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.pipelines.pipelines import World
 
 @pytest.fixture
 def world(database_url: str, tmp_path: Path) -> Iterator[World]:
-    """A small pipeline on a database of this test's own; no connection is in use at the end."""
+    """A small pipeline on the test's own database; no connection is in use at the end."""
     world = World(database_url, tmp_path)
     yield world
     world.close()

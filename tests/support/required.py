@@ -1,7 +1,7 @@
-"""A part that this machine has must be tested: then a test may not skip for want of it.
+"""Fail tests that skip although this machine has the part they need.
 
 VIDEOMOMENTS_TEST_REQUIRE is a comma list of parts (`emulator,media,speech-fixture`). A skip whose
-reason speaks of a required part is a failure; so is a part that is required and unknown here.
+reason names a required part is a failure; so is a required part that is unknown here.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def required_parts(listed: str) -> tuple[str, ...]:
 
 
 def missing_part(reason: str, required: tuple[str, ...]) -> str | None:
-    """The required part for want of which a test was skipped, if it is one."""
+    """The required part whose absence skipped the test, or None."""
     said = reason.lower()
     return next((part for part in required if any(word in said for word in PARTS[part])), None)
 
@@ -50,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A test's own skip."""
+    """Fail a test that skips itself."""
     report = yield
     _judge(report, item.config)
     return report
@@ -60,7 +60,7 @@ def pytest_runtest_makereport(
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """The skip of a whole module."""
+    """Fail a module that skips itself."""
     report = yield
     _judge(report, collector.config)
     return report

@@ -1,4 +1,4 @@
-"""Push tokens signed by a local key: genuine ones, and every known kind of forgery."""
+"""Push tokens signed by a local key: good ones, and every kind of forgery known to us."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def number(value: int) -> str:
 
 
 def claims(**changes: Any) -> Json:
-    """A good token's claims, with changes; None removes one."""
+    """A good token's claims with changes; None removes a claim."""
     now = int(time.time())
     good = {
         "aud": AUDIENCE,
@@ -72,25 +72,25 @@ def mint(payload: object = None, header: object = None, key: rsa.RSAPrivateKey =
 
 
 def head(**changes: Any) -> Json:
-    """A good token's header, with changes; None removes one."""
+    """A good token's header with changes; None removes a field."""
     good = {"alg": "RS256", "kid": "k1", "typ": "JWT", **changes}
     return {name: value for name, value in good.items() if value is not None}
 
 
 def hmac_signed(secret: bytes) -> str:
-    """Algorithm confusion: the public key as a shared secret."""
+    """Algorithm confusion: the public key used as a shared secret."""
     signed = f"{b64(json.dumps(head(alg='HS256')).encode())}.{b64(json.dumps(claims()).encode())}"
     return f"{signed}.{b64(hmac.new(secret, signed.encode(), hashlib.sha256).digest())}"
 
 
 def swapped_payload() -> str:
-    """A genuine token's signature around other claims."""
+    """A good token's signature with other claims."""
     first, _, last = mint(claims(email="eve@example.com")).split(".")
     return f"{first}.{b64(json.dumps(claims()).encode())}.{last}"
 
 
 def elliptic() -> str:
-    """Signed by a key of another type."""
+    """A token signed by a key of another kind."""
     signed = f"{b64(json.dumps(head(alg='ES256')).encode())}.{b64(json.dumps(claims()).encode())}"
     signature = ec.generate_private_key(ec.SECP256R1()).sign(
         signed.encode(), ec.ECDSA(hashes.SHA256())
@@ -99,7 +99,7 @@ def elliptic() -> str:
 
 
 def own_jwk() -> str:
-    """A token that brings its own key in the header."""
+    """A token with its own key in the header."""
     public = OTHER_KEY.public_key().public_numbers()
     jwk = {"kty": "RSA", "n": number(public.n), "e": number(public.e)}
     return mint(header=head(jwk=jwk), key=OTHER_KEY)

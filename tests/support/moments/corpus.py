@@ -1,6 +1,6 @@
-"""Short talks of our own making on unlike subjects, with times, and where each topic begins.
+"""Short talks of our own on unlike subjects, with times and the beginning of each topic.
 
-`FAMILIAR` was at hand while the method was made; `UNSEEN` was written afterwards and only measured.
+`FAMILIAR` was used while the method was made; `UNSEEN` was written later and only measured.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ voice of its own family.
 
 
 def paragraphs(text: str) -> tuple[str, ...]:
-    """The paragraphs, each on one line; an empty line parts them."""
+    """The paragraphs, each on one line; an empty line separates them."""
     return tuple(" ".join(part.split()) for part in text.strip().split("\n\n"))
 
 
@@ -126,7 +126,7 @@ UNSEEN = paragraphs(_UNSEEN)
 
 @dataclass(frozen=True, slots=True)
 class LabelledTalk:
-    """A transcript whose topics are known."""
+    """A transcript with known topics."""
 
     transcript: TimedTranscript
     duration_seconds: float
@@ -185,7 +185,7 @@ def talks(corpus: Sequence[str], number: int, *, punctuated: bool = True) -> lis
 
 
 def _part(paragraph: str, random: np.random.Generator) -> str:
-    """Successive sentences of the paragraph."""
+    """Consecutive sentences of the paragraph."""
     sentences = re.split(r"(?<=[.?!]) ", paragraph)
     size = int(random.integers(3, len(sentences) + 1))
     begin = int(random.integers(0, len(sentences) - size + 1))

@@ -1,4 +1,4 @@
-"""Any words a recogniser could write, and any bounds, for property tests."""
+"""Any words that a recogniser could write, and any bounds, for property tests."""
 
 from __future__ import annotations
 
@@ -67,5 +67,5 @@ def any_bounds(draw: st.DrawFn) -> Bounds:
 
 
 def cut_words(words: tuple[Word, ...], *times: float) -> list[Word]:
-    """The words that one of the times falls inside of."""
+    """The words that contain one of the times."""
     return [w for w in words if any(w.start_seconds < t < w.end_seconds for t in times)]

@@ -1,4 +1,4 @@
-"""Runs the `videomoments` command as a user does: as a process of its own."""
+"""Runs the `videomoments` command as a user does: in a process of its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CUES = (
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """This process's environment without its settings, with these, offline speech."""
+    """This process's environment with these settings only and offline speech."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("VIDEOMOMENTS_")}
     return {
         **kept,
@@ -45,7 +45,7 @@ def command(*arguments: str | Path) -> list[str]:
 def videomoments(
     *arguments: str | Path, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run it to its end."""
+    """Run the command to its end."""
     return subprocess.run(
         command(*arguments),
         capture_output=True,
@@ -67,13 +67,13 @@ def run_json(
 
 
 def local_file(url: str) -> Path:
-    """The file a file:// URL names."""
+    """The file of a file:// URL."""
     assert url.startswith("file:///"), url
     return Path(unquote(url.removeprefix("file://")))
 
 
 def probed(url: str) -> MediaInfo:
-    """What is in the file of that URL."""
+    """The media facts of the file at that URL."""
     path = local_file(url)
     assert path.stat().st_size > 0
     return probe(LocalInput(path), sandbox=Sandbox(Limits(), PATIENCE_SECONDS))
@@ -96,7 +96,7 @@ def _stamp(seconds: float) -> str:
 
 
 def check_outputs(pipeline: Json) -> None:
-    """Every clip and thumbnail exists and is what its row says."""
+    """Assert that every clip and thumbnail exists and equals its row."""
     moments = {moment["identifier"]: moment for moment in pipeline["moments"]}
     duration = pipeline["video"]["duration_seconds"]
     for clip in pipeline["clips"]:

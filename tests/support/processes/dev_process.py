@@ -55,18 +55,18 @@ class Dev:
         return self.data / "buckets" / "uploads"
 
     def said(self) -> str:
-        """All it has printed."""
+        """All output so far."""
         return self.output.read_text(errors="replace")
 
     def pipelines(self) -> list[Json]:
-        """What `videomoments status --json` shows."""
+        """The runs that `videomoments status --json` shows."""
         done = videomoments("status", "--json", "--data", self.data, env=self.env)
         assert done.returncode == 0, done.stderr
         found: list[Json] = json.loads(done.stdout)["pipelines"]
         return found
 
     def completed(self, count: int) -> dict[str, Json]:
-        """That many runs, by their file's name, once all have ended; each must be complete."""
+        """That many runs by file name, once all have ended; asserts that each completed."""
 
         def look() -> list[Json] | None:
             time.sleep(0.3)
@@ -79,12 +79,12 @@ class Dev:
         return {pipeline["video"]["cloud_url"].rpartition("/")[2]: pipeline for pipeline in found}
 
     def everything(self) -> list[psutil.Process]:
-        """All its processes that were ever seen."""
+        """All processes of it seen so far."""
         self.children = list({*self.children, *family(self.process.pid)[1:]})
         return self.children
 
     def gone(self, seconds: float = PATIENCE_SECONDS) -> None:
-        """Assert that no process of it is left, PostgreSQL's included."""
+        """Assert that none of its processes remains, PostgreSQL included."""
         _, left = psutil.wait_procs(self.children, timeout=seconds)
         assert [" ".join(one.cmdline()) for one in left] == []
         servers = [
@@ -96,7 +96,7 @@ class Dev:
         assert [" ".join(one.cmdline()) for one in left] == []
 
     def stop(self, number: signal.Signals) -> None:
-        """Stop it, and assert that it ends well and leaves nothing."""
+        """Stop it, and assert that it exits well and leaves no process."""
         self.everything()
         self.process.send_signal(number)
         assert self.process.wait(PATIENCE_SECONDS) == 0, self.said()
@@ -106,7 +106,7 @@ class Dev:
 
 @contextmanager
 def running_dev(tmp_path: Path, *options: str, **settings: str) -> Iterator[Dev]:
-    """One on a new data folder; killed at the end if it still runs."""
+    """A `videomoments dev` on a new data folder; killed at the end if it still runs."""
     env = environment(**{**QUICK, **settings})
     env.pop("PUBSUB_EMULATOR_HOST", None)
     dev = Dev(tmp_path / "data", env, *options)

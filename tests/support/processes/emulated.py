@@ -48,7 +48,7 @@ Found = TypeVar("Found")
 def eventually(
     what: str, look: Callable[[], Found | None], seconds: float = DEADLINE_SECONDS
 ) -> Found:
-    """What `look` finds, tried again until it finds something. Fails, saying what, in time."""
+    """The first true result of `look`, called repeatedly. Fails with the name when time is up."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = look()
@@ -59,7 +59,7 @@ def eventually(
 
 
 class Cloud:
-    """The parts of one, all of them running."""
+    """The running parts of one cloud."""
 
     def __init__(
         self,
@@ -78,11 +78,11 @@ class Cloud:
         self.lines = lines
 
     def publish(self, message: Message) -> None:
-        """Publish a message of ours."""
+        """Publish one of our messages."""
         self.topics.publisher.publish([outgoing(message)])
 
     def publish_raw(self, topic: str, body: bytes, attributes: Mapping[str, str]) -> None:
-        """Publish anything."""
+        """Publish any bytes."""
         self.topics.publisher.publish([Outgoing(topic, body, attributes)])
 
     def wire(self) -> None:
@@ -90,7 +90,7 @@ class Cloud:
         self.topics.wire(self.servers.urls)
 
     def pipelines(self, source_url: str) -> list[tuple[str, str, str]]:
-        """Identifier, type and status of each run over that source, in their order."""
+        """Identifier, type and status of each run of that source, in order."""
         with Session(self.engine) as session:
             rows = session.execute(
                 select(
@@ -105,9 +105,9 @@ class Cloud:
         return [tuple(row) for row in rows]  # type: ignore[misc]
 
     def ended(self, source_url: str, pipeline_type: str = "full", *, sweeps: bool = False) -> Json:
-        """The run of that type over that source, as `--json` shows it, once it has ended.
+        """The run of that type for that source in the `--json` form, once it has ended.
 
-        With `sweeps`, a sweep is asked for every second meanwhile, as Cloud Scheduler does.
+        With `sweeps`, a sweep is requested every second meanwhile, as Cloud Scheduler does.
         """
         asked = time.monotonic()
 
@@ -139,13 +139,13 @@ class Cloud:
             )
 
     def kill(self, function: str) -> None:
-        """SIGKILL a function's server and its workers, as a machine that is lost."""
+        """SIGKILL a function's server and its workers, as when a machine is lost."""
         pid = self.servers[function].pid
         assert pid is not None
         os.killpg(pid, signal.SIGKILL)
 
     def kill_emulator(self) -> None:
-        """SIGKILL the emulator, with all it holds."""
+        """SIGKILL the emulator, which loses all its messages."""
         group = self.emulator.process_group
         assert group is not None
         os.killpg(group, signal.SIGKILL)
@@ -154,7 +154,7 @@ class Cloud:
 
 @contextmanager
 def emulated_cloud(database_url: str, **settings: str) -> Iterator[Cloud]:
-    """Start everything, and leave nothing. `settings` are those of the functions."""
+    """Start all parts, and stop them at the end. `settings` are those of the functions."""
     env = {**SHORT, "database_url": database_url, **settings}
     named = {f"VIDEOMOMENTS_{key.upper()}": value for key, value in env.items()}
     lines: list[tuple[str, str]] = []
@@ -187,7 +187,7 @@ def emulated_cloud(database_url: str, **settings: str) -> Iterator[Cloud]:
 
 @contextmanager
 def _tended(servers: Servers) -> Iterator[None]:
-    """Start again what dies, as Cloud Run does."""
+    """Restart services that die, as Cloud Run does."""
     stop = threading.Event()
 
     def tend() -> None:
@@ -204,6 +204,6 @@ def _tended(servers: Servers) -> Iterator[None]:
 
 
 def family(pid: int) -> list[psutil.Process]:
-    """A process and all below it."""
+    """A process and all its descendants."""
     process = psutil.Process(pid)
     return [process, *process.children(recursive=True)]

@@ -1,4 +1,4 @@
-"""Capture logs, and restore logging."""
+"""Capture of log output, with logging restored afterwards."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shared.telemetry import logs as log
 
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
-    """Leave the process's logging unchanged."""
+    """Restore the process's logging at the end."""
     root = logging.getLogger()
     saved = (root.handlers[:], root.level, sys.excepthook, threading.excepthook)
     yield
@@ -26,7 +26,7 @@ def restored() -> Iterator[None]:
 
 
 def logged(act: Callable[[], object], format_: log.Format = "json") -> str:
-    """The lines written while `act` runs."""
+    """The output logged while `act` runs."""
     stream = io.StringIO()
     log.configure(format_, "DEBUG", "my-project", stream)
     act()

@@ -1,4 +1,4 @@
-"""A collector that takes and decodes OTLP over HTTP, and misbehaves on demand."""
+"""A collector that takes OTLP over HTTP, decodes it, and misbehaves on request."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Labels = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Seen:
-    """One received span; ids in hex, `parent` is "" for a root."""
+    """One span as received; ids in hex, `parent` is "" for a root."""
 
     name: str
     trace: str
@@ -45,7 +45,7 @@ class Seen:
 
 @dataclass
 class Collector:
-    """Received telemetry. `status` is its answer; `hold` delays every answer until it is set."""
+    """The data received. `status` is its answer; `hold` delays every answer until it is set."""
 
     url: str = ""
     status: int = 200
@@ -59,7 +59,7 @@ class Collector:
     asked: threading.Event = field(default_factory=threading.Event)
 
     def take(self, path: str, body: bytes) -> None:
-        """Decode a posted body."""
+        """Decode the posted data."""
         self.bodies.append(body)
         if path.endswith("/v1/traces"):
             for group in ExportTraceServiceRequest.FromString(body).resource_spans:
@@ -71,7 +71,7 @@ class Collector:
                     self.metrics |= {metric.name: metric for metric in scope.metrics}
 
     def named(self, name: str) -> list[Seen]:
-        """The spans of that name, in the order of their ends."""
+        """The spans of that name, in the order they ended."""
         return [span for span in self.spans if span.name == name]
 
     def one(self, name: str) -> Seen:
@@ -80,9 +80,9 @@ class Collector:
         return found
 
     def paths_from_root(self) -> Counter[str]:
-        """Each span as the names from its trace's root down, with their number.
+        """The number of spans for each path of names from a trace's root.
 
-        A span whose parent is missing begins with `?`.
+        The path of a span whose parent did not arrive begins with `?`.
         """
         return Counter(" > ".join(self._path(span)) for span in self.spans)
 
@@ -112,7 +112,7 @@ class Collector:
 
 
 def labels(**given: str) -> Labels:
-    """A key of `Collector.sums`."""
+    """Labels as a key of `Collector.sums`."""
     return tuple(sorted(given.items()))
 
 
@@ -120,7 +120,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Ignore clients that did not wait: some tests are about them."""
+        """Some tests let a client stop waiting, so a broken connection is not an error."""
 
 
 @contextmanager
@@ -143,7 +143,7 @@ def collecting() -> Iterator[Collector]:
             self.end_headers()
 
         def log_message(self, *args: object) -> None:
-            """Keep the test's output quiet."""
+            """Write nothing to the test's output."""
 
     server = _Server(("127.0.0.1", 0), Door)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
@@ -159,7 +159,7 @@ def collecting() -> Iterator[Collector]:
 
 @contextmanager
 def exporting(url: str, **settings: Any) -> Iterator[None]:
-    """Export this process's telemetry there; all of it has arrived after the block."""
+    """Export this process's telemetry there, completely by the end of the block."""
     given = {"telemetry": "otlp", "telemetry_endpoint": url, "telemetry_timeout_seconds": 20}
     with process.recorded_by(Settings(**{**given, **settings}), "tests"):
         yield
