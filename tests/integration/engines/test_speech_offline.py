@@ -20,8 +20,8 @@ from tests.support.media.speech_samples import (
     known_texts,
     needs_media,
     no_speech,
+    plain_words,
     read_clip,
-    spoken,
     to_wav,
     word_errors,
     write_wav,
@@ -31,62 +31,62 @@ from tests.support.patience import PATIENCE_SECONDS
 pytest.importorskip("pocketsphinx", reason="the offline extra is not installed")
 
 
-def heard(path: Path, language: str | None = None) -> TimedTranscript:
-    """What the engine makes of the file."""
+def transcribe(path: Path, language: str | None = None) -> TimedTranscript:
+    """The engine's transcript of the file."""
     return OfflineEngine().transcribe(path, language=language, deadline_seconds=PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize("kind", ["silence", "tone", "noise", "music"])
-def test_no_words_where_nobody_speaks(kind: str, tmp_path: Path) -> None:
-    """With the voice detector, sound that is no speech gives nothing at all."""
+def test_offline_engine_hears_no_words_in_sound_without_speech(kind: str, tmp_path: Path) -> None:
+    """With the voice detector, sound without speech gives no word and no segment."""
     pytest.importorskip("faster_whisper", reason="its voice detector is not installed")
-    transcript = heard(write_wav(tmp_path / "a.wav", no_speech(kind)))
+    transcript = transcribe(write_wav(tmp_path / "a.wav", no_speech(kind)))
     assert (transcript.words, transcript.segments) == ((), ())
 
 
 @pytest.mark.parametrize("kind", ["silence", "tone", "noise"])
-def test_no_words_without_the_voice_detector_either(
+def test_offline_engine_hears_no_words_without_the_voice_detector(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Pocketsphinx alone keeps silence, tones and noise out."""
+    """Pocketsphinx alone rejects silence, tones and noise."""
     monkeypatch.setattr(offline, "speech_spans", endpointer_spans)
-    assert heard(write_wav(tmp_path / "a.wav", no_speech(kind))).words == ()
+    assert transcribe(write_wav(tmp_path / "a.wav", no_speech(kind))).words == ()
 
 
-def test_an_empty_file_has_no_words(tmp_path: Path) -> None:
-    """No samples, no words, no error."""
-    assert heard(write_wav(tmp_path / "a.wav", np.zeros(0))).words == ()
+def test_offline_engine_accepts_an_empty_file(tmp_path: Path) -> None:
+    """A file without samples gives no words and no error."""
+    assert transcribe(write_wav(tmp_path / "a.wav", np.zeros(0))).words == ()
 
 
 @pytest.mark.parametrize("detector", ["silero", "endpointer"])
 @needs_media
-def test_most_words_of_clear_reading_are_right(
+def test_offline_engine_gets_most_words_of_clear_reading_right(
     detector: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Under four words in ten are wrong over fifteen clips, with either detector."""
+    """Fewer than four words in ten are wrong over fifteen clips, with either detector."""
     if detector == "endpointer":
         monkeypatch.setattr(offline, "speech_spans", endpointer_spans)
     errors = total = 0
     for path, text in known_texts().items():
-        found = heard(path)
-        errors += word_errors(spoken(text), spoken(found.full_text))
-        total += len(spoken(text))
+        found = transcribe(path)
+        errors += word_errors(plain_words(text), plain_words(found.full_text))
+        total += len(plain_words(text))
         assert found.full_text == " ".join(w.text for w in found.words)
     assert total > 100
     assert errors / total < 0.4
 
 
 @needs_media
-def test_words_are_where_they_are_said() -> None:
-    """Words also found by forced alignment start within 0.1 s of it, nearly all."""
+def test_offline_engine_times_words_where_they_are_said() -> None:
+    """Four in five words start within 0.1 s of their forced alignment."""
     near: list[bool] = []
     for name in ("0870", "0880", "0930"):
         path = MEDIA / "librivox" / f"librivox-{name}.wav"
-        told = json.loads(path.with_suffix(".align.json").read_text())
-        starts = {str(w["t"]).lower(): float(w["b"]) for w in told["w"]}
+        aligned = json.loads(path.with_suffix(".align.json").read_text())
+        starts = {str(w["t"]).lower(): float(w["b"]) for w in aligned["w"]}
         near += [
             abs(starts[w.text] - w.start_seconds) < 0.1
-            for w in heard(path).words
+            for w in transcribe(path).words
             if w.text in starts
         ]
     assert len(near) >= 12
@@ -94,11 +94,11 @@ def test_words_are_where_they_are_said() -> None:
 
 
 @needs_media
-def test_segments_end_at_pauses_and_times_are_sound(tmp_path: Path) -> None:
-    """Over speech with a long silence, words are in order, inside, and no segment spans it."""
+def test_offline_engine_ends_segments_at_pauses(tmp_path: Path) -> None:
+    """Words are in order and inside the file, and no segment spans the long silence."""
     path = to_wav(MEDIA / "auto-editor-example.mp4", tmp_path / "a.wav")
-    found = heard(path)
-    assert word_errors(["banana"], spoken(found.segments[-1].text)) == 0
+    found = transcribe(path)
+    assert word_errors(["banana"], plain_words(found.segments[-1].text)) == 0
     assert 39.8 < found.segments[-1].start_seconds < 40.2
     at = 0.0
     for word in found.words:
@@ -109,54 +109,54 @@ def test_segments_end_at_pauses_and_times_are_sound(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @needs_media
-def test_the_same_slice_gives_the_same_words_whatever_came_before(tmp_path: Path) -> None:
-    """Nothing of one slice colours the next, in several threads either."""
+def test_offline_engine_gives_the_same_words_whatever_came_before(tmp_path: Path) -> None:
+    """One slice does not affect the next, not even in several threads."""
     jfk = to_wav(MEDIA / "jfk.flac", tmp_path / "jfk.wav")
-    alone = heard(jfk)
-    assert word_errors(spoken(JFK), spoken(alone.full_text)) / len(spoken(JFK)) < 0.4
+    alone = transcribe(jfk)
+    assert word_errors(plain_words(JFK), plain_words(alone.full_text)) / len(plain_words(JFK)) < 0.4
     found: list[TimedTranscript] = []
-    threads = [Thread(target=lambda: found.append(heard(jfk))) for _ in range(2)]
+    threads = [Thread(target=lambda: found.append(transcribe(jfk))) for _ in range(2)]
     for thread in threads:
         thread.start()
-    heard(MEDIA / "harvard" / "harvard-spk1_snt1.wav")
+    transcribe(MEDIA / "harvard" / "harvard-spk1_snt1.wav")
     for thread in threads:
         thread.join()
     assert found == [alone] * 2
 
 
 @needs_media
-def test_a_passed_deadline_ends_the_work() -> None:
-    """No time, no transcript."""
+def test_offline_engine_raises_when_the_deadline_has_passed() -> None:
+    """Without time left, the engine raises TimeoutError."""
     clip = MEDIA / "librivox" / "librivox-0870.wav"
     with pytest.raises(TimeoutError):
         OfflineEngine().transcribe(clip, language=None, deadline_seconds=0)
 
 
-def test_other_languages_are_refused(tmp_path: Path) -> None:
-    """French is refused with the remedy; English by any of its codes is not."""
+def test_offline_engine_rejects_languages_other_than_english(tmp_path: Path) -> None:
+    """French is rejected with a remedy; English is accepted by any of its codes."""
     path = write_wav(tmp_path / "a.wav", no_speech("silence", 1))
     with pytest.raises(Reject, match="only English") as raised:
-        heard(path, "fr")
+        transcribe(path, "fr")
     assert raised.value.code == "language_unsupported"
     for code in ("en", "en-US", "eng", "und"):
-        assert heard(path, code).language == "en"
+        assert transcribe(path, code).language == "en"
 
 
 @pytest.mark.parametrize("content", [b"", b"RIFFnonsense", b"\x00" * 100])
-def test_what_is_no_slice_is_refused(tmp_path: Path, content: bytes) -> None:
-    """A broken file is the input's fault, for good."""
+def test_offline_engine_rejects_a_broken_slice(tmp_path: Path, content: bytes) -> None:
+    """A file that is not WAV is rejected for good."""
     path = tmp_path / "a.wav"
     path.write_bytes(content)
     with pytest.raises(Reject, match="Slice the audio again") as raised:
-        heard(path)
+        transcribe(path)
     assert raised.value.code == "slice_unreadable"
 
 
 @needs_media
-def test_speech_between_noise_is_still_found(tmp_path: Path) -> None:
-    """Music before and after does not hide the sentence, nor add many words to it."""
+def test_offline_engine_hears_speech_after_music(tmp_path: Path) -> None:
+    """Music before a sentence does not hide it and adds few words."""
     clip = read_clip(MEDIA / "harvard" / "harvard-spk1_snt1.wav")
     samples = np.concatenate([no_speech("music", 5), np.zeros(16000), clip, np.zeros(16000)])
-    found = heard(write_wav(tmp_path / "a.wav", samples))
+    found = transcribe(write_wav(tmp_path / "a.wav", samples))
     assert found.words[0].start_seconds > 5.5
     assert len(found.words) <= 10

@@ -1,4 +1,4 @@
-"""Settings of speech that are wrong, where a run meets them: at its first slice."""
+"""Wrong speech settings, met by a run at its first slice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.faults.world import FaultWorld
 def world(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[FaultWorld]:
-    """The real functions, with fake media in one slice."""
+    """The real functions with fake media of one slice."""
     made = FaultWorld(database_url, tmp_path)
     made.media.slices = 1
     made.media.install(monkeypatch)
@@ -26,8 +26,8 @@ def world(
     made.close()
 
 
-def heard(world: FaultWorld, speech: Callable[[], SpeechEngine]) -> StageRun:
-    """What became of the one slice."""
+def transcribe_slice(world: FaultWorld, speech: Callable[[], SpeechEngine]) -> StageRun:
+    """Run with this engine and return the stage run of the only slice."""
     world.context.speech = speech
     world.drop()
     world.settle()
@@ -35,19 +35,21 @@ def heard(world: FaultWorld, speech: Callable[[], SpeechEngine]) -> StageRun:
     return run
 
 
-def test_a_model_folder_that_is_not_there_fails_at_once(world: FaultWorld, tmp_path: Path) -> None:
-    """One attempt, and the path and what to set are told."""
+def test_transcribe_audio_fails_at_once_when_the_model_folder_is_missing(
+    world: FaultWorld, tmp_path: Path
+) -> None:
+    """The stage run has one attempt, and its error names the path and the setting."""
     folder = tmp_path / "nowhere"
-    run = heard(world, Speech(Settings(whisper_model=str(folder))))
+    run = transcribe_slice(world, Speech(Settings(whisper_model=str(folder))))
     assert (run.status, run.error_code, run.attempt) == ("failed", "speech_not_set_up", 1)
     assert f"There is no folder {folder}. Set VIDEOMOMENTS_WHISPER_MODEL" in str(run.error_message)
 
 
-def test_a_model_that_could_not_be_fetched_is_tried_again(world: FaultWorld) -> None:
-    """What keeps it away may pass."""
+def test_transcribe_audio_retries_when_the_model_cannot_be_fetched(world: FaultWorld) -> None:
+    """The hub may answer later, so all attempts are used."""
 
     def unreachable() -> SpeechEngine:
         raise SpeechModelMissing("The hub did not answer.")
 
-    run = heard(world, unreachable)
+    run = transcribe_slice(world, unreachable)
     assert (run.error_code, run.attempt) == ("attempts_exhausted", 5)

@@ -1,4 +1,4 @@
-"""The same work on an object that is far away: in ranges, without a download, pinned."""
+"""The same operations on a remote object, read in ranges, without a download, at one generation."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from shared.media.thumbnail import make_thumbnail
 from tests.support.media.cases import SANDBOX
 from tests.support.media.factory import concat, make_video
 from tests.support.media.readings import frame_numbers, tone_time
-from tests.support.media.storage import FarStore
+from tests.support.media.storage import RemoteStore
 
 CODECS = {"a.mp4": "h264", "a.mkv": "h264", "a.ts": "h264", "hevc.mp4": "hevc"}
 
 
 @pytest.mark.parametrize("name", CODECS)
-def test_everything_works_from_afar(name: str, tmp_path: Path) -> None:
-    """Probe, slices, clip and thumbnail of a served object are those of a file."""
-    store = FarStore()
+def test_operations_give_the_same_results_for_a_remote_object(name: str, tmp_path: Path) -> None:
+    """Probe, slices, clip and thumbnail of a served object match the file."""
+    store = RemoteStore()
     url = store.put(make_video(tmp_path / name, codec=CODECS[name]))
     with open_input(store, url, generation="1", workdir=tmp_path) as source:
         info = probe(source, sandbox=SANDBOX)
@@ -47,11 +47,11 @@ def test_everything_works_from_afar(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_a_clip_costs_little_more_than_its_own_bytes(suffix: str, tmp_path: Path) -> None:
-    """Of a long recording, only the index and the clip's own stretch are fetched."""
+def test_cut_clip_fetches_little_more_than_the_clip(suffix: str, tmp_path: Path) -> None:
+    """From a long video, only the index and the window are read."""
     part = make_video(tmp_path / f"part{suffix}", seconds=20, size=(640, 360), gop_frames=50)
     path = concat([part] * 15, tmp_path / f"long{suffix}")
-    store = FarStore()
+    store = RemoteStore()
     url = store.put(path)
     with open_input(store, url, generation="1", workdir=tmp_path) as source:
         info = probe(source, sandbox=SANDBOX)
@@ -67,16 +67,16 @@ def test_a_clip_costs_little_more_than_its_own_bytes(suffix: str, tmp_path: Path
     assert probed < 0.15 * path.stat().st_size
 
 
-def test_an_object_overwritten_in_the_middle_is_no_damaged_medium(tmp_path: Path) -> None:
-    """Whatever the child made of the broken stream, the caller hears of the change."""
-    store = FarStore()
+def test_split_audio_reports_a_change_when_the_object_is_overwritten(tmp_path: Path) -> None:
+    """The caller gets ObjectChanged, not a damaged file."""
+    store = RemoteStore()
     url = store.put(make_video(tmp_path / "a.mp4", seconds=20))
 
     def split() -> None:
         with open_input(store, url, generation="1", workdir=tmp_path) as source:
             info = probe(source, sandbox=SANDBOX)
             assert isinstance(info, MediaInfo)
-            store.fail_after_reads = store.reads + 3
+            store.overwrite_after_reads = store.reads + 3
             list(
                 split_audio(
                     source, info, target_slice_seconds=5, workdir=tmp_path, sandbox=SANDBOX,

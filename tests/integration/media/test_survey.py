@@ -1,4 +1,4 @@
-"""What is seen and heard of real files without a word: scenes, loudness, what cannot be read."""
+"""Surveys of real files without speech: scenes, loudness and problems."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from shared.moments.rules.scene_moments import find_scene_moments
 from shared.moments.rules.signals import signals_of
 from tests.support.media.factory import make_audio, make_video, run_ffmpeg
 from tests.support.media.scenes import SIZE, make_scenes
-from tests.support.media.storage import FarStore
+from tests.support.media.storage import RemoteStore
 from tests.support.patience import PATIENCE_SECONDS
 
 SANDBOX = Sandbox(Limits(), PATIENCE_SECONDS)
@@ -28,7 +28,7 @@ USUAL = Bounds(4, 60, 1, 10)
 BURSTS = "if(between(t,8,13)+between(t,22,27),0.5*sin(2*PI*600*t),0.002*sin(2*PI*90*t))"
 
 
-def looked(path: Path) -> Survey:
+def survey_of(path: Path) -> Survey:
     """The survey of a file."""
     source = LocalInput(path)
     info = probe(source, sandbox=SANDBOX)
@@ -36,9 +36,9 @@ def looked(path: Path) -> Survey:
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "avi"])
-def test_scenes_are_found_where_they_begin(suffix: str, tmp_path: Path) -> None:
-    """A silent film of four scenes: the cuts to the frame, a moment of each scene."""
-    seen = looked(make_scenes(tmp_path / f"scenes.{suffix}"))
+def test_survey_finds_scenes_where_they_begin(suffix: str, tmp_path: Path) -> None:
+    """A silent video of four scenes gives the cuts to the frame and a moment for each scene."""
+    seen = survey_of(make_scenes(tmp_path / f"scenes.{suffix}"))
     assert seen.problems == ()
     assert seen.footage.loudness_db == ()
     scenes = signals_of(seen.footage).scenes.tolist()
@@ -48,24 +48,24 @@ def test_scenes_are_found_where_they_begin(suffix: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
-def test_from_afar_the_same_is_seen(suffix: str, tmp_path: Path) -> None:
-    """Of a served object nothing else is seen or heard than of the file."""
+def test_survey_is_the_same_for_a_remote_object(suffix: str, tmp_path: Path) -> None:
+    """A served object gives the same survey as the file."""
     path = make_scenes(tmp_path / f"scenes.{suffix}", sound=BURSTS)
-    store = FarStore()
+    store = RemoteStore()
     with open_input(store, store.put(path), generation="1", workdir=tmp_path) as source:
         info = probe(source, sandbox=SANDBOX)
         seen = survey(source, info, sandbox=SANDBOX)
         assert source.bytes_read == store.bytes_read > 0
-    assert seen == looked(path)
+    assert seen == survey_of(path)
 
 
-def test_tone_bursts_are_found_where_they_sound(tmp_path: Path) -> None:
-    """One still picture and two bursts: two moments, around the bursts and little wider."""
+def test_survey_finds_loud_moments_where_they_sound(tmp_path: Path) -> None:
+    """One still picture and two bursts give two moments, little wider than the bursts."""
     path = tmp_path / "bursts.mkv"
     picture = ["-f", "lavfi", "-i", f"color=c=gray:{SIZE}:d=40"]
     sound = ["-f", "lavfi", "-i", f"aevalsrc=exprs='{BURSTS}':s=44100:d=40"]
     run_ffmpeg(*picture, *sound, "-c:v", "libx264", "-c:a", "aac", f"file:{path}")
-    seen = looked(path)
+    seen = survey_of(path)
     levels = seen.footage.loudness_db
     assert len(levels) == pytest.approx(80, abs=1)
     assert levels[20] == pytest.approx(-9.0, abs=1.5)
@@ -77,12 +77,12 @@ def test_tone_bursts_are_found_where_they_sound(tmp_path: Path) -> None:
         assert last - 0.01 <= moment.span.end_seconds <= last + 3
 
 
-def test_music_alone_has_moments(tmp_path: Path) -> None:
-    """A sound file that swells twice, without any picture."""
+def test_survey_finds_moments_in_music_alone(tmp_path: Path) -> None:
+    """A sound file that swells twice gives a moment at each peak."""
     path = tmp_path / "music.mp3"
     swell = "0.5*(0.15+pow(sin(t/9),2))*sin(2*PI*(220+30*floor(mod(t*2,5)))*t)"
     run_ffmpeg("-f", "lavfi", "-i", f"aevalsrc=exprs='{swell}':s=44100:d=56", f"file:{path}")
-    seen = looked(path)
+    seen = survey_of(path)
     assert seen.footage.pictures == ()
     found = find_scene_moments(seen.footage, USUAL)
     peaks = [14.1, 42.4]
@@ -102,39 +102,39 @@ DULL: dict[str, Maker] = {
 
 
 @pytest.mark.parametrize("make", DULL.values(), ids=DULL.keys())
-def test_where_nothing_happens_there_is_no_moment(make: Maker, tmp_path: Path) -> None:
-    """Black, one colour, silence, a steady tone: nothing to go by."""
-    assert find_scene_moments(looked(make(tmp_path)).footage, USUAL) == []
+def test_survey_finds_no_moment_when_nothing_happens(make: Maker, tmp_path: Path) -> None:
+    """Black, one colour, silence and a steady tone give no moment."""
+    assert find_scene_moments(survey_of(make(tmp_path)).footage, USUAL) == []
 
 
-def test_grain_is_no_movement(tmp_path: Path) -> None:
-    """A camera's noise over a still scene changes nothing."""
+def test_survey_ignores_grain(tmp_path: Path) -> None:
+    """Camera noise over a still scene gives no moment."""
     path = tmp_path / "grain.mp4"
     noisy = f"color=c=gray:{SIZE}:d=12,noise=alls=25:allf=t"
     run_ffmpeg("-f", "lavfi", "-i", noisy, "-c:v", "libx264", "-g", "25", f"file:{path}")
-    seen = looked(path)
+    seen = survey_of(path)
     assert len(seen.footage.pictures) >= 10
     assert find_scene_moments(seen.footage, USUAL) == []
 
 
-def test_pictures_are_rare_where_every_one_is_a_keyframe(tmp_path: Path) -> None:
-    """Of a codec of keyframes alone two a second are decoded, whatever its rate."""
-    seen = looked(make_video(tmp_path / "a.mov", codec="prores", audio=None, seconds=6))
+def test_survey_decodes_two_pictures_a_second_when_all_are_keyframes(tmp_path: Path) -> None:
+    """An intra-only codec costs no more pictures than any other."""
+    seen = survey_of(make_video(tmp_path / "a.mov", codec="prores", audio=None, seconds=6))
     times = [p.seconds for p in seen.footage.pictures]
     assert 10 <= len(times) <= 13
     assert all(b - a >= 0.5 for a, b in pairwise(times))
 
 
-def test_times_begin_where_the_recording_does(tmp_path: Path) -> None:
-    """A file whose clock begins at 100 s has its pictures from 0 s on."""
+def test_survey_counts_times_from_the_start_of_the_video(tmp_path: Path) -> None:
+    """A file whose clock starts at 100 s has its pictures from 0 s on."""
     path = make_video(tmp_path / "late.ts", start_offset_seconds=100, seconds=6)
-    times = [p.seconds for p in looked(path).footage.pictures]
+    times = [p.seconds for p in survey_of(path).footage.pictures]
     assert times[0] == pytest.approx(0, abs=0.1)
     assert times[-1] < 6
 
 
-def test_work_is_bounded(tmp_path: Path) -> None:
-    """When the time for it is over, what was heard till then counts, and ffmpeg is gone."""
+def test_loudness_stops_when_its_time_is_over(tmp_path: Path) -> None:
+    """The loudness measured so far is returned, and ffmpeg is stopped."""
     path = make_audio(tmp_path / "long.flac", seconds=900, tone_rise=0)
     source = LocalInput(path)
     info = probe(source, sandbox=SANDBOX)
@@ -150,8 +150,8 @@ def test_work_is_bounded(tmp_path: Path) -> None:
     assert not [command for command in commands if str(path) in " ".join(command)]
 
 
-def test_what_cannot_be_decoded_is_told(tmp_path: Path) -> None:
-    """A picture that is refused costs the picture alone: the sound still has its moments."""
+def test_survey_reports_pictures_that_cannot_be_decoded(tmp_path: Path) -> None:
+    """Only the pictures are lost; the sound still gives its moments."""
     path = make_scenes(tmp_path / "scenes.mp4", sound=BURSTS)
     source = LocalInput(path)
     info = probe(source, sandbox=SANDBOX)

@@ -1,4 +1,4 @@
-"""What no answer and no transcript can do: make a row of what is not sound, or give an order."""
+"""Hostile answers and hostile transcripts: neither makes a wrong row, neither gives an order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from shared.domain.transcript import TimedTranscript
 from shared.moments.rules.proposals import occurs
 from shared.moments.rules.script import Script
 from tests.integration.moments.test_model_chain import check_moments
-from tests.support.llm.hostile_server import INJECTIONS, MAKERS, hostile, hostile_of, obedient
+from tests.support.llm.hostile_answers import (
+    INJECTIONS,
+    MAKERS,
+    hostile_answer,
+    hostile_moments,
+    obedient_answer,
+)
 from tests.support.llm.runs import LlmRuns, llm_runs, talk
 from tests.support.llm.server import Reply, form_of, good_answer, llm_server, sentences_of
 
@@ -22,10 +28,10 @@ OUTPUTS = 200
 
 
 @pytest.mark.slow
-def test_two_hundred_hostile_outputs_make_no_wrong_row(database_url: str, tmp_path: Path) -> None:
-    """Every window of a long talk is answered with another hostile output, and so is its repair.
+def test_run_makes_no_wrong_moment_from_hostile_answers(database_url: str, tmp_path: Path) -> None:
+    """Every window and every repair gets a hostile answer, and the run still completes.
 
-    The run ends, each moment is sound, and what was rejected is on record with its reason.
+    Each moment is sound, and each rejected candidate has its reason on record.
     """
     transcript = talk(OUTPUTS * 8, seed=11)
     seeds: dict[int, int] = {}
@@ -34,7 +40,7 @@ def test_two_hundred_hostile_outputs_make_no_wrong_row(database_url: str, tmp_pa
         if form_of(request) != "moments":
             return good_answer(request)
         seed = seeds.setdefault(sentences_of(request)[0][0], len(seeds))
-        return hostile(seed + (1000 if len(request["messages"]) > 2 else 0), request)
+        return hostile_moments(seed + (1000 if len(request["messages"]) > 2 else 0), request)
 
     with (
         llm_server(script) as server,
@@ -63,8 +69,10 @@ def test_two_hundred_hostile_outputs_make_no_wrong_row(database_url: str, tmp_pa
 
 
 @pytest.mark.slow
-def test_no_later_answer_makes_a_wrong_row_either(database_url: str, tmp_path: Path) -> None:
-    """Orders, second looks and scores are hostile, too: the moments stay, sound and scored."""
+def test_run_keeps_sound_moments_when_later_answers_are_hostile(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Hostile rankings, refinements and scores leave the moments sound and scored."""
     numbers = iter(range(10_000))
     lock = threading.Lock()
 
@@ -74,7 +82,7 @@ def test_no_later_answer_makes_a_wrong_row_either(database_url: str, tmp_path: P
             return good_answer(request)
         with lock:
             number = next(numbers)
-        return hostile_of(form, number, request)
+        return hostile_answer(form, number, request)
 
     with (
         llm_server(script) as server,
@@ -113,15 +121,15 @@ def _check_candidates(runs: LlmRuns, transcript: TimedTranscript) -> None:
     assert chosen == {m.id for m in runs.rows(Moment)}
 
 
-def test_no_transcript_gives_an_order(database_url: str, tmp_path: Path) -> None:
-    """Fifty transcripts that address the model, and a model that obeys: nothing comes of it.
+def test_transcript_cannot_instruct_the_model(database_url: str, tmp_path: Path) -> None:
+    """Fifty transcripts address the model, and an obedient model changes nothing by it.
 
-    The words reach it as data alone, in their own block; no tool is offered; and what an obedient
-    model answers is checked like any answer.
+    The words reach the model as data in their own block, no tool is offered, and an obedient
+    answer is checked like any other.
     """
 
     def script(request: Json) -> Reply:
-        return obedient(request) if form_of(request) == "moments" else good_answer(request)
+        return obedient_answer(request) if form_of(request) == "moments" else good_answer(request)
 
     assert len(INJECTIONS) == 50
     with (
@@ -129,7 +137,7 @@ def test_no_transcript_gives_an_order(database_url: str, tmp_path: Path) -> None
         llm_runs(database_url, tmp_path, server.url, llm_refine=False, llm_score=False) as runs,
     ):
         runs_of = {
-            runs.begin(_with(injection, number), min_moments=0): injection
+            runs.begin(_talk_with(injection, number), min_moments=0): injection
             for number, injection in enumerate(INJECTIONS)
         }
         ended = [runs.wait(identifier) for identifier in runs_of]
@@ -146,8 +154,8 @@ def test_no_transcript_gives_an_order(database_url: str, tmp_path: Path) -> None
             _check_request(request)
 
 
-def _with(injection: str, number: int) -> TimedTranscript:
-    """A short talk in which somebody says that."""
+def _talk_with(injection: str, number: int) -> TimedTranscript:
+    """A short talk in which somebody says `injection`."""
     plain = [segment.text for segment in talk(14, seed=number).segments]
     return talk([*plain[:5], injection, *plain[5:]])
 

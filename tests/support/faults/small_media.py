@@ -9,7 +9,7 @@ import av
 
 from shared.domain.transcript import Segment, TimedTranscript, Word
 from tests.support.faults.fake_media import SENTENCES
-from tests.support.media.factory import made, make_video
+from tests.support.media.factory import make_file, make_video
 
 SENTENCE_SECONDS = 7.0
 
@@ -43,7 +43,7 @@ def wordless_video(folder: Path) -> Path:
     inputs = [part for scene in scenes for part in ("-f", "lavfi", "-i", scene)]
     graph = "[0][1]concat=n=2:v=1,format=yuv420p[v]"
     outputs = ["-map", "[v]", "-map", "2:a", "-c:v", "libx264", "-g", "10", "-c:a", "aac"]
-    return made(folder / "wordless.mp4", [*inputs, "-filter_complex", graph, *outputs])
+    return make_file(folder / "wordless.mp4", [*inputs, "-filter_complex", graph, *outputs])
 
 
 class FixedSpeech:

@@ -1,4 +1,4 @@
-"""The inputs that must work, made at test time, and one way to hand them to the media part."""
+"""Inputs that must work, made during the tests, and a helper that probes them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ FRAME_SECONDS = 1 / 25
 
 @dataclass(frozen=True)
 class Case:
-    """A file of six seconds, and what should be found in it and come out of a copy cut of it.
+    """A file of six seconds, its expected facts, and those of a clip copied from it.
 
-    `sound_late_seconds`: how much later a pitch is presented than the tone's own time.
+    `sound_late_seconds`: the delay of each pitch behind the tone's own time.
     """
 
     name: str
@@ -74,7 +74,7 @@ CASES = [
 ]  # fmt: skip
 
 
-def opened(path: Path) -> tuple[MediaInput, MediaInfo]:
-    """The file as an input, probed."""
+def probed_input(path: Path) -> tuple[MediaInput, MediaInfo]:
+    """The file as an input, and its probed facts."""
     source = LocalInput(path)
     return source, probe(source, sandbox=SANDBOX)

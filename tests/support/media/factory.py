@@ -1,10 +1,11 @@
-"""Sample media that ffmpeg makes of synthetic sources; nothing is stored in the project.
+"""Sample media that ffmpeg makes from synthetic sources; the project stores none of it.
 
-A file is made once by each recipe and kept for later sessions, below the system's temporary folder.
+A file is made once for each recipe and kept for later sessions, below the system's temporary
+folder.
 
 Every picture carries its frame number as a strip of 16 black and white blocks (see
 `tests.support.media.readings`), and the sound is a tone whose pitch rises with time, so that a
-test can tell from any clip which part of the recording it shows.
+test can tell from any clip which part of the video it shows.
 """
 
 from __future__ import annotations
@@ -50,15 +51,15 @@ _AUDIO_BY_SUFFIX = {
 
 @functools.cache
 def ffmpeg() -> str:
-    """The ffmpeg of the imageio-ffmpeg wheel."""
+    """The path of the imageio-ffmpeg wheel's program."""
     import imageio_ffmpeg
 
     return str(imageio_ffmpeg.get_ffmpeg_exe())
 
 
 @functools.cache
-def _kept() -> Path:
-    """The folder of made files, which all sessions and processes of this account share."""
+def _kept_folder() -> Path:
+    """The folder of kept files, shared by all sessions and processes of this account."""
     folder = Path(tempfile.gettempdir()) / f"videomoments-tests-media-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     oldest = time.time() - KEPT_SECONDS
@@ -70,24 +71,24 @@ def _kept() -> Path:
 
 
 @functools.cache
-def _scratch() -> Path:
-    """A folder of this process."""
+def _process_folder() -> Path:
+    """A temporary folder of this process."""
     folder = Path(tempfile.mkdtemp(prefix="videomoments-media-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 
 def run_ffmpeg(*arguments: str, cwd: Path | None = None) -> None:
-    """Run ffmpeg to its end. Raises AssertionError with what it said."""
+    """Run ffmpeg. Raises AssertionError with its messages if it fails."""
     command = [ffmpeg(), "-nostdin", "-hide_banner", "-loglevel", "error", "-y", *arguments]
     done = subprocess.run(command, capture_output=True, check=False, cwd=cwd)
     assert done.returncode == 0, f"{command}\n{done.stderr.decode(errors='replace')}"
 
 
-def made(path: Path, arguments: Sequence[str]) -> Path:
-    """Put the file that ffmpeg makes of these arguments at `path`.
+def make_file(path: Path, arguments: Sequence[str]) -> Path:
+    """Make the file of these ffmpeg arguments, or copy the kept one, to `path`.
 
-    The arguments are the name of the kept file: a file among them must be one that is kept, too.
+    The arguments identify the kept file, so an input file among them must be a kept one too.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(_made_once(path.suffix, arguments), path)
@@ -96,18 +97,18 @@ def made(path: Path, arguments: Sequence[str]) -> Path:
 
 def _made_once(suffix: str, arguments: Sequence[str]) -> Path:
     key = _digest(Path(ffmpeg()).name, *arguments)
-    kept = _kept() / f"{key}{suffix}"
+    kept = _kept_folder() / f"{key}{suffix}"
     try:
         os.utime(kept)
     except FileNotFoundError:
-        half = _scratch() / f"half-{key}{suffix}"
+        half = _process_folder() / f"half-{key}{suffix}"
         run_ffmpeg(*arguments, f"file:{half}")
         _keep(half, kept)
     return kept
 
 
 def _keep(half: Path, kept: Path) -> None:
-    """Another process may do the same: the file appears whole, or not at all."""
+    """Move the file into the kept folder atomically, because another process may do the same."""
     arriving = kept.with_name(f"{half.parent.name}-{kept.name}")
     shutil.move(half, arriving)
     arriving.replace(kept)
@@ -118,7 +119,7 @@ def _digest(*words: str) -> str:
 
 
 def tone(seconds: float, *, rise: float = TONE_RISE_HZ_PER_SECOND, silent: bool = False) -> str:
-    """A lavfi source: at t seconds its pitch is TONE_BASE_HZ + rise * t."""
+    """A lavfi source; its pitch at t seconds is TONE_BASE_HZ + rise * t."""
     if silent:
         return f"anullsrc=r=44100:cl=mono:d={seconds}"
     wave = f"0.4*sin(2*PI*({TONE_BASE_HZ}*t+{rise / 2}*t*t))"
@@ -126,7 +127,7 @@ def tone(seconds: float, *, rise: float = TONE_RISE_HZ_PER_SECOND, silent: bool 
 
 
 def picture(seconds: float, *, size: tuple[int, int], rate: float, plain: str | None = None) -> str:
-    """A lavfi graph: moving test card above, the frame number's bits in a strip below."""
+    """A lavfi graph: a moving test card above, and the frame number's bits in a strip below."""
     width, height = size
     if plain:
         return f"color=c={plain}:s={width}x{height}:r={rate}:d={seconds}"
@@ -142,7 +143,7 @@ def picture(seconds: float, *, size: tuple[int, int], rate: float, plain: str | 
 
 @dataclass(frozen=True)
 class VideoSpec:
-    """What `make_video` can vary. The container follows the path's suffix."""
+    """The options of `make_video`. The suffix of the path decides the container."""
 
     seconds: float = 6.0
     codec: str | None = "h264"
@@ -172,11 +173,11 @@ class VideoSpec:
 def make_video(path: Path, **changes: object) -> Path:
     """Make a video at `path`; keyword arguments are the fields of `VideoSpec`.
 
-    Two audio tracks: the second carries a constant 2 kHz tone and is not the default one.
+    A second audio track carries a constant 2 kHz tone and is not the default.
     """
     spec = VideoSpec(**changes)  # type: ignore[arg-type]
-    plain_path = path if not spec.rotate else _scratch() / f"upright{path.suffix}"
-    made(plain_path, [*_inputs(spec), *_outputs(spec, path.suffix)])
+    plain_path = path if not spec.rotate else _process_folder() / f"upright{path.suffix}"
+    make_file(plain_path, [*_inputs(spec), *_outputs(spec, path.suffix)])
     if spec.rotate:
         turn = ["-display_rotation", str(spec.rotate), "-i", f"file:{plain_path}"]
         run_ffmpeg(*turn, "-map", "0", "-c", "copy", f"file:{path}")
@@ -197,8 +198,8 @@ def _inputs(spec: VideoSpec) -> list[str]:
             arguments += ["-itsoffset", str(spec.audio_delay_seconds)]
         arguments += ["-f", "lavfi", "-i", source]
     if spec.subtitles is not None:
-        text = _kept() / f"{_digest(spec.subtitles)}.srt"
-        half = _scratch() / text.name
+        text = _kept_folder() / f"{_digest(spec.subtitles)}.srt"
+        half = _process_folder() / text.name
         half.write_text(spec.subtitles, encoding="utf-8")
         _keep(half, text)
         arguments += ["-i", str(text)]
@@ -253,7 +254,7 @@ def make_audio(
     tone_rise: float = TONE_RISE_HZ_PER_SECOND,
     extra: Sequence[str] = (),
 ) -> Path:
-    """Make an audio file at `path`, its codec by the suffix unless given."""
+    """Make an audio file at `path`; its suffix decides the codec unless one is given."""
     codec = codec or _AUDIO_BY_SUFFIX[path.suffix]
     arguments = ["-f", "lavfi", "-i", tone(seconds, rise=tone_rise, silent=silent)]
     if cover_art:
@@ -262,12 +263,12 @@ def make_audio(
         arguments += ["-i", str(card), "-map", "0", "-map", "1"]
         arguments += ["-c:v", "mjpeg", "-disposition:v", "attached_pic"]
     arguments += ["-c:a", _AUDIO_ENCODERS.get(codec, codec)]
-    return made(path, [*arguments, *extra])
+    return make_file(path, [*arguments, *extra])
 
 
 def concat(parts: Sequence[Path], path: Path) -> Path:
-    """Join files of the same kind end to end without re-encoding."""
-    listing = _scratch() / f"{_digest(str(path), *map(str, parts))}.txt"
+    """Join files of one kind end to end without encoding."""
+    listing = _process_folder() / f"{_digest(str(path), *map(str, parts))}.txt"
     quoted = [str(part.resolve()).replace("'", "'\\''") for part in parts]
     listing.write_text("".join(f"file '{part}'\n" for part in quoted), encoding="utf-8")
     run_ffmpeg("-f", "concat", "-safe", "0", "-i", str(listing), "-c", "copy", f"file:{path}")

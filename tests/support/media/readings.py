@@ -1,4 +1,4 @@
-"""Reads back what `tests.support.media.factory` wrote: which moment of the recording a file shows.
+"""Read from a file of `tests.support.media.factory` which part of the video it shows.
 
 Independent of `shared.media`: it decodes with PyAV, in-process, from the first packet on.
 """
@@ -15,7 +15,7 @@ from tests.support.media.factory import STRIP_BITS, TONE_BASE_HZ, TONE_RISE_HZ_P
 
 
 def frame_numbers(path: Path) -> list[tuple[float, int]]:
-    """(presentation time in seconds, frame number shown) of every picture of the file."""
+    """(presentation time in seconds, frame number) of every picture of the file."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         return [
@@ -33,7 +33,7 @@ def frame_number(frame: av.VideoFrame) -> int:
 
 
 def sound(path: Path) -> tuple[np.ndarray[Any, Any], int, float]:
-    """(mono samples, rate in Hz, presentation time of the first one)."""
+    """(mono samples, rate in Hz, presentation time of the first sample)."""
     pieces: list[Any] = []
     start: float | None = None
     rate = 0
@@ -47,7 +47,7 @@ def sound(path: Path) -> tuple[np.ndarray[Any, Any], int, float]:
 
 
 def tone_time(path: Path, at_seconds: float, *, rise: float = TONE_RISE_HZ_PER_SECOND) -> float:
-    """Which second of the recording sounds at `at_seconds` of the file, by the tone's pitch."""
+    """The second of the video that sounds at `at_seconds` of the file, by its pitch."""
     samples, rate, start = sound(path)
     middle = round((at_seconds - start) * rate)
     half = round(0.05 * rate)
@@ -57,7 +57,7 @@ def tone_time(path: Path, at_seconds: float, *, rise: float = TONE_RISE_HZ_PER_S
 
 
 def is_silent(path: Path, begin_seconds: float, end_seconds: float) -> bool:
-    """True when nothing is heard in [begin, end) of the file."""
+    """Whether the file is silent in [begin, end)."""
     samples, rate, start = sound(path)
     piece = samples[round((begin_seconds - start) * rate) : round((end_seconds - start) * rate)]
     return len(piece) > 0 and float(np.sqrt(np.mean(piece**2))) < 0.01

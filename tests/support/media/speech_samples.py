@@ -1,4 +1,4 @@
-"""Sounds made here, and real speech with known words where the project's neighbour has it."""
+"""Synthetic sounds, and real speech with known words where it lies beside the project."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from shared.engines.speech.wav import SAMPLE_RATE_HZ
 
-NEIGHBOUR = Path(__file__).resolve().parents[3].parent / "shared"
-MEDIA = NEIGHBOUR / "media"
-WHISPER = NEIGHBOUR / "models" / "fixture-whisper-ct2"
+BESIDE_PROJECT = Path(__file__).resolve().parents[3].parent / "shared"
+MEDIA = BESIDE_PROJECT / "media"
+WHISPER = BESIDE_PROJECT / "models" / "fixture-whisper-ct2"
 
 needs_media = pytest.mark.skipif(
     not MEDIA.is_dir(), reason="real speech is not beside the project (../shared/media)"
@@ -32,7 +32,7 @@ JFK = (
 
 
 def write_wav(path: Path, samples: NDArray[np.float64]) -> Path:
-    """16 kHz mono PCM of samples in -1..1."""
+    """Write samples in -1..1 as 16 kHz mono PCM."""
     with wave.open(str(path), "wb") as wav:
         wav.setparams((1, 2, SAMPLE_RATE_HZ, 0, "NONE", ""))
         wav.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
@@ -46,7 +46,7 @@ def read_clip(path: Path) -> NDArray[np.float64]:
 
 
 def to_wav(source: Path, target: Path) -> Path:
-    """Any media file as 16 kHz mono PCM."""
+    """Convert any media file to 16 kHz mono PCM."""
     from imageio_ffmpeg import get_ffmpeg_exe
 
     command = [get_ffmpeg_exe(), "-v", "error", "-nostdin", "-y", "-i", str(source)]
@@ -56,7 +56,7 @@ def to_wav(source: Path, target: Path) -> Path:
 
 
 def known_texts() -> dict[Path, str]:
-    """The 16 kHz clips and what is said in them."""
+    """The 16 kHz clips and their texts."""
     sources = (MEDIA / "SOURCES.txt").read_text()
     harvard = dict(re.findall(r"(spk\d_snt\d) ([a-z ]+[a-z])", sources))
     clips = {MEDIA / "harvard" / f"harvard-{key}.wav": text for key, text in harvard.items()}
@@ -65,13 +65,13 @@ def known_texts() -> dict[Path, str]:
     return clips
 
 
-def spoken(text: str) -> list[str]:
-    """Words without case and punctuation."""
+def plain_words(text: str) -> list[str]:
+    """The words of the text without case and punctuation."""
     return re.sub(r"[^a-z' ]", " ", text.lower()).split()
 
 
 def word_errors(reference: list[str], found: list[str]) -> int:
-    """Substitutions, insertions and deletions (Levenshtein over words)."""
+    """The number of substitutions, insertions and deletions (Levenshtein over words)."""
     row = list(range(len(found) + 1))
     for i, wanted in enumerate(reference, 1):
         before, row[0] = row[:], i
@@ -81,7 +81,7 @@ def word_errors(reference: list[str], found: list[str]) -> int:
 
 
 def no_speech(kind: str, seconds: int = 12) -> NDArray[np.float64]:
-    """Silence, a tone, noise, or a made-up tune with a beat."""
+    """Silence, a tone, noise, or a synthetic tune with a beat."""
     rng = np.random.default_rng(7)
     t = np.arange(seconds * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
     if kind == "silence":

@@ -13,7 +13,7 @@ from shared.errors import ObjectChanged, ObjectMissing
 from shared.media.child.remote_file import RemoteFile
 from shared.media.input import open_input
 from shared.media.sandbox.loopback import parse_range
-from tests.support.media.storage import FarStore
+from tests.support.media.storage import RemoteStore
 
 SIZE = 1_000_003
 
@@ -51,7 +51,7 @@ def test_range_header_is_read_by_rfc_9110(header: str | None, span: tuple[int, i
 
 def test_media_input_returns_the_objects_bytes_for_any_range(content: Path, tmp_path: Path) -> None:
     """Any sequence of seeks and reads returns the object's bytes."""
-    store, truth, choose = FarStore(), content.read_bytes(), random.Random(5)
+    store, truth, choose = RemoteStore(), content.read_bytes(), random.Random(5)
     url = store.put(content)
     with open_input(store, url, generation="1", workdir=tmp_path) as source:
         file = RemoteFile(source.location)
@@ -66,7 +66,7 @@ def test_media_input_returns_the_objects_bytes_for_any_range(content: Path, tmp_
 
 def test_media_input_fetches_each_byte_once_in_a_long_read(content: Path, tmp_path: Path) -> None:
     """Reading from start to end takes few requests."""
-    store = FarStore()
+    store = RemoteStore()
     url = store.put(content)
     with open_input(store, url, generation=None, workdir=tmp_path) as source:
         file = RemoteFile(source.location)
@@ -77,7 +77,7 @@ def test_media_input_fetches_each_byte_once_in_a_long_read(content: Path, tmp_pa
 
 def test_media_input_serves_only_its_token(content: Path, tmp_path: Path) -> None:
     """A path without the token leads to no object."""
-    store = FarStore()
+    store = RemoteStore()
     url = store.put(content)
     with open_input(store, url, generation=None, workdir=tmp_path) as source:
         parts = urlsplit(source.location)
@@ -94,7 +94,7 @@ def test_media_input_raises_the_stores_error_when_the_object_is_overwritten(
     content: Path, tmp_path: Path
 ) -> None:
     """The store's error replaces the child's complaint about a broken file."""
-    store = FarStore()
+    store = RemoteStore()
     url = store.put(content)
 
     def read_across_an_overwriting() -> None:
@@ -114,7 +114,7 @@ def test_media_input_refuses_another_generation(
     content: Path, tmp_path: Path, is_local: bool
 ) -> None:
     """The pinned generation is checked before the first read."""
-    store = FarStore(is_local=is_local)
+    store = RemoteStore(is_local=is_local)
     url = store.put(content, generation="2")
     with (
         pytest.raises(ObjectChanged),
@@ -146,7 +146,7 @@ def test_media_input_links_a_local_file_under_a_neutral_name(
     odd = content.rename(tmp_path / name)
     work = tmp_path / "work"
     work.mkdir()
-    store = FarStore(is_local=True)
+    store = RemoteStore(is_local=True)
     url = store.put(odd)
     with open_input(store, url, generation=None, workdir=work) as source:
         assert name[:5] not in source.location.removeprefix(str(tmp_path))
@@ -159,7 +159,7 @@ def test_media_input_reports_a_local_file_overwritten_meanwhile(
     content: Path, tmp_path: Path
 ) -> None:
     """The generation is checked again at the end."""
-    store = FarStore(is_local=True)
+    store = RemoteStore(is_local=True)
     url = store.put(content)
     with pytest.raises(ObjectChanged), open_input(store, url, generation="1", workdir=tmp_path):
         store.put(content, url, "2")

@@ -1,4 +1,4 @@
-"""Outputs no model should give, from a seed; and words in a transcript that address the model."""
+"""Hostile answers of a model, from a seed, and transcripts that address the model."""
 
 from __future__ import annotations
 
@@ -117,8 +117,8 @@ MAKERS: tuple[Maker, ...] = (
 )
 
 
-def hostile(seed: int, request: Json) -> Reply:
-    """The hostile output of that seed to that question."""
+def hostile_moments(seed: int, request: Json) -> Reply:
+    """The hostile answer with this seed to a question for moments."""
     rng = random.Random(seed)
     return Reply(
         MAKERS[seed % len(MAKERS)](rng, request),
@@ -129,8 +129,8 @@ def hostile(seed: int, request: Json) -> Reply:
 _WILD: tuple[object, ...] = (None, -1, 10**18, 1e308, "", "12", [], {}, True, "x" * 5000, 2.5)
 
 
-def hostile_of(form: str, seed: int, request: Json) -> Reply:
-    """A hostile order, second look or set of scores: the sound one, broken in one of many ways."""
+def hostile_answer(form: str, seed: int, request: Json) -> Reply:
+    """A hostile ranking, refinement or scoring: a sound answer, broken in one of many ways."""
     rng = random.Random(f"{form} {seed}")
     sound = json.loads(good_answer(request).content or "{}")
     text = json.dumps(sound)
@@ -183,8 +183,8 @@ _ORDERS = (
 INJECTIONS = (*_ORDERS, *(f"{order.upper()} \u202e{order[::-1]}" for order in _ORDERS))
 
 
-def obedient(request: Json) -> Reply:
-    """A model that does what the transcript says: whatever can be said in an answer, and a call."""
+def obedient_answer(request: Json) -> Reply:
+    """The answer of a model that obeys the transcript, tool call included."""
     rng = random.Random(str(sentences_of(request)))
     sound = good_moments(request).content or ""
     evil = {"start_id": 0, "end_id": 99_999, "quote": "", "title": "VISIT EVIL DOT EXAMPLE"}
