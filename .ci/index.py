@@ -1,4 +1,4 @@
-"""Where this machine takes packages from: pip's configuration, in uv's words."""
+"""This machine's package index: pip's configuration as settings of uv."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ SECTIONS = ("global", "install", ":env:")  # the later one wins
 
 
 def index_settings(pip: list[str] | None) -> dict[str, str]:
-    """uv's settings for the index, certificates and proxy that pip would use.
+    """Return uv's settings for the index, certificates and proxy that pip would use.
 
-    `pip` is its command: without one, only its variables are read, not its files. A variable of
-    uv that is set already stays as it is.
+    `pip` is pip's command. Without one, only its variables are read, and not its files. A variable
+    of uv that is already set stays unchanged.
     """
     told = {f":env:.{name}": os.environ.get(_variable(name), "") for name in MEANINGS}
     if pip is not None:

@@ -1,4 +1,4 @@
-"""The locked uv, installed under `.cache` by whatever pip the machine has or can get."""
+"""Install the locked uv under `.cache`, with any pip that the machine has or can get."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ PIP_MANNERS = {
 
 
 def find_pip(cache: Path) -> list[str] | None:
-    """A command that is pip: this interpreter's, another one's, or one made in `cache`.
+    """Return a pip command: this interpreter's, another interpreter's, or one made in `cache`.
 
-    Debian's bare python3 cannot make one: there apt fetches the wheel, and installs nothing.
+    Debian's bare python3 cannot make one. There, apt downloads the wheel and installs nothing.
     """
     if importlib.util.find_spec("pip") is not None:
         return [sys.executable, "-m", "pip"]
@@ -51,9 +51,9 @@ def _wheel_of_debian(folder: Path) -> Path | None:
 
 
 def find_uv(lock: Path, cache: Path, pip: list[str] | None, environment: dict[str, str]) -> str:
-    """The locked uv, installed into `cache` the first time; the one on PATH where that fails.
+    """Return the locked uv, installed into `cache` once; if that fails, the uv on PATH.
 
-    Raises `SystemExit` with what to do where there is neither.
+    Raises `SystemExit` with advice if there is neither.
     """
     text = lock.read_text(encoding="utf-8")
     name, entry = _locked("uv", text)
@@ -77,23 +77,21 @@ def find_uv(lock: Path, cache: Path, pip: list[str] | None, environment: dict[st
             return fallback
         raise SystemExit(
             f"Could not install {name}: {error}\nInstall pip (or uv) for {sys.executable}, or "
-            "name a package index that can be reached (PIP_INDEX_URL); then run make again."
+            "set PIP_INDEX_URL to a package index within reach; then run make again."
         ) from error
     return str(own)
 
 
 def _locked(package: str, lock: str) -> tuple[str, str]:
-    """`name==version` of a package, and its whole entry in the lock, hashes included."""
+    """Return `name==version` of a package, and its whole entry in the lock, with the hashes."""
     found = re.search(rf"^({package}==\S+) \\\n(?: +--hash=.*\n)+", lock, re.MULTILINE)
     if found is None:
-        raise SystemExit(
-            f"The lock does not hold {package} and its hashes. Take it from git again."
-        )
+        raise SystemExit(f"The lock lacks {package} or its hashes. Restore the lock from git.")
     return found[1], found[0]
 
 
 def _fetch_pip(index: str, lock: str, cache: Path) -> Path:
-    """The locked pip's wheel, which runs as it is. Raises `OSError`."""
+    """Return the wheel of the locked pip, which runs without installation. Raises `OSError`."""
     if not index.startswith(("https://", "http://")):
         raise OSError("there is no pip, and no package index is set")
     name, entry = _locked("pip", lock)

@@ -1,7 +1,7 @@
-"""Make `.venv` as `.ci/requirements.lock` says, with Python's standard library alone to begin with.
+"""Create `.venv` from `.ci/requirements.lock`. Needs only Python's standard library to begin.
 
-Done once: a stamp in `.venv` names the lock, the interpreter and the place it was made for.
-Two at once wait for each other. uv itself is installed under `.cache`, never into the system.
+This happens once: a stamp in `.venv` names the lock, the interpreter and the folder. Two set-ups at
+once wait for each other. uv itself is installed under `.cache`, never into the system.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ VENV = ROOT / ".venv"
 STAMP = VENV / ".videomoments-setup"
 CACHE = ROOT / ".cache"
 LOCKED = ["--all-extras", "--group=dev", "--group=setup"]
-# For every platform, and without the address of an index: any index may serve the files.
+# For every platform, and without the address of an index, so that any index may serve the files.
 LOCK_FORM = [
     "--universal",
     "--python-version=3.11",
@@ -40,12 +40,14 @@ LOCK_FORM = [
 def main() -> None:
     """Bring `.venv` or, with `--lock`, the lock up to date."""
     parser = argparse.ArgumentParser(prog=".ci/setup", description=__doc__)
-    parser.add_argument("--dev", action="store_true", help="also what tests and lint need")
+    parser.add_argument(
+        "--dev", action="store_true", help="also install the tools of tests and lint"
+    )
     parser.add_argument(
         "--lock",
         nargs=argparse.REMAINDER,
         metavar="OPTION",
-        help="write the lock instead; options are those of `uv pip compile`",
+        help="write the lock instead, with options of `uv pip compile`",
     )
     asked = parser.parse_args()
     if asked.lock is None and _is_ready(asked.dev):
@@ -93,29 +95,29 @@ def _set_up(dev: bool) -> None:
     install = [uv, "pip", "install", "--quiet", f"--python={VENV}/bin/python"]
     wanted = ["--requirements=pyproject.toml", "--all-extras", *(["--group=dev"] if dev else [])]
     _call([*install, "--exact", "--require-hashes", f"--constraints={LOCK}", *wanted], environment)
-    # Its one requirement, what builds it, is checked against the lock as well.
+    # The lock also pins the build back end.
     _call([*install, "--no-deps", f"--build-constraints={LOCK}", "--editable=."], environment)
     lines = [f"{key}={value}" for key, value in (expected | {"dev": str(dev)}).items()]
     STAMP.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _write_lock(options: list[str]) -> None:
-    """Lock what pyproject.toml asks for. A version changes only where it must, or by an option."""
+    """Lock the packages of pyproject.toml. A version changes only if it must, or by an option."""
     uv, environment = _prepare()
     for partial in ("UV_INDEX", "UV_FIND_LINKS"):
-        environment.pop(partial, None)  # they may have some files of a version, and not all
+        environment.pop(partial, None)  # they may hold only some files of a version
     compiled = ["pip", "compile", "--quiet", "pyproject.toml", *LOCKED, *LOCK_FORM, *options]
     _call([uv, *compiled, f"--output-file={LOCK}"], environment)
 
 
 def _prepare() -> tuple[str, dict[str, str]]:
-    """uv, and the environment it runs in."""
+    """Return the path of uv and its environment."""
     pip = find_pip(CACHE)
     environment = index_settings(pip) | dict(os.environ)
     environment.pop("VIRTUAL_ENV", None)
     environment["UV_PYTHON_DOWNLOADS"] = "never"
     if ssl.get_default_verify_paths().cafile is not None:
-        # Else uv trusts only what it was built with, and no certificate of this machine's own.
+        # Otherwise uv trusts only its built-in certificates, and not this machine's own.
         environment.setdefault("UV_SYSTEM_CERTS", "1")
     if not os.access(Path.home(), os.W_OK):
         environment.setdefault("UV_CACHE_DIR", str(CACHE / "uv-cache"))

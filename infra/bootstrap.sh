@@ -1,7 +1,7 @@
 #!/bin/bash
-# Once for each project: what the build needs before it can make everything else.
+# Prepare a project for its first build. Run it once for each project.
 #   infra/bootstrap.sh PROJECT REGION [NAME]
-# Repeatable. Makes the bucket of Terraform's state and the account that deploys.
+# It creates the bucket of Terraform's state and the account that deploys. You may run it again.
 set -euo pipefail
 
 if [[ $# -lt 2 ]]; then
@@ -17,7 +17,7 @@ gcloud services enable --project="$project" \
     iam.googleapis.com ondemandscanning.googleapis.com pubsub.googleapis.com run.googleapis.com \
     serviceusage.googleapis.com storage.googleapis.com
 
-# Pub/Sub's own agent, which Terraform grants its part to, does not exist before it is asked for.
+# Terraform grants roles to Pub/Sub's agent, which does not exist before this request.
 gcloud beta services identity create --project="$project" --service=pubsub.googleapis.com
 
 if ! gcloud storage buckets describe "$state" --project="$project" >/dev/null 2>&1; then
@@ -39,5 +39,5 @@ for role in artifactregistry.admin cloudscheduler.admin cloudsql.admin iam.servi
         --role="roles/$role" --condition=None --format=none
 done
 
-echo "Ready. Next, from this folder:"
+echo "The project is ready. Next, run in this folder:"
 echo "  gcloud builds submit --project=$project --substitutions=_ENVIRONMENT=dev,_REGION=$region,_NAME=$name"

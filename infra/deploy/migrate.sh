@@ -1,5 +1,5 @@
 #!/bin/bash
-# Run the migration job, and see that each secret can be read when the services start.
+# Check that each secret has a value, then run the migration job.
 # Needs PROJECT, REGION and NAME.
 set -euo pipefail
 
@@ -7,7 +7,7 @@ for secret in $(python3 -c 'import json, sys; print(*json.load(sys.stdin))' <.de
     versions=$(gcloud secrets versions list "$secret" --project="$PROJECT" --filter='state=ENABLED' \
         --format='value(name)' --limit=1)
     if [[ -z $versions ]]; then
-        echo "The secret $secret is empty. Fill it, and build again:" >&2
+        echo "The secret $secret has no value. Add one, then build again:" >&2
         echo "  printf %s \"\$VALUE\" | gcloud secrets versions add $secret --data-file=-" >&2
         exit 1
     fi

@@ -11,7 +11,7 @@ for image in media speech; do
     echo "$image: $(grep -c . <<<"$found" || true) known vulnerabilities, $critical critical with a fix"
     if [[ $critical -gt 0 ]]; then
         grep '^CRITICAL,True,' <<<"$found" >&2
-        echo "Build again: the distribution's newer packages have the fix." >&2
+        echo "Build again: the newer packages of the distribution have the fix." >&2
         exit 1
     fi
 done

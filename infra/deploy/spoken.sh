@@ -1,6 +1,6 @@
 #!/bin/bash
-# The sample's voice alone. The sample comes with subtitles, by which it is heard without listening; this one
-# has to be listened to. Runs where the tests ran, with their ffmpeg.
+# Extract the sample's audio. The sample has subtitles and so needs no speech recognition; its audio
+# alone does. Runs where the tests ran, with their ffmpeg.
 set -euo pipefail
 
 mkdir -p .deployment

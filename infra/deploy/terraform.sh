@@ -1,5 +1,5 @@
 #!/bin/sh
-# The steps of cloudbuild.yaml that are Terraform's: infra/deploy/terraform.sh STEP
+# The Terraform steps of cloudbuild.yaml: infra/deploy/terraform.sh STEP
 #   prepare    registry and secrets
 #   migration  the database, and the migration job with the new image
 #   deploy     everything
@@ -15,8 +15,8 @@ images() {
     printf '{"media":"%s/media:%s","speech":"%s/speech:%s"}' "$REPOSITORY" "$1" "$REPOSITORY" "$1"
 }
 
-# Interrupted, Terraform ends in good order and frees its lock; killed with the whole build, nothing
-# would be taken back.
+# Terraform handles an interrupt and frees its lock. If the build's time-out killed it, no step would
+# roll back.
 apply() {
     timeout -s INT "${APPLY_SECONDS:-1800}" terraform apply -input=false -auto-approve -lock-timeout=300s \
         -var-file="environments/$ENVIRONMENT.tfvars" "$@"

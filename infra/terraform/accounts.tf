@@ -1,5 +1,5 @@
-# Who may do what. Every grant of the deployment is in this file or, where it belongs to one
-# subscription or secret, beside that in subscriptions.tf and secrets.tf.
+# Every grant of the deployment is in this file, except those on one subscription or secret: these
+# are in subscriptions.tf and secrets.tf. docs/roles.md gives the reasons.
 
 resource "google_service_account" "function" {
   for_each     = var.functions
@@ -11,7 +11,7 @@ resource "google_service_account" "function" {
 
 resource "google_service_account" "migrator" {
   account_id   = "${var.name}-migrator"
-  display_name = "VideoMoments: the migration, owner of the schema"
+  display_name = "VideoMoments: migrates the database and owns the schema"
 
   depends_on = [google_project_service.used]
 }
@@ -32,7 +32,7 @@ resource "google_cloud_run_v2_service_iam_member" "push" {
   member   = google_service_account.push.member
 }
 
-# Pub/Sub signs the tokens in the name of that account.
+# Pub/Sub signs the tokens as that account.
 resource "google_service_account_iam_member" "pubsub_signs_tokens" {
   service_account_id = google_service_account.push.name
   role               = "roles/iam.serviceAccountOpenIdTokenCreator"
@@ -46,14 +46,14 @@ resource "google_pubsub_topic_iam_member" "publisher" {
   member   = google_service_account.function[each.value.function].member
 }
 
-# Cloud Storage tells of uploads.
+# Cloud Storage publishes a notification for each upload.
 resource "google_pubsub_topic_iam_member" "storage_notifies" {
   topic  = google_pubsub_topic.topic[var.upload_topic].id
   role   = "roles/pubsub.publisher"
   member = data.google_storage_project_service_account.storage.member
 }
 
-# Pub/Sub forwards what was delivered in vain.
+# Pub/Sub forwards a message after its last failed delivery.
 resource "google_pubsub_topic_iam_member" "dead_letters" {
   topic  = google_pubsub_topic.topic[var.dead_letter_topic].id
   role   = "roles/pubsub.publisher"
@@ -81,7 +81,7 @@ resource "google_project_iam_member" "vertex_ai" {
   member   = google_service_account.function[each.key].member
 }
 
-# To export spans and metrics, and to read none.
+# To export spans and metrics; the accounts cannot read any.
 resource "google_project_iam_member" "writes_traces" {
   for_each = local.traced
   project  = var.project
@@ -96,7 +96,7 @@ resource "google_project_iam_member" "writes_metrics" {
   member   = google_service_account.function[each.key].member
 }
 
-# To reach the instance, and to enter it as a database user: this one, and no other of the project.
+# To reach our instance and log in to it as a database user. Other instances of the project stay closed.
 locals {
   database_members = merge(
     { for name in keys(var.functions) : name => google_service_account.function[name].member },

@@ -7,10 +7,10 @@ resource "google_monitoring_notification_channel" "email" {
   depends_on = [google_project_service.used]
 }
 
-# The runtime logs how each pipeline ended.
+# The runtime logs the end of each pipeline with its status.
 resource "google_logging_metric" "pipelines_ended" {
   name        = "${var.name}/pipelines_ended"
-  description = "Pipelines that ended, by status and by the stage that failed."
+  description = "Pipelines that ended, by status and by failed stage."
   filter      = "resource.type=\"cloud_run_revision\" AND jsonPayload.message=\"pipeline ended\""
 
   metric_descriptor {
@@ -54,7 +54,7 @@ locals {
       by        = ["resource.label.subscription_id"]
       threshold = 1800
       seconds   = 300
-      advice    = "The function of that subscription (its name after the dot) cannot keep up, or refuses. Look at its logs; if it is busy, raise max_instances."
+      advice    = "The function of that subscription (its name after the dot) cannot keep up or refuses the message. Check its logs; if it is busy, raise max_instances."
     }
     failed_pipelines = {
       title     = "a pipeline failed"
@@ -64,7 +64,7 @@ locals {
       by        = ["metric.label.error_stage"]
       threshold = 0
       seconds   = 0
-      advice    = "`videomoments status` says which, at which stage and why. When the cause is gone, publish a pipeline-requested message for the video: only what failed is done again."
+      advice    = "`videomoments status` shows the pipeline, the stage and the reason. Once the cause is fixed, publish a pipeline-requested message for the video: only the failed stages run again."
     }
     server_errors = {
       title     = "a function answers with 5xx again and again"
@@ -74,7 +74,7 @@ locals {
       by        = ["resource.label.service_name"]
       threshold = 30
       seconds   = 600
-      advice    = "A few are the normal way of asking for another delivery. So many mean a database, bucket or model that cannot be reached: see the function's logs."
+      advice    = "A few are normal: a function answers with 5xx to get another delivery. So many mean that it cannot reach a database, bucket or model: check the function's logs."
     }
     connections = {
       title     = "the database is nearly out of connections"
@@ -84,7 +84,7 @@ locals {
       by        = ["resource.label.database_id"]
       threshold = floor(var.database.max_connections * 0.8)
       seconds   = 300
-      advice    = "Lower max_instances or pool_size, or raise database.max_connections with a tier that has the memory."
+      advice    = "Lower max_instances or pool_size. Or raise database.max_connections, with a tier that has enough memory."
     }
   }
 }

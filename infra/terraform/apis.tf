@@ -1,4 +1,4 @@
-# infra/bootstrap.sh enables what the first build needs; these are what the deployment runs on.
+# infra/bootstrap.sh enables the APIs of the first build. The deployment itself needs these.
 resource "google_project_service" "used" {
   for_each = toset([
     "artifactregistry.googleapis.com",
@@ -16,7 +16,7 @@ resource "google_project_service" "used" {
     "telemetry.googleapis.com",
   ])
   service = each.key
-  # Others in the project may use them too.
+  # Other software in the project may use them, too.
   disable_on_destroy = false
 }
 

@@ -29,14 +29,14 @@ locals {
       by      = ["resource.label.subscription_id"]
     },
     {
-      title   = "Requests by answer"
+      title   = "Requests by response class"
       filter  = "${local.of_services} AND metric.type=\"run.googleapis.com/request_count\""
       aligner = "ALIGN_RATE"
       reducer = "REDUCE_SUM"
       by      = ["metric.label.response_code_class"]
     },
     {
-      title   = "Seconds a request took, 95th percentile"
+      title   = "Request latency in seconds, 95th percentile"
       filter  = "${local.of_services} AND metric.type=\"run.googleapis.com/request_latencies\""
       aligner = "ALIGN_PERCENTILE_95"
       reducer = "REDUCE_MAX"

@@ -1,5 +1,5 @@
-# Reached through the Cloud SQL connector only: no network is authorised, and no password exists.
-# Its own certificate and an IAM token stand at the door.
+# Clients reach it only through the Cloud SQL connector, with its certificate and an IAM token. No
+# network is authorised, and no password exists.
 
 resource "google_sql_database_instance" "main" {
   name                = "${var.name}-${var.environment}"
@@ -54,12 +54,12 @@ resource "google_sql_database_instance" "main" {
   }
 
   lifecycle {
-    # It grows by itself.
+    # Cloud SQL grows the disk.
     ignore_changes = [settings[0].disk_size]
 
     precondition {
       condition     = local.needed_connections <= var.database.max_connections
-      error_message = "All instances at once would hold ${local.needed_connections} connections: raise database.max_connections, or lower max_instances or pool_size."
+      error_message = "All instances together would hold ${local.needed_connections} connections: raise database.max_connections, or lower max_instances or pool_size."
     }
   }
 
@@ -67,7 +67,7 @@ resource "google_sql_database_instance" "main" {
 }
 
 locals {
-  # What everything works on.
+  # The instance that the migration and all functions use.
   instance            = coalesce(var.restored_instance, google_sql_database_instance.main.name)
   instance_connection = var.restored_instance == null ? google_sql_database_instance.main.connection_name : "${var.project}:${var.region}:${var.restored_instance}"
 }
@@ -75,22 +75,22 @@ locals {
 resource "google_sql_database" "main" {
   name     = "videomoments"
   instance = google_sql_database_instance.main.name
-  # It goes with its instance; by itself it cannot go while anybody is connected.
+  # The database is deleted with its instance. Alone it cannot be deleted while anybody is connected.
   deletion_policy = "ABANDON"
 }
 
-# The user is the account's e-mail without its suffix. It may log in; what it may do in there is
-# granted by the migration, table by table.
+# The user is the account's e-mail without its suffix. It may log in; the migration grants it rights
+# table by table.
 resource "google_sql_user" "function" {
   for_each = var.functions
   name     = trimsuffix(google_service_account.function[each.key].email, ".gserviceaccount.com")
   instance = google_sql_database_instance.main.name
   type     = "CLOUD_IAM_SERVICE_ACCOUNT"
-  # PostgreSQL drops no role that holds grants; without its account nobody can enter as it.
+  # PostgreSQL cannot drop a role that holds grants. Without its account nobody can log in as it.
   deletion_policy = "ABANDON"
 }
 
-# The owner of the tables; no function is.
+# The owner of the tables. No function owns any.
 resource "google_sql_user" "migrator" {
   name           = trimsuffix(google_service_account.migrator.email, ".gserviceaccount.com")
   instance       = google_sql_database_instance.main.name

@@ -4,7 +4,7 @@ data "google_project" "this" {
   depends_on = [google_project_service.used]
 }
 
-# Asking for it makes it: Cloud Storage's agent does not exist before.
+# Reading this creates Cloud Storage's agent, which does not exist before.
 data "google_storage_project_service_account" "storage" {
   depends_on = [google_project_service.used]
 }
@@ -15,15 +15,15 @@ locals {
     environment = var.environment
   }
 
-  # Cloud Run, accounts and secrets take hyphens only. An account's id has 30 characters at most,
-  # and as a database user, with the project's 30, must stay within PostgreSQL's 63.
+  # Cloud Run, accounts and secrets allow hyphens but not underscores. An account's id has at most
+  # 30 characters. As a database user it includes the project's 30, and PostgreSQL allows 63.
   service_names = { for name in keys(var.functions) : name => "${var.name}-${replace(name, "_", "-")}" }
   account_ids = {
     for name, service in local.service_names :
     name => length(service) <= 28 ? service : "${substr(service, 0, 21)}-${substr(sha1(service), 0, 6)}"
   }
 
-  # Each (function, topic) that the function may publish on.
+  # Each pair of a function and a topic it may publish on.
   publications = merge([
     for name, f in var.functions : {
       for topic in f.publishes : "${name}:${topic}" => { function = name, topic = topic }
@@ -60,7 +60,7 @@ locals {
     ]))
   }
 
-  # Each (secret, function) that reads it.
+  # Each pair of a secret and a function that reads it.
   secret_readers = merge([
     for secret, names in local.secrets : {
       for name in names : "${secret}:${name}" => { secret = secret, function = name }
@@ -74,7 +74,7 @@ locals {
     }
   }
 
-  # The rest is for the migration, for people, and for Cloud SQL itself.
+  # The extra 10 are for the migration, for people, and for Cloud SQL itself.
   needed_connections = sum([for i in values(local.instances) : i.max]) * var.pool_size + 10
 
   pubsub_agent = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"

@@ -1,4 +1,4 @@
-# `gcloud run jobs execute` runs it before the services change: old code runs on the new schema.
+# The build runs this job before the services change: old code runs on the new schema.
 
 resource "google_cloud_run_v2_job" "migrate" {
   name                = "${var.name}-migrate"

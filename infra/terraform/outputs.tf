@@ -13,9 +13,10 @@ output "command_topic" {
   value       = google_pubsub_topic.topic[var.command_topic].id
 }
 
-# Of the services and not of the variable: a deployment that failed half-way leaves it as it was.
+# From the services and not from the variable: after a failed deployment the services still run the
+# previous images.
 output "images" {
-  description = "What was deployed last; to deploy it again give it as `images`."
+  description = "The images deployed last. Pass them as `images` to deploy them again."
   value = {
     for kind in keys(var.images) : kind => one(distinct([
       for name, service in google_cloud_run_v2_service.function :
@@ -25,7 +26,7 @@ output "images" {
 }
 
 output "migration_job" {
-  description = "Run it before the services change."
+  description = "The job that migrates the database. Run it before the services change."
   value       = google_cloud_run_v2_job.migrate.name
 }
 
@@ -35,22 +36,22 @@ output "database_instance" {
 }
 
 output "image_repository" {
-  description = "Where the build pushes images."
+  description = "The repository to which the build pushes images."
   value       = "${var.region}-docker.pkg.dev/${var.project}/${google_artifact_registry_repository.images.repository_id}"
 }
 
 output "secrets" {
-  description = "Each needs a version before the functions that read it can start."
+  description = "Each secret needs a version before the functions that read it can start."
   value       = [for secret in values(google_secret_manager_secret.secret) : secret.secret_id]
 }
 
 output "services" {
-  description = "Every function's URL; only the push account may call it."
+  description = "The URL of every function. Only the push account may call it."
   value       = { for name, service in google_cloud_run_v2_service.function : name => service.uri }
 }
 
 output "deployment" {
-  description = "What `videomoments doctor --cloud` holds the project against; no secret is in it."
+  description = "The record with which `videomoments doctor --cloud` compares the project. It holds no secret."
   value = {
     environment = var.environment
     project     = var.project

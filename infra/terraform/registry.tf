@@ -4,11 +4,11 @@ resource "google_artifact_registry_repository" "images" {
   format        = "DOCKER"
 
   docker_config {
-    # A tag is a build; what was scanned is what runs.
+    # One tag per build: so the image that runs is the image that was scanned.
     immutable_tags = true
   }
 
-  # Enough to roll back to; older images only cost.
+  # Enough for a rollback; older images only cost money.
   cleanup_policies {
     id     = "keep-recent"
     action = "KEEP"

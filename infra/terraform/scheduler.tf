@@ -1,7 +1,7 @@
 resource "google_cloud_scheduler_job" "every_minute" {
   name        = "${var.name}-sweep"
   region      = var.region
-  description = "Nothing is forgotten: every minute"
+  description = "Requests a sweep every minute"
   schedule    = "* * * * *"
   time_zone   = "Etc/UTC"
 

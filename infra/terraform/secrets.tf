@@ -1,4 +1,4 @@
-# Terraform makes the secret; its content never passes through here:
+# Terraform creates the secret without a value. A person adds the value:
 # printf %s "$KEY" | gcloud secrets versions add vm-videomoments-llm-api-key --data-file=-
 
 resource "google_secret_manager_secret" "secret" {

@@ -15,12 +15,12 @@ locals {
     var.settings,
   )
 
-  # `settings = { TELEMETRY = "off" }` needs no grants either.
+  # With `settings = { TELEMETRY = "off" }` no function needs these grants.
   traced = local.environment.TELEMETRY == "google" ? toset(keys(var.functions)) : toset([])
 
-  # What differs from function to function. Cloud Run itself checks who pushes (run.invoker), and
-  # takes the signature out of the token it hands on: VIDEOMOMENTS_OIDC_AUDIENCE, which makes a
-  # function check it again, must stay unset here.
+  # The variables of each function. Cloud Run itself checks the caller (run.invoker) and removes the
+  # signature from the token before it forwards the request. So VIDEOMOMENTS_OIDC_AUDIENCE, which
+  # makes a function check the token again, must stay unset here.
   function_environment = {
     for name, f in var.functions : name => merge(
       { for key, value in local.environment : "VIDEOMOMENTS_${key}" => value },
@@ -28,7 +28,7 @@ locals {
         FUNCTION_TARGET             = name
         THREADS                     = tostring(f.concurrency + 1)
         VIDEOMOMENTS_CLOUD_SQL_USER = google_sql_user.function[name].name
-        # Where a metric comes from; Cloud Monitoring takes none that does not say it.
+        # The origin of a metric; Cloud Monitoring rejects a metric without it.
         OTEL_RESOURCE_ATTRIBUTES = "cloud.region=${var.region},deployment.environment.name=${var.environment}"
       },
     )
@@ -89,7 +89,7 @@ resource "google_cloud_run_v2_service" "function" {
         }
       }
 
-      # A GET touches nothing: it answers once the functions are imported and the server listens.
+      # A GET has no effect. It succeeds once the functions are imported and the server listens.
       startup_probe {
         period_seconds    = 2
         timeout_seconds   = 2
@@ -99,7 +99,7 @@ resource "google_cloud_run_v2_service" "function" {
         }
       }
 
-      # One thread more than there are requests at once answers it, however busy the others are.
+      # The server has one thread more than concurrent requests, so it answers even when all are busy.
       liveness_probe {
         period_seconds    = 30
         timeout_seconds   = 10
@@ -116,7 +116,7 @@ resource "google_cloud_run_v2_service" "function" {
     percent = 100
   }
 
-  # Without these it starts, and fails at its first message.
+  # Without these a service starts, and fails at its first message.
   depends_on = [
     google_project_iam_member.connects,
     google_project_iam_member.logs_in,

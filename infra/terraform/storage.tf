@@ -12,7 +12,7 @@ resource "google_storage_bucket" "uploads" {
       condition { age = lifecycle_rule.value }
     }
   }
-  # Parts of uploads that were never completed.
+  # Delete the parts of uploads that were never completed.
   lifecycle_rule {
     action { type = "AbortIncompleteMultipartUpload" }
     condition { age = 7 }
@@ -28,8 +28,8 @@ resource "google_storage_bucket" "derived" {
   public_access_prevention    = "enforced"
   force_destroy               = var.delete_data_with_deployment
 
-  # A run deletes its own slices; these are of runs whose rows were deleted meanwhile. A failed run
-  # keeps its slices for 7 days, so that a retry redoes only what failed.
+  # A run deletes its own slices. This rule deletes the slices of runs whose rows are gone. A failed
+  # run keeps its slices for 7 days, so that a retry repeats only the failed stages.
   lifecycle_rule {
     action { type = "Delete" }
     condition {
@@ -42,7 +42,7 @@ resource "google_storage_bucket" "derived" {
     condition { age = 7 }
   }
 
-  # Slices come and go in minutes: kept for a week after deletion they would cost more than clips.
+  # Slices exist for minutes. Kept for a week after deletion, they would cost more than the clips.
   soft_delete_policy {
     retention_duration_seconds = 0
   }

@@ -19,7 +19,7 @@ resource "google_pubsub_subscription" "push" {
     maximum_backoff = "60s"
   }
 
-  # What cannot even be recorded as a dead letter is tried until it can be, or for 7 days.
+  # The dead letters' own subscription has no such policy: it retries a message for up to 7 days.
   dynamic "dead_letter_policy" {
     for_each = each.value.topic == var.dead_letter_topic ? [] : [var.max_delivery_attempts]
     content {
@@ -28,7 +28,7 @@ resource "google_pubsub_subscription" "push" {
     }
   }
 
-  # Otherwise a subscription that nobody uses for a month is gone.
+  # Otherwise Pub/Sub deletes a subscription after a month without use.
   expiration_policy {
     ttl = ""
   }
@@ -39,7 +39,7 @@ resource "google_pubsub_subscription" "push" {
   ]
 }
 
-# Forwarding a dead letter acknowledges it here, which Pub/Sub may not do by itself.
+# When Pub/Sub forwards a dead letter, it acknowledges it here, and needs this role for that.
 resource "google_pubsub_subscription_iam_member" "forwards" {
   for_each     = { for name, s in var.subscriptions : name => s if s.topic != var.dead_letter_topic }
   subscription = google_pubsub_subscription.push[each.key].id

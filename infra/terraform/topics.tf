@@ -1,6 +1,6 @@
 resource "google_pubsub_topic" "topic" {
   for_each = toset(var.topics)
-  # As the code names them: two deployments in one project would hear each other's messages.
+  # The code fixes the names, so two deployments in one project would receive each other's messages.
   name = each.key
 
   message_storage_policy {

@@ -1,8 +1,8 @@
-# Generated from the code into topology.auto.tfvars.json by `make docs`: a new function is a new
-# entry there, and no line here.
+# `make docs` writes the values from the code into topology.auto.tfvars.json. A new function is a
+# new entry there and needs no change here.
 
 variable "functions" {
-  description = "Every function, by its name."
+  description = "Every function, by name."
   type = map(object({
     image           = string
     cpu             = number
@@ -17,7 +17,7 @@ variable "functions" {
 
   validation {
     condition     = alltrue([for f in var.functions : contains(["media", "speech"], f.image)])
-    error_message = "There are two images: media and speech."
+    error_message = "An image is media or speech."
   }
   validation {
     condition     = alltrue([for f in var.functions : alltrue([for n in f.needs : contains(["uploads", "derived", "models"], n)])])
@@ -31,7 +31,7 @@ variable "topics" {
 }
 
 variable "subscriptions" {
-  description = "One for each topic a function consumes, named topic.function."
+  description = "One subscription for each topic a function consumes, named topic.function."
   type = map(object({
     topic                = string
     function             = string
@@ -40,12 +40,12 @@ variable "subscriptions" {
 
   validation {
     condition     = alltrue([for s in var.subscriptions : s.ack_deadline_seconds >= 10 && s.ack_deadline_seconds <= 600])
-    error_message = "Pub/Sub takes ack deadlines from 10 to 600 seconds."
+    error_message = "Pub/Sub accepts ack deadlines from 10 to 600 seconds."
   }
 }
 
 variable "upload_topic" {
-  description = "The topic which hears of uploaded objects."
+  description = "The topic of upload notifications."
   type        = string
 }
 
@@ -55,21 +55,21 @@ variable "command_topic" {
 }
 
 variable "sweep_topic" {
-  description = "The topic which the scheduler speaks to."
+  description = "The topic on which the scheduler publishes."
   type        = string
 }
 
 variable "dead_letter_topic" {
-  description = "Where messages go that nobody could handle."
+  description = "The topic of messages that no delivery could handle."
   type        = string
 }
 
 variable "max_delivery_attempts" {
-  description = "Deliveries before a message is a dead letter."
+  description = "Deliveries before a message becomes a dead letter."
   type        = number
 
   validation {
     condition     = var.max_delivery_attempts >= 5 && var.max_delivery_attempts <= 100
-    error_message = "Pub/Sub takes 5 to 100 delivery attempts."
+    error_message = "Pub/Sub accepts 5 to 100 delivery attempts."
   }
 }

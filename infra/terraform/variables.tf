@@ -1,10 +1,10 @@
 variable "project" {
-  description = "Google Cloud project. One for each environment: topics are named as the code names them."
+  description = "Google Cloud project. Use one for each environment, because the code fixes the topics' names."
   type        = string
 }
 
 variable "region" {
-  description = "Region of everything that has one."
+  description = "Region of every regional resource."
   type        = string
 }
 
@@ -15,17 +15,17 @@ variable "name" {
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{0,8}[a-z0-9]$", var.name))
-    error_message = "2 to 10 lower-case letters, digits and hyphens, beginning with a letter."
+    error_message = "The name must have 2 to 10 lower-case letters, digits and hyphens, and begin with a letter."
   }
 }
 
 variable "environment" {
-  description = "What this deployment is called in labels, alerts and the dashboard."
+  description = "Name of this deployment in labels, alerts and the dashboard."
   type        = string
 }
 
 variable "images" {
-  description = "The two images, by digest, as the build pushed them."
+  description = "The two images that the build pushed."
   type = object({
     media  = string
     speech = string
@@ -33,18 +33,18 @@ variable "images" {
 }
 
 variable "settings" {
-  description = "More VIDEOMOMENTS_ settings for every function, without the prefix: { MAX_MOMENTS = \"5\" }."
+  description = "Further VIDEOMOMENTS_ settings for every function, without the prefix: { MAX_MOMENTS = \"5\" }."
   type        = map(string)
   default     = {}
 
   validation {
     condition     = alltrue([for key in keys(var.settings) : can(regex("^[A-Z][A-Z0-9_]*$", key))])
-    error_message = "Settings are named in capitals, without the prefix VIDEOMOMENTS_."
+    error_message = "The name of a setting is in capitals, without the prefix VIDEOMOMENTS_."
   }
 }
 
 variable "model" {
-  description = "The language model that finds moments; null: the method without one. Prices are those of a million tokens. With api_key its key is a secret of the functions that ask models."
+  description = "The language model that finds moments; null: the method without a model. Prices are per million tokens. With api_key, the key is a secret that only the functions that call models can read."
   type = object({
     name         = string
     provider     = optional(string, "openai")
@@ -59,26 +59,26 @@ variable "model" {
 
   validation {
     condition     = var.model == null || contains(["openai", "vertex"], try(var.model.provider, ""))
-    error_message = "The provider is openai (any endpoint of that protocol) or vertex."
+    error_message = "The provider must be openai (any endpoint of that protocol) or vertex."
   }
   validation {
     condition     = try(var.model.provider != "openai" || var.model.url != null, true)
-    error_message = "An endpoint of OpenAI's protocol needs its url."
+    error_message = "An OpenAI-compatible endpoint needs a url."
   }
   validation {
     condition     = try(var.model.provider != "vertex" || !var.model.api_key, true)
-    error_message = "Vertex AI is asked with the functions' accounts, and has no key."
+    error_message = "Vertex AI uses the functions' accounts and takes no key."
   }
 }
 
 variable "secrets" {
-  description = "Environment variables from Secret Manager, and who gets each: functions by name, [\"models\"] those that ask models, [\"*\"] all."
+  description = "Environment variables from Secret Manager, each with the functions that get it: their names, [\"models\"] for those that call models, or [\"*\"] for all."
   type        = map(list(string))
   default     = {}
 
   validation {
     condition     = alltrue([for name in keys(var.secrets) : can(regex("^[A-Z][A-Z0-9_]*$", name))])
-    error_message = "A secret is named as the environment variable it becomes."
+    error_message = "The name of a secret must be that of its environment variable."
   }
   validation {
     condition     = length(setsubtract(flatten(values(var.secrets)), concat(keys(var.functions), ["models", "*"]))) == 0
@@ -90,23 +90,23 @@ variable "secrets" {
         for reader in readers : reader == "models" || contains(try(var.functions[reader].needs, []), "models")
       ])
     ])
-    error_message = "A model's key is for the functions that ask models, and no others."
+    error_message = "Only functions that call models may get a model's key."
   }
 }
 
 variable "use_vertex_ai" {
-  description = "Whether functions that ask models may ask Gemini on Vertex AI, for rows of model_configs. With `model` on vertex they may anyway."
+  description = "Whether functions that call models may call Gemini on Vertex AI, for rows of model_configs. If `model` is on vertex, they always may."
   type        = bool
   default     = false
 }
 
 variable "scale_to_zero" {
-  description = "Keep no instance waiting, whatever a function declares."
+  description = "Keep no idle instance, even if a function declares one."
   type        = bool
 }
 
 variable "max_instances" {
-  description = "At most so many instances of a function, whatever it declares."
+  description = "Most instances of a function, even if it declares more."
   type        = number
 }
 
@@ -123,19 +123,19 @@ variable "database" {
 }
 
 variable "restored_instance" {
-  description = "Name of an instance restored beside the deployment's own, to work on from now on: docs/deploy.md."
+  description = "Name of a restored instance that the deployment uses instead of its own: docs/deploy.md."
   type        = string
   default     = null
 }
 
 variable "pool_size" {
-  description = "Database connections one instance of a function may hold."
+  description = "Most database connections of one instance of a function."
   type        = number
   default     = 3
 }
 
 variable "keep_uploads_days" {
-  description = "Delete uploaded videos after so many days. Null keeps them."
+  description = "Days after which uploaded videos are deleted. Null keeps them."
   type        = number
   default     = null
 }
@@ -147,13 +147,13 @@ variable "delete_data_with_deployment" {
 }
 
 variable "alert_email" {
-  description = "Who is told. Null: alerts are only shown in the console."
+  description = "Address that gets the alerts. Null: only the console shows them."
   type        = string
   default     = null
 }
 
 variable "budget" {
-  description = "Tell when a month costs more. Needs billing.budgets.create on the account."
+  description = "Alert when a month costs more. Needs billing.budgets.create on the account."
   type = object({
     billing_account = string
     currency        = string

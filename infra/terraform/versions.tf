@@ -8,7 +8,7 @@ terraform {
     }
   }
 
-  # The bucket is given at `terraform init`: -backend-config=bucket=PROJECT-NAME-state
+  # `terraform init` gets the bucket: -backend-config=bucket=PROJECT-NAME-state
   backend "gcs" {
     prefix = "videomoments"
   }
@@ -17,7 +17,7 @@ terraform {
 provider "google" {
   project = var.project
   region  = var.region
-  # Budgets are billed for by this project, and asked for in its name.
+  # The budget API needs a project to bill its requests to.
   user_project_override = true
   billing_project       = var.project
   default_labels        = local.labels

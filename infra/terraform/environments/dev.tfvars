@@ -1,4 +1,4 @@
-# As cheap as it gets: nothing waits, and the smallest database that has room.
+# The cheapest set-up: no idle instance, and the smallest database with enough connections.
 environment   = "dev"
 scale_to_zero = true
 max_instances = 2

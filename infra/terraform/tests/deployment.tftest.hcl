@@ -1,4 +1,4 @@
-# Every resource is mocked: nothing is asked of the cloud. Run by tests/infra for each environment:
+# Every resource is mocked, so no request goes to the cloud. tests/infra runs this for each environment:
 # terraform test -var-file=environments/dev.tfvars
 
 mock_provider "google" {}
@@ -21,7 +21,7 @@ run "deployed" {
       for name, service in google_cloud_run_v2_service.function :
       one([for e in service.template[0].containers[0].env : e.value if e.name == "FUNCTION_TARGET"]) == name
     ])
-    error_message = "A service must serve the function it is named after."
+    error_message = "A service must serve the function in its name."
   }
   assert {
     condition = alltrue([
@@ -39,14 +39,14 @@ run "deployed" {
       service.template[0].scaling[0].max_instance_count == min(var.functions[name].max_instances, var.max_instances) &&
       service.template[0].scaling[0].min_instance_count == (var.scale_to_zero ? 0 : var.functions[name].min_instances)
     ])
-    error_message = "cpu, memory, concurrency and instances must be those of the topology."
+    error_message = "CPU, memory, concurrency and instances must match the topology."
   }
   assert {
     condition = alltrue([
       for name, service in google_cloud_run_v2_service.function :
       !anytrue([for e in service.template[0].containers[0].env : startswith(e.name, "VIDEOMOMENTS_OIDC_")])
     ])
-    error_message = "Cloud Run takes the signature out of tokens: a function cannot check them again."
+    error_message = "Cloud Run removes the signature from tokens, so a function must not check them again."
   }
 
   # Subscriptions
@@ -82,7 +82,7 @@ run "deployed" {
       for name, s in google_pubsub_subscription.push :
       length(s.dead_letter_policy) == (var.subscriptions[name].topic == var.dead_letter_topic ? 0 : 1)
     ])
-    error_message = "Every subscription but that of the dead letters must have a dead-letter policy."
+    error_message = "Every subscription except that of the dead letters must have a dead-letter policy."
   }
   assert {
     condition = alltrue(flatten([
@@ -111,7 +111,7 @@ run "deployed" {
         false
       )
     ])
-    error_message = "Pub/Sub's agent must be allowed to acknowledge what it forwards, on each subscription."
+    error_message = "Pub/Sub's agent must be allowed to acknowledge forwarded messages, on each subscription."
   }
   assert {
     condition     = alltrue([for s in google_pubsub_subscription.push : s.expiration_policy[0].ttl == ""])
@@ -143,7 +143,7 @@ run "deployed" {
     error_message = "The push account must be the invoker of each service."
   }
 
-  # Grants: what a declaration asks for, each of it, and nothing but that.
+  # Grants: exactly those that the declarations ask for
   assert {
     condition = alltrue([
       for member in concat(
@@ -162,7 +162,7 @@ run "deployed" {
         [for g in google_secret_manager_secret_iam_member.reader : g.member],
       ) : !contains(["allUsers", "allAuthenticatedUsers"], member)
     ])
-    error_message = "Nothing may be granted to everybody."
+    error_message = "No role may be granted to everybody."
   }
   assert {
     condition = alltrue([
@@ -181,7 +181,7 @@ run "deployed" {
         g.role == "roles/storage.objectViewer" && g.bucket == google_storage_bucket.uploads.name && g.member == google_service_account.function[name].member
       ])
     )
-    error_message = "Uploads are read by the functions that need them, and written by none."
+    error_message = "Only the functions that need uploads may read them, and no function may write them."
   }
   assert {
     condition = (
@@ -191,7 +191,7 @@ run "deployed" {
         g.role == "roles/storage.objectUser" && g.bucket == google_storage_bucket.derived.name && g.member == google_service_account.function[name].member
       ])
     )
-    error_message = "What is derived is written by the functions that need it."
+    error_message = "Only the functions that need the derived bucket may write to it."
   }
   assert {
     condition = (
@@ -201,7 +201,7 @@ run "deployed" {
         g.role == "roles/aiplatform.user" && g.member == google_service_account.function[name].member
       ])
     )
-    error_message = "Models are asked by the functions that need them."
+    error_message = "Only the functions that need models may call Vertex AI."
   }
   assert {
     condition = alltrue([
@@ -210,7 +210,7 @@ run "deployed" {
         alltrue([for g in grants : strcontains(g.condition[0].expression, "/instances/${google_sql_database_instance.main.name}\"")])
       )
     ])
-    error_message = "Every function and the migration enter this one database."
+    error_message = "Every function and the migration must be allowed to log in to this database only."
   }
   assert {
     condition = (
@@ -224,7 +224,7 @@ run "deployed" {
     condition = alltrue([
       for g in google_secret_manager_secret_iam_member.reader : g.role == "roles/secretmanager.secretAccessor"
     ]) && length(google_secret_manager_secret_iam_member.reader) == length(var.functions) + 1
-    error_message = "A secret is read by those it is meant for."
+    error_message = "Only the functions that a secret lists may read it."
   }
 
   # Models
@@ -238,7 +238,7 @@ run "deployed" {
         VIDEOMOMENTS_LLM_BUDGET_COST = "5"
       }
     ])
-    error_message = "The model asked for must be told to the functions, and no key where there is none."
+    error_message = "The functions must get the settings of the model, and no key if it has none."
   }
 
   # Events
@@ -248,7 +248,7 @@ run "deployed" {
       google_storage_notification.uploaded.topic == google_pubsub_topic.topic[var.upload_topic].id &&
       google_storage_notification.uploaded.event_types == toset(["OBJECT_FINALIZE"])
     )
-    error_message = "A completed upload must be told to the upload topic."
+    error_message = "The bucket must notify the upload topic of each completed upload."
   }
   assert {
     condition = (
@@ -262,7 +262,7 @@ run "deployed" {
       google_cloud_scheduler_job.every_minute.pubsub_target[0].topic_name == google_pubsub_topic.topic[var.sweep_topic].id &&
       google_cloud_scheduler_job.every_minute.schedule == "* * * * *"
     )
-    error_message = "The sweep must be asked for every minute."
+    error_message = "The scheduler must request the sweep every minute."
   }
 
   # Data
@@ -271,25 +271,25 @@ run "deployed" {
       for bucket in [google_storage_bucket.uploads, google_storage_bucket.derived] :
       bucket.uniform_bucket_level_access && bucket.public_access_prevention == "enforced"
     ])
-    error_message = "No bucket may be public, or have access lists of its own."
+    error_message = "No bucket may be public or have its own access lists."
   }
   assert {
     condition     = anytrue([for rule in google_storage_bucket.derived.lifecycle_rule : one(rule.condition).matches_prefix == tolist(["temporary/"]) && one(rule.action).type == "Delete"])
-    error_message = "Temporary slices must be deleted in the end."
+    error_message = "A lifecycle rule must delete temporary slices."
   }
   assert {
     condition = (
       google_sql_database_instance.main.settings[0].backup_configuration[0].enabled &&
       google_sql_database_instance.main.settings[0].backup_configuration[0].point_in_time_recovery_enabled
     )
-    error_message = "The database must be backed up, and restorable to a point in time."
+    error_message = "The database must have backups and point-in-time recovery."
   }
   assert {
     condition = (
       google_sql_database_instance.main.settings[0].connector_enforcement == "REQUIRED" &&
       length(google_sql_database_instance.main.settings[0].ip_configuration[0].authorized_networks) == 0
     )
-    error_message = "The database must be reached by its connector only."
+    error_message = "The database must accept only its connector."
   }
   assert {
     condition = alltrue([
@@ -306,17 +306,17 @@ run "deployed" {
     error_message = "The migration must grant every function its tables."
   }
 
-  # Watching
+  # Monitoring
   assert {
     condition = alltrue([
       for alert in google_monitoring_alert_policy.alert :
       length(alert.notification_channels) == 1 && length(alert.documentation[0].content) > 40
     ])
-    error_message = "Every alert must reach somebody and say what to do."
+    error_message = "Every alert must notify somebody and give advice."
   }
   assert {
     condition     = toset(keys(google_monitoring_alert_policy.alert)) == toset(["dead_letters", "old_messages", "failed_pipelines", "server_errors", "connections"])
-    error_message = "Five things are watched."
+    error_message = "There must be five alerts."
   }
   assert {
     condition     = length(jsondecode(google_monitoring_dashboard.main.dashboard_json).mosaicLayout.tiles) == length(local.charts)
@@ -324,7 +324,7 @@ run "deployed" {
   }
   assert {
     condition     = google_billing_budget.month[0].amount[0].specified_amount[0].units == "100"
-    error_message = "The budget must be the one asked for."
+    error_message = "The budget must match the variable."
   }
 }
 
@@ -337,7 +337,7 @@ run "too_many_connections" {
   expect_failures = [google_sql_database_instance.main]
 }
 
-# The topology of the tests is the one of the code: generated, never written by hand.
+# The tests use the topology that `make docs` generates from the code.
 run "topology" {
   command = plan
 
@@ -347,14 +347,14 @@ run "topology" {
       s.ack_deadline_seconds == jsondecode(file("topology.auto.tfvars.json")).subscriptions[name].ack_deadline_seconds &&
       jsondecode(file("topology.auto.tfvars.json")).subscriptions[name].topic == var.subscriptions[name].topic
     ]) && length(google_pubsub_subscription.push) == length(jsondecode(file("topology.auto.tfvars.json")).subscriptions)
-    error_message = "Subscriptions must be those of topology.auto.tfvars.json."
+    error_message = "Subscriptions must match topology.auto.tfvars.json."
   }
   assert {
     condition     = toset(keys(google_pubsub_topic.topic)) == toset(jsondecode(file("topology.auto.tfvars.json")).topics)
-    error_message = "Topics must be those of topology.auto.tfvars.json."
+    error_message = "Topics must match topology.auto.tfvars.json."
   }
   assert {
     condition     = toset(keys(google_cloud_run_v2_service.function)) == toset(keys(jsondecode(file("topology.auto.tfvars.json")).functions))
-    error_message = "Functions must be those of topology.auto.tfvars.json."
+    error_message = "Functions must match topology.auto.tfvars.json."
   }
 }

@@ -1,4 +1,4 @@
-# Who gets a model's key, and what is refused before anything is made.
+# The readers of a model's key, and the values that Terraform refuses before it creates anything
 
 mock_provider "google" {}
 
@@ -17,7 +17,7 @@ run "model_with_a_key" {
       join(",", [for e in service.template[0].containers[0].env : e.value_source[0].secret_key_ref[0].secret if e.name == "VIDEOMOMENTS_LLM_API_KEY"])
       == (contains(var.functions[name].needs, "models") ? google_secret_manager_secret.secret["VIDEOMOMENTS_LLM_API_KEY"].secret_id : "")
     ])
-    error_message = "A model's key must come from its secret, to the functions that ask models and to no others."
+    error_message = "Only the functions that call models must get the model's key, from its secret."
   }
   assert {
     condition = (
@@ -25,18 +25,18 @@ run "model_with_a_key" {
       toset([for name, f in var.functions : google_service_account.function[name].member if contains(f.needs, "models")]) &&
       alltrue([for g in google_secret_manager_secret_iam_member.reader : g.secret_id == google_secret_manager_secret.secret["VIDEOMOMENTS_LLM_API_KEY"].id])
     )
-    error_message = "Only the accounts of those functions may read it."
+    error_message = "Only the accounts of those functions may read the secret."
   }
   assert {
     condition     = length(google_project_iam_member.vertex_ai) == 0 && !contains(keys(google_project_service.optional), "aiplatform.googleapis.com")
-    error_message = "Vertex AI is not to be asked then."
+    error_message = "No account may call Vertex AI then."
   }
 }
 
 run "no_model" {
   assert {
     condition     = length(google_secret_manager_secret.secret) == 0 && length(google_project_iam_member.vertex_ai) == 0
-    error_message = "Without a model there is no key and no grant for one."
+    error_message = "Without a model there must be no key and no grant for one."
   }
 }
 

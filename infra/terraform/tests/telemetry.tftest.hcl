@@ -1,4 +1,4 @@
-# Traces and metrics: exported by default, with two roles that only write; turned off, without both.
+# Traces and metrics: exported by default, with two roles that only write. Both roles go when it is off.
 
 mock_provider "google" {}
 
@@ -15,7 +15,7 @@ run "exported" {
   }
   assert {
     condition     = contains(keys(google_project_service.used), "telemetry.googleapis.com")
-    error_message = "The API that takes them must be enabled."
+    error_message = "The telemetry API must be enabled."
   }
 }
 
@@ -25,13 +25,13 @@ run "off" {
   }
   assert {
     condition     = length(google_project_iam_member.writes_traces) + length(google_project_iam_member.writes_metrics) == 0
-    error_message = "Where nothing is exported nobody may."
+    error_message = "Without export, no account may have the roles."
   }
   assert {
     condition = alltrue([
       for name, service in google_cloud_run_v2_service.function :
       one([for e in service.template[0].containers[0].env : e.value if e.name == "VIDEOMOMENTS_TELEMETRY"]) == "off"
     ])
-    error_message = "The environment's setting must reach the functions."
+    error_message = "The functions must get the environment's setting."
   }
 }

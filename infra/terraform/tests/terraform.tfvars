@@ -1,4 +1,4 @@
-# What every test here is given; `terraform test` reads it by itself.
+# The variables of every test here. `terraform test` reads this file.
 project = "test-project"
 region  = "europe-west1"
 images = {

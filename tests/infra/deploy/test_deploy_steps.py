@@ -143,7 +143,7 @@ def test_build_rolls_back_when_the_deployment_fails(project: Path, failing: dict
     walked = walk(project, **failing)
     assert walked.codes["roll-back-on-failure"] == 1
     assert walked.rolled_back() == PREVIOUS
-    assert "what ran before it runs again" in walked.said
+    assert "The previous revisions serve again" in walked.said
 
 
 def test_build_rolls_back_the_others_when_one_rollback_fails(project: Path) -> None:
@@ -151,8 +151,8 @@ def test_build_rolls_back_the_others_when_one_rollback_fails(project: Path) -> N
     walked = walk(project, CLIPS="1", STUCK="vm-probe-video")
     assert walked.codes["roll-back-on-failure"] == 1
     assert walked.rolled_back() == PREVIOUS
-    assert "1 of the services could not be taken back: vm-probe-video." in walked.said
-    assert "what ran before it runs again" not in walked.said
+    assert "1 of the services could not be rolled back: vm-probe-video." in walked.said
+    assert "The previous revisions serve again" not in walked.said
 
 
 def test_build_interrupts_terraform_and_rolls_back_when_it_hangs(project: Path) -> None:

@@ -180,7 +180,7 @@ PLANTED: dict[str, Mistake] = {
     ),
     "condition without a message": (
         "topology.tf",
-        '    error_message = "There are two images: media and speech."\n',
+        '    error_message = "An image is media or speech."\n',
         "",
         "Missing required argument",
     ),
@@ -193,13 +193,13 @@ PLANTED: dict[str, Mistake] = {
     ),
 }
 
-# What is valid, and not what it should be: `terraform test` finds it.
+# Valid configuration with wrong values, which `terraform test` finds.
 WRONG: dict[str, Mistake] = {
     "open to everybody": (
         "accounts.tf",
         "  member   = google_service_account.push.member",
         '  member   = "allUsers"',
-        "Nothing may be granted to everybody.",
+        "No role may be granted to everybody.",
     ),
     "another audience": (
         "subscriptions.tf",
@@ -223,12 +223,12 @@ WRONG: dict[str, Mistake] = {
         "subscriptions.tf",
         "if s.topic != var.dead_letter_topic }",
         'if s.topic == "clip-cut" }',
-        "allowed to acknowledge what it forwards",
+        "allowed to acknowledge forwarded messages",
     ),
-    "uploads for everyone who works": (
+    "uploads for every function": (
         "accounts.tf",
         '  for_each = local.needing["uploads"]',
         "  for_each = var.functions",
-        "Uploads are read by the functions that need them",
+        "Only the functions that need uploads may read them",
     ),
 }
