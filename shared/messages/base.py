@@ -1,8 +1,8 @@
-"""The base of all message contracts. Each module beside this one declares those of one subject.
+"""The base of all message contracts. Each sibling module declares those of one subject.
 
-Messages carry ids and references, never content. Unknown fields are ignored, so that an older
-consumer understands a newer producer; a breaking change is a new topic. Facts are named in the
-past tense, commands are requests.
+Messages carry ids and references, never content. A consumer ignores unknown fields, so that it
+understands a newer producer; a breaking change needs a new topic. The topic of a fact is in the
+past tense; the topic of a command ends in `requested`.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from typing import ClassVar, Literal
 from shared.messages.options import Frozen
 
 PipelineType = Literal["full", "moments_only", "clips_only", "scores_only"]
-"""The types of run; every other list of them is derived from this one."""
+"""The types of run. Every other list of them derives from this one."""
 
 MAX_SUBJECT = 512
 
 
 def indexable(text: str) -> str:
-    """The text, or its beginning and its digest where it is too long for an index."""
+    """Return the text or, if it is too long for an index, its beginning and its digest."""
     if len(text) <= MAX_SUBJECT:
         return text
     return f"{text[: MAX_SUBJECT - 17]}#{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 class Message(Frozen):
-    """Base of all contracts. `subject` is what one stage run is about, unique in its pipeline."""
+    """Base of all contracts. `subject` identifies a stage run of one stage in its pipeline."""
 
     topic: ClassVar[str]
     schema_version: int = 1
 
     @property
     def subject(self) -> str:
-        """What the stage run is about."""
+        """The subject of the stage run. Raises TypeError if the message has none."""
         raise TypeError(f"{type(self).__name__} has no subject")
 
 

@@ -8,7 +8,7 @@ from shared.messages.base import PipelineMessage
 
 
 class ClipCut(PipelineMessage):
-    """A clip's file and row are there. A clip is named by its moment."""
+    """A clip's file and row exist. Its moment identifies it."""
 
     topic: ClassVar[str] = "clip-cut"
     video: str
@@ -18,5 +18,5 @@ class ClipCut(PipelineMessage):
 
     @property
     def subject(self) -> str:
-        """The moment the clip shows."""
+        """The moment that the clip shows."""
         return self.moment

@@ -1,4 +1,4 @@
-"""Messages about moments and the candidates for them."""
+"""Messages about moments and their candidates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shared.messages.base import PipelineMessage
 
 
 class MomentFound(PipelineMessage):
-    """A root moment's row is there."""
+    """The row of a root moment exists."""
 
     topic: ClassVar[str] = "moment-found"
     video: str
@@ -23,7 +23,7 @@ class MomentFound(PipelineMessage):
 
 
 class TranscriptWindowed(PipelineMessage):
-    """Some windows of a transcript are to be read by the model: ranges of sentence numbers."""
+    """The model should read some windows of a transcript: ranges of sentence numbers."""
 
     topic: ClassVar[str] = "transcript-windowed"
     video: str
@@ -38,7 +38,7 @@ class TranscriptWindowed(PipelineMessage):
 
 
 class CandidatesFound(PipelineMessage):
-    """Every window was read; what the model proposed lies in `moment_candidates`."""
+    """The model has read every window; its candidates are in `moment_candidates`."""
 
     topic: ClassVar[str] = "candidates-found"
     video: str
@@ -50,7 +50,7 @@ class CandidatesFound(PipelineMessage):
 
 
 class RefinementRequested(PipelineMessage):
-    """Look again at where a moment begins and ends."""
+    """Review the bounds of a moment."""
 
     topic: ClassVar[str] = "refinement-requested"
     video: str
@@ -63,7 +63,7 @@ class RefinementRequested(PipelineMessage):
 
 
 class ScoringRequested(PipelineMessage):
-    """Score moments against one another: those of the run, or all of the video's."""
+    """Score moments against one another: those of the run, or all moments of the video."""
 
     topic: ClassVar[str] = "scoring-requested"
     video: str

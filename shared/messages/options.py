@@ -1,4 +1,4 @@
-"""What one run may be asked for."""
+"""The options of one run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Frozen(BaseModel):
 
 
 class Options(Frozen):
-    """What one run was asked for; None means the deployment's setting at admission."""
+    """The options of one run; None means the deployment's setting at admission."""
 
     min_moment_length_seconds: float | None = Field(default=None, gt=0)
     max_moment_length_seconds: float | None = Field(default=None, gt=0)

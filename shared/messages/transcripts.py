@@ -10,7 +10,7 @@ from shared.messages.base import PipelineMessage
 
 
 class AudioSliced(PipelineMessage):
-    """One slice of the audio is an object of its own; times are those of the recording."""
+    """One audio slice is stored as an object; times are those of the recording."""
 
     topic: ClassVar[str] = "audio-sliced"
     video: str
@@ -28,7 +28,7 @@ class AudioSliced(PipelineMessage):
 
 
 class VideoTranscribed(PipelineMessage):
-    """The transcript's row is there, or there is nothing to transcribe (`has_speech` False)."""
+    """The transcript's row exists, or the recording has no speech (`has_speech` False)."""
 
     topic: ClassVar[str] = "video-transcribed"
     video: str

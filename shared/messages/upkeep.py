@@ -1,4 +1,4 @@
-"""Messages that keep the system tidy."""
+"""Messages that maintain the system."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from shared.messages.base import Message
 
 
 class SweepRequested(Message):
-    """Once a minute: look for what was forgotten."""
+    """Sweep, once a minute: resume work that was left unfinished."""
 
     topic: ClassVar[str] = "sweep-requested"
 

@@ -11,7 +11,7 @@ from shared.messages.options import Options
 
 
 class VideoUploaded(Message):
-    """A source object is complete. Without `pipeline`: a drop, which begins a pipeline."""
+    """A source object is complete. Without `pipeline` it is a drop, which starts a pipeline."""
 
     topic: ClassVar[str] = "video-uploaded"
     source_url: str
@@ -26,9 +26,9 @@ class VideoUploaded(Message):
 
 
 class PipelineRequested(Message):
-    """Run (again) for a known video or for an object by URL.
+    """Run, or run again, for a known video or for the object at a URL.
 
-    The same request twice is one run; another `request_id` makes it another run.
+    The same request twice gives one run; another `request_id` gives another run.
     """
 
     topic: ClassVar[str] = "pipeline-requested"
@@ -52,7 +52,7 @@ class PipelineRequested(Message):
 
 
 class VideoProbed(PipelineMessage):
-    """The video's row holds its facts."""
+    """The video's row holds its properties."""
 
     topic: ClassVar[str] = "video-probed"
     video: str

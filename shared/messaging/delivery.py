@@ -45,10 +45,10 @@ def worst(outcomes: list[Outcome]) -> Outcome:
 
 
 class DeadLetter(Message):
-    """A message nobody could handle, as the dead-letter topic hands it over.
+    """A message that no delivery could handle, as the dead-letter topic delivers it.
 
-    Unlike every other message it is not a contract: anything at all may have died, so `text` is
-    the body as it came (undecodable bytes replaced) and nothing of it is trusted.
+    Unlike other messages it has no contract, because any body may become a dead letter. So `text`
+    is the raw body (undecodable bytes replaced), and nothing in it is trusted.
     """
 
     topic: ClassVar[str] = DEAD_LETTER_TOPIC
