@@ -45,7 +45,7 @@ def test_run_finds_moments_with_a_model(tmp_path: Path) -> None:
     assert {clip["moment"] for clip in found["clips"]} == {m["identifier"] for m in roots}
     asked = [request for request in server.requests if form_of(request) != "scoring"]
     assert all("Anything about bread" in str(request) for request in asked)
-    assert len(server.of("scoring")) == 2
+    assert len(server.requests_for("scoring")) == 2
     for moment in (roots[0], refined[0]):
         shown = videomoments("show", moment["identifier"], "--prompt", "--json", *here)
         document = json.loads(shown.stdout)

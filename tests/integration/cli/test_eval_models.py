@@ -83,22 +83,22 @@ def test_eval_measures_the_moments_of_a_real_run(
         with context.session() as session:
             calls = session.query(AiRequest).all()
             candidates = session.query(MomentCandidate).count()
-            (pipeline,) = session.query(PipelineHistory).all()
+            (history,) = session.query(PipelineHistory).all()
     assert found.error is None
     spans = found.proposal.moments
     assert len(spans) == 5
     assert all(3 <= span.length_seconds <= 60 for span in spans)
     assert cut_word_count(transcript.words, spans) == 0
-    assert len(server.of("moments")) > 2
-    assert len(server.of("ranking")) == 1
-    assert not server.of("moment")
-    assert not server.of("scoring")
-    assert "teacher" in json.dumps(server.of("moments")[0])
+    assert len(server.requests_for("moments")) > 2
+    assert len(server.requests_for("ranking")) == 1
+    assert not server.requests_for("moment")
+    assert not server.requests_for("scoring")
+    assert "teacher" in json.dumps(server.requests_for("moments")[0])
     assert found.proposal.tokens == sum(c.input_tokens + c.output_tokens for c in calls) > 0
     assert found.proposal.cost == pytest.approx(sum(c.cost or 0 for c in calls))
     assert found.proposal.seconds > 0
     assert candidates > 5
-    assert pipeline.status == "completed"
+    assert history.status == "completed"
 
 
 def test_eval_measures_refined_moments_when_the_config_refines(
@@ -112,7 +112,7 @@ def test_eval_measures_refined_moments_when_the_config_refines(
         context,
     ):
         refined = run(transcript).proposal.moments
-        assert len(server.of("moment")) == len(refined) > 0
+        assert len(server.requests_for("moment")) == len(refined) > 0
         with context.session() as session:
             moments = session.query(Moment).all()
     roots = {m.start_time for m in moments if not m.is_refined}
@@ -181,7 +181,7 @@ def test_eval_retries_when_the_server_fails_transiently(
         found = run(talk(30))
     assert found.error is None
     assert found.proposal.moments
-    assert len(server.of("moments")) == 3
+    assert len(server.requests_for("moments")) == 3
 
 
 def test_eval_waits_when_the_server_asks_for_a_long_wait(

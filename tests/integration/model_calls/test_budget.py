@@ -58,10 +58,10 @@ def test_run_is_refused_before_any_call_when_the_budget_is_too_small(
         llm_server(good_answer) as server,
         llm_runs(database_url, tmp_path, server.url, **budget) as runs,
     ):
-        pipeline = runs.run(TALK)
-        assert (pipeline.status, pipeline.error_stage) == ("failed", "generate_moments")
-        (run,) = [r for r in runs.rows(StageRun) if r.stage == "generate_moments"]
-        assert run.error_code == code
+        run = runs.run(TALK)
+        assert (run.status, run.error_stage) == ("failed", "generate_moments")
+        (stage_run,) = [r for r in runs.rows(StageRun) if r.stage == "generate_moments"]
+        assert stage_run.error_code == code
         assert not server.requests
 
 
@@ -71,8 +71,8 @@ def test_run_stops_at_the_budget_and_keeps_its_moments(database_url: str, tmp_pa
         llm_server(good_answer) as server,
         llm_runs(database_url, tmp_path, server.url, llm_budget_tokens=9000) as runs,
     ):
-        pipeline = runs.run(TALK)
-        assert pipeline.status == "partial"
+        run = runs.run(TALK)
+        assert run.status == "partial"
         assert runs.moments()
         refused = {r.stage for r in runs.rows(StageRun) if r.error_code == "budget_exceeded"}
         assert refused <= {"refine_moments", "score_moments"}
@@ -104,8 +104,8 @@ def test_run_keeps_sound_moments_when_no_budget_is_left_for_a_repair(
             llm_budget_tokens=5500,
         ) as runs,
     ):
-        pipeline = runs.run(TALK)
-        assert (pipeline.status, pipeline.error_message) == ("completed", None)
+        run = runs.run(TALK)
+        assert (run.status, run.error_message) == ("completed", None)
         assert len(server.requests) == 1
         assert len(runs.moments()) > 1
 
@@ -114,7 +114,7 @@ def test_reserve_counts_the_calls_under_way(database_url: str, tmp_path: Path) -
     """Ten concurrent workers cannot together exceed the budget."""
     with llm_runs(database_url, tmp_path, "http://127.0.0.1:9/v1") as runs:
         with runs.context.session() as session:
-            pipeline = _a_run(session)
+            run_id = _add_run(session)
 
         def attempt() -> bool:
             with (
@@ -122,14 +122,14 @@ def test_reserve_counts_the_calls_under_way(database_url: str, tmp_path: Path) -
                 runs.context.session() as session,
                 session.begin(),
             ):
-                reserve(session, new_ai_request(pipeline), Budget(tokens=40))
+                reserve(session, new_ai_request(run_id), Budget(tokens=40))
                 return True
             return False
 
         assert sum(in_threads(*[attempt] * 10)) == 2  # each takes 15 of 40
 
 
-def _a_run(session: Session) -> int:
+def _add_run(session: Session) -> int:
     video = add_whole_video(session, add_config(session))
     session.execute(delete(AiRequest))
     session.commit()

@@ -52,7 +52,7 @@ def test_runtime_refuses_deliveries_before_retry_after(database_url: str, tmp_pa
         llm_server(first_reply(busy)) as server,
         llm_runs(database_url, tmp_path, server.url, **CHOICE_ONLY) as runs,
     ):
-        pipeline = runs.begin(TALK)
+        identifier = runs.begin(TALK)
         wait_until(lambda: is_waiting(runs))
         assert redeliver(runs) is Outcome.BUSY
         assert (window_run(runs).attempt, len(server.requests)) == (1, 1)
@@ -61,8 +61,8 @@ def test_runtime_refuses_deliveries_before_retry_after(database_url: str, tmp_pa
         assert len(server.requests) == 1
         runs.context.clock.offset += timedelta(seconds=61)
         redeliver(runs)
-        assert runs.wait(pipeline).status == "completed"
-        assert len(server.of("moments")) == 2
+        assert runs.wait(identifier).status == "completed"
+        assert len(server.requests_for("moments")) == 2
 
 
 def test_runtime_caps_retry_after_at_the_longest_backoff(database_url: str, tmp_path: Path) -> None:
@@ -72,13 +72,13 @@ def test_runtime_caps_retry_after_at_the_longest_backoff(database_url: str, tmp_
         llm_server(first_reply(busy)) as server,
         llm_runs(database_url, tmp_path, server.url, **CHOICE_ONLY) as runs,
     ):
-        pipeline = runs.begin(TALK)
+        identifier = runs.begin(TALK)
         wait_until(lambda: is_waiting(runs))
         run = window_run(runs)
         assert run.available_at - run.updated_at <= timedelta(minutes=10, seconds=1)
         runs.context.clock.offset += timedelta(minutes=11)
         redeliver(runs)
-        assert runs.wait(pipeline).status == "completed"
+        assert runs.wait(identifier).status == "completed"
 
 
 def test_run_counts_a_timed_out_call_against_the_budget(database_url: str, tmp_path: Path) -> None:
@@ -95,10 +95,10 @@ def test_run_counts_a_timed_out_call_against_the_budget(database_url: str, tmp_p
             **CHOICE_ONLY,
         ) as runs,
     ):
-        pipeline = runs.run(TALK)
+        run = runs.run(TALK)
         calls = runs.rows(AiRequest)
-        assert (pipeline.status, pipeline.error_stage) == ("failed", "generate_window")
-        assert "5000 tokens" in (pipeline.error_message or "")
+        assert (run.status, run.error_stage) == ("failed", "generate_window")
+        assert "5000 tokens" in (run.error_message or "")
         assert [call.outcome for call in calls] == ["failed"]
         assert 2500 < calls[0].input_tokens + calls[0].output_tokens <= 5000
         assert len(server.requests) == 1

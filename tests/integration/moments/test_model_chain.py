@@ -52,9 +52,9 @@ def test_run_records_every_stage_of_a_long_talk(database_url: str, tmp_path: Pat
             llm_output_price=2.0,
         ) as runs,
     ):
-        pipeline = runs.run(LONG, prompt="Moments about the harbour")
-        assert (pipeline.status, pipeline.error_message) == ("completed", None)
-        assert pipeline.total_moments_generated == 5
+        run = runs.run(LONG, prompt="Moments about the harbour")
+        assert (run.status, run.error_message) == ("completed", None)
+        assert run.total_moments_generated == 5
         check_moments(runs, LONG)
         check_moments(runs, LONG, refined=True)
         roots, children = runs.moments(), runs.moments(refined=True)
@@ -69,8 +69,8 @@ def test_run_records_every_stage_of_a_long_talk(database_url: str, tmp_path: Pat
         # All sub-scores are equal, so only the rank separates the scores.
         assert len({root.score for root in roots}) >= 3
         _check_record(runs, server.requests)
-        assert {len(server.of(form)) for form in ("ranking", "scoring")} == {1}
-        assert len(server.of("moment")) == len(roots)
+        assert {len(server.requests_for(form)) for form in ("ranking", "scoring")} == {1}
+        assert len(server.requests_for("moment")) == len(roots)
         assert server.most_at_once <= 8
         assert all(h["authorization"] == "Bearer secret-key-1" for h in server.headers)
 

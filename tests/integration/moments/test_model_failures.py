@@ -60,9 +60,9 @@ def test_run_fails_when_the_server_stays_broken(database_url: str, tmp_path: Pat
         llm_server(lambda request: Reply(status=500)) as server,
         llm_runs(database_url, tmp_path, server.url, max_attempts=2) as runs,
     ):
-        pipeline = runs.run(TALK)
-        assert (pipeline.status, pipeline.error_stage) == ("failed", "generate_window")
-        assert "gave no answer" in (pipeline.error_message or "")
+        run = runs.run(TALK)
+        assert (run.status, run.error_stage) == ("failed", "generate_window")
+        assert "gave no answer" in (run.error_message or "")
         assert len(server.requests) == 2
         assert not runs.moments()
 
@@ -139,9 +139,9 @@ def test_run_fails_when_the_repair_is_unreadable_too(database_url: str, tmp_path
         llm_server(lambda request: Reply("Sure! Here are your moments:")) as server,
         llm_runs(database_url, tmp_path, server.url) as runs,
     ):
-        pipeline = runs.run(TALK)
-        assert (pipeline.status, pipeline.error_stage) == ("failed", "choose_moments")
-        assert "invalid_answer (1)" in (pipeline.error_message or "")
+        run = runs.run(TALK)
+        assert (run.status, run.error_stage) == ("failed", "choose_moments")
+        assert "invalid_answer (1)" in (run.error_message or "")
         assert len(server.requests) == 2
         assert [bool(call.parse_result) for call in runs.rows(AiRequest)] == [True, True]
         assert not runs.moments()
@@ -172,4 +172,4 @@ def test_retry_asks_only_for_the_windows_that_failed(database_url: str, tmp_path
         assert runs.run(TALK).status == "completed"
         windows = len(asked) - 1
         assert windows >= 2
-        assert len(server.of("moments")) == windows + 1
+        assert len(server.requests_for("moments")) == windows + 1

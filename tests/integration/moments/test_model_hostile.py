@@ -58,8 +58,8 @@ def test_run_makes_no_wrong_moment_from_hostile_answers(database_url: str, tmp_p
             max_moments=40,
         ) as runs,
     ):
-        pipeline = runs.run(transcript)
-        assert pipeline.status == "completed", pipeline.error_message
+        run = runs.run(transcript)
+        assert run.status == "completed", run.error_message
         assert len(seeds) >= OUTPUTS
         assert {seed % len(MAKERS) for seed in seeds.values()} == set(range(len(MAKERS)))
         check_moments(runs, transcript)
@@ -91,9 +91,9 @@ def test_run_keeps_sound_moments_when_later_answers_are_hostile(
         transcripts = [talk(40, seed=seed) for seed in range(30)]
         begun = [runs.begin(transcript) for transcript in transcripts]
         ended = [runs.wait(identifier) for identifier in begun]
-        assert {pipeline.status for pipeline in ended} <= {"completed", "partial"}
+        assert {run.status for run in ended} <= {"completed", "partial"}
         assert {p.error_stage for p in ended} <= {None, "score_moments", "refine_moments"}
-        assert len(server.requests) - len(server.of("moments")) >= OUTPUTS
+        assert len(server.requests) - len(server.requests_for("moments")) >= OUTPUTS
         moments = runs.rows(Moment)
         assert {m.video_id for m in moments if not m.is_refined} == {p.video_id for p in ended}
         assert all(m.score is not None and 0 <= m.score <= 10 for m in moments)
@@ -141,16 +141,16 @@ def test_transcript_cannot_instruct_the_model(database_url: str, tmp_path: Path)
             for number, injection in enumerate(INJECTIONS)
         }
         ended = [runs.wait(identifier) for identifier in runs_of]
-        assert {pipeline.status for pipeline in ended} <= {"completed", "failed"}
+        assert {run.status for run in ended} <= {"completed", "failed"}
         failures = {p.error_message.split(" ")[0] for p in ended if p.error_message}
         assert failures <= {"None"}
         assert {run.error_code for run in runs.rows(StageRun) if run.status == "failed"} == {
             "no_usable_answer"
         }
         assert "EVIL" not in " ".join(m.title for m in runs.moments())
-        systems = {request["messages"][0]["content"] for request in server.of("moments")}
+        systems = {request["messages"][0]["content"] for request in server.requests_for("moments")}
         assert len(systems) == 1
-        for request in server.of("moments"):
+        for request in server.requests_for("moments"):
             _check_request(request)
 
 

@@ -61,15 +61,15 @@ def test_generate_window_repairs_a_faulty_moment_once(
         llm_server(script) as server,
         llm_runs(database_url, tmp_path, server.url, **CHOICE_ONLY) as runs,
     ):
-        pipeline = runs.run(TALK)
+        run = runs.run(TALK)
         candidates = runs.rows(MomentCandidate)
-        assert len(server.of("moments")) == 2
+        assert len(server.requests_for("moments")) == 2
         if is_repaired:
-            assert pipeline.status == "completed"
+            assert run.status == "completed"
             assert [c.status for c in candidates] == ["rejected", "chosen"]
             assert [m.title for m in runs.moments()] == ["Repaired"]
         else:
-            assert pipeline.status == "failed"
+            assert run.status == "failed"
             assert [c.rejection_code for c in candidates] == [code, code]
             assert not runs.moments()
         assert candidates[0].rejection_code == code
@@ -107,7 +107,7 @@ def test_run_ranks_by_sub_scores_when_the_model_cannot_rank(
         llm_runs(database_url, tmp_path, server.url, **CHOICE_ONLY) as runs,
     ):
         assert runs.run(TALK).status == "completed"
-        assert len(server.of("ranking")) == 2
+        assert len(server.requests_for("ranking")) == 2
         chosen = [c.proposal for c in runs.rows(MomentCandidate) if c.status == "chosen"]
         assert sorted(proposal["start_id"] for proposal in chosen) == [16, 24, 32, 40, 48]
 
@@ -120,8 +120,8 @@ def test_run_keeps_earlier_scores_when_scoring_is_unreadable(
         llm_server(script_for("scoring", lambda request: Reply('{"moments": []}'))) as server,
         llm_runs(database_url, tmp_path, server.url, llm_refine=False) as runs,
     ):
-        pipeline = runs.run(TALK)
-        assert (pipeline.status, pipeline.error_stage) == ("partial", "score_moments")
+        run = runs.run(TALK)
+        assert (run.status, run.error_stage) == ("partial", "score_moments")
         found = runs.moments()
         assert found
         assert all(moment.score is not None for moment in found)

@@ -114,7 +114,7 @@ def test_run_keeps_its_prompt_when_the_prompt_set_is_edited(
         assert runs.run(TALK).status == "completed"
         reading = [run for run in runs.rows(StageRun) if run.stage == "generate_window"]
         assert len(reading) > 2
-        systems = {request["messages"][0]["content"] for request in server.of("moments")}
+        systems = {request["messages"][0]["content"] for request in server.requests_for("moments")}
         assert len(systems) == 1
         assert "version 7.1" in next(iter(systems))
         with runs.context.session() as session:

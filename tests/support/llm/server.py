@@ -42,7 +42,7 @@ class ServerRecord:
     headers: list[dict[str, str]] = field(default_factory=list)
     most_at_once: int = 0
 
-    def of(self, form: str) -> list[Json]:
+    def requests_for(self, form: str) -> list[Json]:
         """The requests for answers of this form."""
         return [request for request in self.requests if form_of(request) == form]
 
