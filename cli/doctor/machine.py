@@ -51,7 +51,8 @@ def _summary(found: list[Check]) -> str:
 
 def _show(console: Console, check: Check) -> None:
     line = Text(f"{check.state:<8}", style=STYLES[check.state])
-    console.print(line + Text(f" {check.name}: {check.found}", style=""), soft_wrap=True)
+    found = check.found.replace("\n", f"\n{' ' * 9}")
+    console.print(line + Text(f" {check.name}: {found}", style=""), soft_wrap=True)
     if check.remedy and check.state != "ok":
         console.print(Text(f"         what to do: {check.remedy}"), soft_wrap=True)
 

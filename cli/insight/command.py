@@ -70,10 +70,9 @@ def doctor(
     """Check everything a run needs, and name a remedy for each fault.
 
     Settings, disk, database, buckets, topics, dead letters, speech model, language models, ffmpeg.
-    With --cloud, by application-default credentials: APIs, accounts and grants, Cloud SQL,
-    migration, buckets, topics, subscriptions, services, secrets, schedule, and messages that wait
-    or died. The command installs, migrates, downloads and changes nothing. Exit code 1 if there is
-    a fault.
+    With --cloud, by application-default credentials: Cloud SQL, migration, services, secrets,
+    schedule, messages that wait or died, public access, and the configuration by `terraform plan`.
+    The command installs, migrates, downloads and changes nothing. Exit code 1 if there is a fault.
     """
     from cli.doctor.machine import check_machine, show_checks
 

@@ -51,43 +51,22 @@ output "services" {
 }
 
 output "deployment" {
-  description = "The record with which `videomoments doctor --cloud` compares the project. It holds no secret."
+  description = "The names that `videomoments doctor --cloud` needs. It holds no secret."
   value = {
     environment = var.environment
     project     = var.project
     region      = var.region
     name        = var.name
-    apis        = concat(keys(google_project_service.used), keys(google_project_service.optional))
     images      = var.images
     functions = {
-      for name, service in google_cloud_run_v2_service.function : name => {
-        service       = service.name
-        url           = service.uri
-        account       = google_service_account.function[name].email
-        database_user = google_sql_user.function[name].name
-        min_instances = local.instances[name].min
-        max_instances = local.instances[name].max
-        environment   = local.function_environment[name]
-      }
+      for name, service in google_cloud_run_v2_service.function : name => { service = service.name }
     }
     secrets = {
-      for variable, secret in google_secret_manager_secret.secret : variable => {
-        id        = secret.secret_id
-        functions = local.secrets[variable]
-      }
+      for variable, secret in google_secret_manager_secret.secret : variable => { id = secret.secret_id }
     }
     push_account      = google_service_account.push.email
-    migrator_account  = google_service_account.migrator.email
-    migrator_user     = google_sql_user.migrator.name
-    pubsub_agent      = local.pubsub_agent
-    storage_agent     = data.google_storage_project_service_account.storage.member
-    upload_bucket     = google_storage_bucket.uploads.name
-    derived_bucket    = google_storage_bucket.derived.name
     database_instance = local.instance
-    database          = google_sql_database.main.name
     migration_job     = google_cloud_run_v2_job.migrate.name
     sweep_job         = google_cloud_scheduler_job.every_minute.name
-    use_vertex_ai     = local.uses_vertex_ai
-    exports_telemetry = length(local.traced) > 0
   }
 }

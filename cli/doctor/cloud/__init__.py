@@ -1,1 +1,1 @@
-"""`videomoments doctor --cloud`: compare a deployment on Google Cloud with its declaration."""
+"""`videomoments doctor --cloud`: check a deployment on Google Cloud."""

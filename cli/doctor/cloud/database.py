@@ -1,12 +1,11 @@
-"""Check Cloud SQL: running, restorable, without passwords, and migrated by this deployment."""
+"""Check Cloud SQL: running, backed up last time, and migrated by this deployment."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from cli.doctor.checks import Check
-from cli.doctor.cloud.services import RUN
-from cli.doctor.cloud.view import View, resource_id, summed
+from cli.doctor.cloud.view import RUN, View, resource_id, summed
 from shared.domain.documents import Json
 
 SQL = "https://sqladmin.googleapis.com/v1"
@@ -14,9 +13,9 @@ MIGRATES = ["db", "upgrade"]
 
 
 def check_database(view: View) -> Iterator[Check]:
-    """The instance, its database, its users and its last backup."""
+    """The instance and its last backup."""
     instance = view.deployment.database_instance
-    well = f"{instance} runs, can be restored, and knows every account"
+    well = f"{instance} runs, and its last backup did not fail"
     yield from summed("database", well, _database(view))
 
 
@@ -38,11 +37,7 @@ def _database(view: View) -> Iterator[Check]:
     if stopped or found.get("state") != "RUNNABLE":
         yield _stopped(view, found, stopped=stopped)
         return
-    yield from _settings(view, settings)
-    yield from _backups(view, settings.get("backupConfiguration", {}), url)
-    if view.api.find(f"{url}/databases/{view.deployment.database}") is None:
-        yield view.again("database", f"{instance} holds no database {view.deployment.database}")
-    yield from _users(view, url)
+    yield from _last_backup(view, url)
 
 
 def _stopped(view: View, found: Json, *, stopped: bool) -> Check:
@@ -57,22 +52,7 @@ def _stopped(view: View, found: Json, *, stopped: bool) -> Check:
     return Check("database", "problem", f"{instance} does not run: {state}", look)
 
 
-def _settings(view: View, settings: Json) -> Iterator[Check]:
-    flags = {flag["name"]: flag.get("value") for flag in settings.get("databaseFlags", [])}
-    if flags.get("cloudsql.iam_authentication") != "on":
-        yield view.again("database", "takes no IAM users: no function can log in")
-    if settings.get("ipConfiguration", {}).get("authorizedNetworks"):
-        yield view.again("database", "lets networks in past the connector")
-    if settings.get("connectorEnforcement") != "REQUIRED":
-        yield view.again("database", "can be reached without the connector")
-
-
-def _backups(view: View, backups: Json, url: str) -> Iterator[Check]:
-    if not backups.get("enabled"):
-        yield view.again("database", "is not backed up")
-        return
-    if not backups.get("pointInTimeRecoveryEnabled"):
-        yield view.again("database", "cannot be restored to a point in time")
+def _last_backup(view: View, url: str) -> Iterator[Check]:
     runs = view.api.get(f"{url}/backupRuns", maxResults=1).get("items", [])
     if runs and runs[0].get("status") == "FAILED":
         instance = view.deployment.database_instance
@@ -80,15 +60,6 @@ def _backups(view: View, backups: Json, url: str) -> Iterator[Check]:
         why = runs[0].get("error", {}).get("message", "it does not say why")
         remedy = f"gcloud sql backups create {at}"
         yield Check("database", "warning", f"its last backup failed: {why}", remedy)
-
-
-def _users(view: View, url: str) -> Iterator[Check]:
-    found = view.api.get(f"{url}/users").get("items", [])
-    there = {user["name"] for user in found if user.get("type") == "CLOUD_IAM_SERVICE_ACCOUNT"}
-    wanted = {name: f.database_user for name, f in view.deployment.functions.items()}
-    for name, user in (wanted | {"the migration": view.deployment.migrator_user}).items():
-        if user not in there:
-            yield view.again("database", f"has no user for {name}")
 
 
 def _migration(view: View) -> Iterator[Check]:

@@ -1,4 +1,4 @@
-"""All checks of a deployment, ordered so that early faults explain later ones."""
+"""All checks of a deployment: what runs, then `terraform plan` for its configuration."""
 
 from __future__ import annotations
 
@@ -7,48 +7,42 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.doctor.checks import Check, told
-from cli.doctor.cloud.accounts import check_accounts, check_apis, check_project
-from cli.doctor.cloud.buckets import check_buckets, check_notification
 from cli.doctor.cloud.database import check_database, check_migration
 from cli.doctor.cloud.google_rest import (
     GoogleError,
     NoCredentials,
+    NoSuchResource,
     NotInstalled,
     Refused,
     Unreachable,
     connect,
     default_credentials,
 )
+from cli.doctor.cloud.public import check_public
 from cli.doctor.cloud.record import Deployment, NoOutputs, from_bucket, from_file, state_bucket
 from cli.doctor.cloud.running import check_messages, check_schedule, check_secrets
 from cli.doctor.cloud.services import check_services
-from cli.doctor.cloud.topics import check_subscriptions, check_topics
+from cli.doctor.cloud.terraform import check_terraform
 from cli.doctor.cloud.view import View
 from functions.main import TOPOLOGY
 from shared.errors import SettingsError
 from shared.settings.settings import PREFIX
 
 LOG_IN = "gcloud auth application-default login"
-# These see all resources and grants, and bill a person's requests to the project.
+# They read all resources and grants, and bill a person's requests to the project.
 ROLES = (
     "roles/viewer",
     "roles/iam.securityReviewer",
     "roles/serviceusage.serviceUsageConsumer",
 )
 PARTS: dict[str, Callable[[View], Iterator[Check]]] = {
-    "APIs": check_apis,
-    "accounts": check_accounts,
-    "project": check_project,
     "database": check_database,
     "migration": check_migration,
-    "buckets": check_buckets,
-    "notification": check_notification,
-    "topics": check_topics,
-    "subscriptions": check_subscriptions,
     "services": check_services,
     "secrets": check_secrets,
     "schedule": check_schedule,
     "messages": check_messages,
+    "public access": check_public,
 }
 
 
@@ -93,8 +87,12 @@ def _parts(view: View) -> Iterator[Check]:
         except (NoCredentials, Unreachable) as error:
             yield _unasked(name, error, view.deployment.project)
             return  # the other checks would fail in the same way
+        except NoSuchResource as error:
+            yield view.again(name, f"{told(error)} See the check Terraform.")
         except GoogleError as error:
             yield _unasked(name, error, view.deployment.project)
+    # Last, as it takes longest.
+    yield check_terraform(view.deployment)
 
 
 def _recorded(asked: CloudRequest) -> Deployment | None:

@@ -31,19 +31,12 @@ class DeployedFunction(_Recorded):
     """One function's Cloud Run service."""
 
     service: str
-    url: str
-    account: str
-    database_user: str
-    min_instances: int
-    max_instances: int
-    environment: dict[str, str]
 
 
 class DeployedSecret(_Recorded):
-    """One secret, and the functions that receive it."""
+    """One secret of Secret Manager."""
 
     id: str
-    functions: list[str]
 
 
 class Deployment(_Recorded):
@@ -53,23 +46,13 @@ class Deployment(_Recorded):
     project: str
     region: str
     name: str
-    apis: list[str]
     images: dict[str, str]
     functions: dict[str, DeployedFunction]
     secrets: dict[str, DeployedSecret]
     push_account: str
-    migrator_account: str
-    migrator_user: str
-    pubsub_agent: str
-    storage_agent: str
-    upload_bucket: str
-    derived_bucket: str
     database_instance: str
-    database: str
     migration_job: str
     sweep_job: str
-    use_vertex_ai: bool
-    exports_telemetry: bool
 
     @property
     def deploy_again(self) -> str:

@@ -1,4 +1,4 @@
-"""Check the schedule, the secrets' contents, and waiting or dead messages."""
+"""Check the schedule, the secrets' contents, the subscriptions, and waiting or dead messages."""
 
 from __future__ import annotations
 
@@ -6,17 +6,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from cli.doctor.checks import Check
-from cli.doctor.cloud.policies import Policy, account
-from cli.doctor.cloud.view import View, summed
+from cli.doctor.cloud.google_rest import NoSuchResource
+from cli.doctor.cloud.view import PUBSUB, SECRETS, View, resource_id, summed
 from cli.report.quantities import count_words
 from shared.domain.documents import Json
-from shared.messages.upkeep import SweepRequested
 
 SCHEDULER = "https://cloudscheduler.googleapis.com/v1"
-SECRETS = "https://secretmanager.googleapis.com/v1"
 MONITORING = "https://monitoring.googleapis.com/v3"
-ACCESSOR = "roles/secretmanager.secretAccessor"
-EVERY_MINUTE = "* * * * *"
 # The schedule may be late, and Monitoring lags by some minutes.
 LATE = timedelta(minutes=15)
 OLD_SECONDS = 1800
@@ -26,17 +22,17 @@ METRIC = "pubsub.googleapis.com/subscription"
 
 def check_schedule(view: View) -> Iterator[Check]:
     """The sweep's schedule; without it, lost work never resumes."""
-    yield from summed("schedule", "the sweep is asked for every minute", _schedule(view))
+    yield from summed("schedule", "it is enabled, and its last attempt succeeded", _schedule(view))
 
 
 def check_secrets(view: View) -> Iterator[Check]:
-    """Each secret has a version, and the functions that need it may read it."""
+    """Each secret has a version that is enabled."""
     count = len(view.deployment.secrets)
-    yield from summed("secrets", f"{count} can be read" if count else "none", _secrets(view))
+    yield from summed("secrets", f"{count} have a version" if count else "none", _secrets(view))
 
 
 def check_messages(view: View) -> Iterator[Check]:
-    """Messages that wait too long, and dead letters."""
+    """Subscriptions that get no messages, messages that wait too long, and dead letters."""
     yield from summed("messages", "none waits for long, none died in a day", _messages(view))
 
 
@@ -50,12 +46,6 @@ def _schedule(view: View) -> Iterator[Check]:
     if found.get("state") != "ENABLED":
         resume = f"gcloud scheduler jobs resume {job} {at}"
         yield Check("schedule", "problem", f"{job} is {found.get('state')}", resume)
-        return
-    topic = f"{view.project_path}/topics/{SweepRequested.topic}"
-    target = found.get("pubsubTarget", {}).get("topicName")
-    if target != topic or found.get("schedule") != EVERY_MINUTE:
-        said = f"{job} speaks to {target} at {found.get('schedule')!r}"
-        yield view.again("schedule", f"{said}, not to {SweepRequested.topic} every minute")
         return
     if (wrong := _last_attempt(found)) is not None:
         yield Check("schedule", "problem", wrong, f"gcloud scheduler jobs run {job} {at}")
@@ -78,22 +68,19 @@ def _secrets(view: View) -> Iterator[Check]:
     for variable, secret in view.deployment.secrets.items():
         name = f"secret {variable}"
         path = f"{SECRETS}/{view.project_path}/secrets/{secret.id}"
-        enabled = view.api.every(f"{path}/versions", "versions", filter="state:ENABLED")
-        if next(enabled, None) is None:
+        versions = view.api.every(f"{path}/versions", "versions", filter="state:ENABLED")
+        try:
+            filled = next(versions, None) is not None
+        except NoSuchResource:
+            yield view.again(name, "is not there")
+            continue
+        if not filled:
             fill = f"gcloud secrets versions add {secret.id} --project={project} --data-file=-"
             yield Check(name, "problem", "is empty", f'printf %s "$VALUE" | {fill}')
-        answer = view.api.get(f"{path}:getIamPolicy")
-        policy = Policy.of(answer, name, "secrets", secret.id, f"--project={project}")
-        readers = [
-            account(view.deployment.functions[function].account)
-            for function in secret.functions
-            if function in view.deployment.functions
-        ]
-        yield from policy.lacking((reader, ACCESSOR) for reader in readers)
-        yield from policy.open_to_all()
 
 
 def _messages(view: View) -> Iterator[Check]:
+    yield from _subscriptions(view)
     dead = f"{view.topology.dead_letter_topic}."
     ages = _series(view, "oldest_unacked_message_age", LATE, by=timedelta(minutes=1))
     for name, seconds in ages.items():
@@ -115,6 +102,19 @@ def _messages(view: View) -> Iterator[Check]:
         where = ", ".join(name for name, count in died.items() if count)
         said = f"{count_words(int(total), 'message')} became dead letters in a day: {where}"
         yield Check("dead letters", "warning", said, f"{status}   (writes why into its log)")
+
+
+def _subscriptions(view: View) -> Iterator[Check]:
+    """Each is there and active. Terraform does not see the state of a subscription."""
+    url = f"{PUBSUB}/{view.project_path}/subscriptions"
+    found = view.api.every(url, "subscriptions", pageSize=500)
+    there = {resource_id(subscription["name"]): subscription for subscription in found}
+    for name in (subscription.name for subscription in view.topology.subscriptions):
+        if name not in there:
+            yield view.again(f"subscription {name}", "is not there")
+        elif there[name].get("detached") or there[name].get("state", "ACTIVE") != "ACTIVE":
+            said = "is detached or in error: it gets no messages"
+            yield view.again(f"subscription {name}", said)
 
 
 def _series(view: View, metric: str, period: timedelta, *, by: timedelta) -> dict[str, float]:

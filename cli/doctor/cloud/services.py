@@ -1,26 +1,19 @@
-"""Check Cloud Run services: ready, as deployed, and callable by the push account alone."""
+"""Check Cloud Run services: ready, and serving the newest revision of the deployed image."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from cli.doctor.checks import Check
-from cli.doctor.cloud.policies import Policy, account
 from cli.doctor.cloud.record import DeployedFunction
-from cli.doctor.cloud.view import View, resource_id, summed
+from cli.doctor.cloud.view import RUN, View, resource_id, summed
 from shared.domain.documents import Json
 from shared.pipeline.stage import Function
 
-RUN = "https://run.googleapis.com/v2"
-INTERNAL = "INGRESS_TRAFFIC_INTERNAL_ONLY"
-INVOKER = "roles/run.invoker"
-# A request may take slightly longer than its function: see services.tf.
-GRACE_SECONDS = 30
-
 
 def check_services(view: View) -> Iterator[Check]:
-    """Each function's service and its callers."""
-    well = f"{len(view.topology.functions)} are ready, and only the push account may call them"
+    """Each function's service."""
+    well = f"{len(view.topology.functions)} are ready, with the images that were deployed"
     yield from summed("services", well, _services(view))
 
 
@@ -42,9 +35,10 @@ def _service(
     view: View, name: str, function: Function, wanted: DeployedFunction, found: Json
 ) -> Iterator[Check]:
     yield from _ready(view, name, wanted, found)
-    for sentence in _differences(view, function, wanted, found):
-        yield view.again(name, sentence)
-    yield from _callers(view, name, wanted, found)
+    containers = found.get("template", {}).get("containers") or [{}]
+    image, deployed = containers[0].get("image"), view.deployment.images[function.resources.image]
+    if image != deployed:
+        yield view.again(name, f"runs the image {image}, not {deployed}")
 
 
 def _ready(view: View, name: str, wanted: DeployedFunction, found: Json) -> Iterator[Check]:
@@ -65,62 +59,3 @@ def _ready(view: View, name: str, wanted: DeployedFunction, found: Json) -> Iter
         # A build that rolled itself back leaves this state.
         found_there = f"requests go to {', '.join(behind)}, not to the newest revision {newest}"
         yield Check(name, "warning", found_there, view.deployment.deploy_again)
-
-
-def _differences(
-    view: View, function: Function, wanted: DeployedFunction, found: Json
-) -> Iterator[str]:
-    template = found.get("template", {})
-    container = (template.get("containers") or [{}])[0]
-    limits = container.get("resources", {}).get("limits", {})
-    scaling = template.get("scaling", {})
-    resources = function.resources
-    for what, is_now, should_be in (
-        ("runs the image", container.get("image"), view.deployment.images[resources.image]),
-        ("runs as", template.get("serviceAccount"), wanted.account),
-        ("takes traffic by", found.get("ingress"), INTERNAL),
-        ("has memory", limits.get("memory"), f"{resources.memory_mib}Mi"),
-        ("has processors", limits.get("cpu"), str(resources.cpu)),
-        ("is cut off after", template.get("timeout"), f"{_request_seconds(function)}s"),
-        (
-            "takes requests at once",
-            template.get("maxInstanceRequestConcurrency"),
-            resources.concurrency,
-        ),
-        ("keeps instances", scaling.get("minInstanceCount", 0), wanted.min_instances),
-        ("has at most instances", scaling.get("maxInstanceCount"), wanted.max_instances),
-    ):
-        if is_now != should_be:
-            yield f"{what} {is_now}, not {should_be}"
-    yield from _environment(view, function, wanted, container.get("env", []))
-
-
-def _request_seconds(function: Function) -> int:
-    return function.resources.timeout_seconds + GRACE_SECONDS
-
-
-def _environment(
-    view: View, function: Function, wanted: DeployedFunction, env: list[Json]
-) -> Iterator[str]:
-    values = {e["name"]: e.get("value", "") for e in env if "valueSource" not in e}
-    for key, value in wanted.environment.items():
-        if values.get(key) != value:
-            yield f"has {key}={values.get(key, 'unset')}, not {value}"
-    for key in sorted(values.keys() - wanted.environment.keys()):
-        yield f"has {key}, which was not deployed"
-    secret = {e["name"] for e in env if "valueSource" in e}
-    for key, deployed in view.deployment.secrets.items():
-        if (function.name in deployed.functions) != (key in secret):
-            yield f"lacks the secret {key}" if key not in secret else f"has the secret {key}"
-
-
-def _callers(view: View, name: str, wanted: DeployedFunction, found: Json) -> Iterator[Check]:
-    answer = view.api.get(f"{RUN}/{view.place_path}/services/{wanted.service}:getIamPolicy")
-    policy = Policy.of(answer, name, "run services", wanted.service, view.deployment.at)
-    yield from policy.lacking([(account(view.deployment.push_account), INVOKER)])
-    yield from policy.open_to_all()
-    if found.get("invokerIamDisabled"):
-        update = f"gcloud run services update {wanted.service} {view.deployment.at}"
-        yield Check(
-            name, "problem", "is public: it asks for no token", f"{update} --invoker-iam-check"
-        )

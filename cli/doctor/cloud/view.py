@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from cli.doctor.checks import Check
 from cli.doctor.cloud.google_rest import GoogleRest
 from cli.doctor.cloud.record import Deployment
-from shared.pipeline.stage import Function
 from shared.pipeline.topology import Topology
+
+PUBSUB = "https://pubsub.googleapis.com/v1"
+RUN = "https://run.googleapis.com/v2"
+SECRETS = "https://secretmanager.googleapis.com/v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +32,6 @@ class View:
     def place_path(self) -> str:
         """The resource name of the region."""
         return f"{self.project_path}/locations/{self.deployment.region}"
-
-    def deployed(self) -> Iterator[Function]:
-        """The functions of this version that the deployment has."""
-        for function in self.topology.functions:
-            if function.name in self.deployment.functions:
-                yield function
 
     def again(self, name: str, found: str) -> Check:
         """A problem that a new deployment fixes."""

@@ -30,7 +30,7 @@ def test_doctor_cloud_reports_ok_for_a_healthy_deployment(google: GoogleFake) ->
     """It checks each part, finds nothing, and reads lists to their last page."""
     found = checks(google)
     assert [check for check in found if check.state != "ok"] == []
-    assert [check.name for check in found] == ["deployment", *PARTS]
+    assert [check.name for check in found] == ["deployment", *PARTS, "Terraform"]
     assert sum(address.endswith("/subscriptions") for address in google.asked) > 1
 
 
@@ -59,7 +59,7 @@ def test_doctor_cloud_continues_when_a_role_is_missing(google: GoogleFake) -> No
     assert "cloudsql.instances.get" in refused.found
     for role in ("viewer", "iam.securityReviewer", "serviceusage.serviceUsageConsumer"):
         assert f"roles/{role}" in refused.remedy
-    assert [check.name for check in found] == ["deployment", *PARTS]
+    assert [check.name for check in found] == ["deployment", *PARTS, "Terraform"]
 
 
 def test_doctor_cloud_says_to_enable_an_api_that_is_off(google: GoogleFake) -> None:
@@ -71,7 +71,7 @@ def test_doctor_cloud_says_to_enable_an_api_that_is_off(google: GoogleFake) -> N
         metadata={"service": "run.googleapis.com"},
     )
     wrong = [check for check in checks(google) if check.state != "ok"]
-    assert {check.name for check in wrong} == {"migration", "services"}
+    assert {check.name for check in wrong} == {"migration", "services", "public access"}
     assert {check.remedy for check in wrong} == {
         f"gcloud services enable run.googleapis.com --project={PROJECT}"
     }
@@ -163,4 +163,4 @@ def test_doctor_cloud_command_prints_findings_as_json(
     assert show_checks(examine(request), as_json=True) == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["ok"]
-    assert len(shown["checks"]) == len(PARTS) + 1
+    assert len(shown["checks"]) == len(PARTS) + 2

@@ -9,12 +9,8 @@ import pytest
 
 from tests.infra.doctor.test_doctor_cloud import checks
 from tests.support.google.fake import GoogleFake
-from tests.support.google.faults.flow import FLOW
-from tests.support.google.faults.ground import GROUND
-from tests.support.google.faults.services import SERVICES
+from tests.support.google.faults import FAULTS
 from tests.support.google.gcloud import known_flags
-
-FAULTS = GROUND | FLOW | SERVICES
 
 
 @pytest.mark.parametrize("what", list(FAULTS))
@@ -42,7 +38,7 @@ def test_doctor_cloud_reports_one_fault_and_nothing_else(google: GoogleFake, wha
 
 def test_doctor_cloud_reports_all_of_several_faults(google: GoogleFake) -> None:
     """One fault does not hide another."""
-    planted = ["topic is missing", "schedule is paused", "service is public", "no backups"]
+    planted = ["secret is empty", "schedule is paused", "service is public", "backup has failed"]
     for what in planted:
         FAULTS[what].plant(google.answers)
     told = [check for check in checks(google) if check.state != "ok"]

@@ -27,10 +27,9 @@ DISCOVERY_FILE = Path(__file__).resolve().with_name("google-discovery.json")
 METHODS = {
     "cloudresourcemanager.v3": ["projects.getIamPolicy"],
     "cloudscheduler.v1": ["projects.locations.jobs.get"],
-    "iam.v1": ["projects.serviceAccounts.list", "projects.serviceAccounts.getIamPolicy"],
+    "iam.v1": ["projects.serviceAccounts.getIamPolicy"],
     "monitoring.v3": ["projects.timeSeries.list"],
     "pubsub.v1": [
-        "projects.topics.list",
         "projects.topics.getIamPolicy",
         "projects.subscriptions.list",
         "projects.subscriptions.getIamPolicy",
@@ -42,9 +41,8 @@ METHODS = {
         "projects.locations.jobs.executions.list",
     ],
     "secretmanager.v1": ["projects.secrets.versions.list", "projects.secrets.getIamPolicy"],
-    "serviceusage.v1": ["services.batchGet"],
-    "sqladmin.v1": ["instances.get", "databases.get", "users.list", "backupRuns.list"],
-    "storage.v1": ["buckets.get", "buckets.getIamPolicy", "notifications.list", "objects.get"],
+    "sqladmin.v1": ["instances.get", "backupRuns.list"],
+    "storage.v1": ["objects.get"],
 }
 KEPT = ("type", "enum", "$ref", "items", "properties", "additionalProperties")
 
@@ -95,7 +93,7 @@ def _misfits(value: Any, schema: Json, schemas: Json, where: str) -> Iterator[st
     types: dict[str, Any] = {"object": dict, "array": list, "string": str, "boolean": bool}
     types |= {"integer": int, "number": (int, float), "any": object}
     if not isinstance(value, types[kind]) or (kind == "integer" and isinstance(value, bool)):
-        yield f"{where} is no {kind}: {value!r:.60}"
+        yield f"{where} is not of type {kind}: {value!r:.60}"
     elif "enum" in schema and value not in schema["enum"]:
         yield f"{where} is none of its enumerators: {value}"
     elif isinstance(value, list):

@@ -6,29 +6,20 @@ from datetime import UTC, datetime, timedelta
 
 from functions.main import TOPOLOGY
 from shared.domain.documents import Json
-from shared.pipeline.stage import Function
 
 PROJECT = "my-project"
 REGION = "europe-west1"
-NUMBER = "123456789012"
 IMAGES = {"media": "europe/images/media:b1", "speech": "europe/images/speech:b1"}
-UPLOADS, DERIVED = f"{PROJECT}-vm-uploads", f"{PROJECT}-vm-derived"
-PUBSUB_AGENT = f"serviceAccount:service-{NUMBER}@gcp-sa-pubsub.iam.gserviceaccount.com"
-STORAGE_AGENT = f"serviceAccount:service-{NUMBER}@gs-project-accounts.iam.gserviceaccount.com"
-APIS = ("pubsub.googleapis.com", "run.googleapis.com", "sqladmin.googleapis.com")
 KEY = "VIDEOMOMENTS_LLM_API_KEY"
 SECRET = "vm-videomoments-llm-api-key"
 RUN = f"run.googleapis.com/v2/projects/{PROJECT}/locations/{REGION}"
 PUBSUB = f"pubsub.googleapis.com/v1/projects/{PROJECT}"
 SQL = f"sqladmin.googleapis.com/v1/projects/{PROJECT}/instances/vm-dev"
-STORAGE = "storage.googleapis.com/storage/v1/b"
 SCHEDULER = f"cloudscheduler.googleapis.com/v1/projects/{PROJECT}/locations/{REGION}/jobs/vm-sweep"
 SECRETS = f"secretmanager.googleapis.com/v1/projects/{PROJECT}/secrets/{SECRET}"
 SERIES = f"monitoring.googleapis.com/v3/projects/{PROJECT}/timeSeries"
-ACCOUNTS = f"iam.googleapis.com/v1/projects/{PROJECT}/serviceAccounts"
-GRANTS = f"cloudresourcemanager.googleapis.com/v3/projects/{PROJECT}:getIamPolicy"
-ENABLED = f"serviceusage.googleapis.com/v1/projects/{PROJECT}/services:batchGet"
-STATE = f"{STORAGE}/{PROJECT}-vm-state/o/videomoments/default.tfstate"
+STATE_BUCKET = f"{PROJECT}-vm-state"
+STATE = f"storage.googleapis.com/storage/v1/b/{STATE_BUCKET}/o/videomoments/default.tfstate"
 
 
 def service_name(function: str) -> str:
@@ -41,33 +32,24 @@ def email(name: str) -> str:
     return f"{name}@{PROJECT}.iam.gserviceaccount.com"
 
 
-def member(name: str) -> str:
-    """A service account in a policy."""
-    return f"serviceAccount:{email(name)}"
-
-
-def url_of(function: str) -> str:
-    """The URL of a Cloud Run service."""
-    return f"https://{service_name(function)}-abc-ew.a.run.app"
-
-
 PUSH = email("vm-push-invoker")
-MODELS = [f.name for f in TOPOLOGY.functions if "models" in f.needs]
+POLICIES = (
+    f"cloudresourcemanager.googleapis.com/v3/projects/{PROJECT}:getIamPolicy",
+    f"iam.googleapis.com/v1/projects/{PROJECT}/serviceAccounts/{PUSH}:getIamPolicy",
+    f"{SECRETS}:getIamPolicy",
+    *(f"{PUBSUB}/topics/{name}:getIamPolicy" for name in TOPOLOGY.messages),
+    *(f"{PUBSUB}/subscriptions/{s.name}:getIamPolicy" for s in TOPOLOGY.subscriptions),
+    *(f"{RUN}/services/{service_name(f.name)}:getIamPolicy" for f in TOPOLOGY.functions),
+)
+"""The addresses of every policy that can open a resource to everybody."""
 
 
-def policy(*bindings: tuple[str, list[str]]) -> Json:
+def policy(role: str, *members: str) -> Json:
     """An answer of getIamPolicy."""
-    found = [{"role": role, "members": members} for role, members in bindings if members]
-    return {"version": 1, "etag": "BwYAAA==", "bindings": found}
-
-
-def environment(function: Function) -> dict[str, str]:
-    """The variables that are not secrets."""
     return {
-        "FUNCTION_TARGET": function.name,
-        "VIDEOMOMENTS_PROJECT": PROJECT,
-        "VIDEOMOMENTS_UPLOAD_URL": f"gs://{UPLOADS}",
-        "VIDEOMOMENTS_DERIVED_URL": f"gs://{DERIVED}",
+        "version": 1,
+        "etag": "BwYAAA==",
+        "bindings": [{"role": role, "members": list(members)}],
     }
 
 

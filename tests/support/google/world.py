@@ -8,35 +8,24 @@ from functions.main import TOPOLOGY
 from shared.domain.documents import Json
 from shared.pipeline.stage import Function
 from tests.support.google.place import (
-    ACCOUNTS,
-    APIS,
-    DERIVED,
-    ENABLED,
-    GRANTS,
     IMAGES,
     KEY,
-    MODELS,
-    NUMBER,
+    POLICIES,
     PROJECT,
-    PUBSUB_AGENT,
+    PUBSUB,
     PUSH,
     REGION,
+    RUN,
     SCHEDULER,
     SECRET,
     SECRETS,
     SERIES,
+    SQL,
     STATE,
-    STORAGE_AGENT,
-    UPLOADS,
     ago,
-    email,
-    environment,
-    member,
     policy,
     service_name,
-    url_of,
 )
-from tests.support.google.resources import account_names, buckets, pubsub, run, sql
 
 
 def outputs() -> Json:
@@ -46,71 +35,49 @@ def outputs() -> Json:
         "project": PROJECT,
         "region": REGION,
         "name": "vm",
-        "apis": list(APIS),
         "images": IMAGES,
-        "functions": {f.name: _deployed(f) for f in TOPOLOGY.functions},
-        "secrets": {KEY: {"id": SECRET, "functions": MODELS}},
+        "functions": {f.name: {"service": service_name(f.name)} for f in TOPOLOGY.functions},
+        "secrets": {KEY: {"id": SECRET}},
         "push_account": PUSH,
-        "migrator_account": email("vm-migrator"),
-        "migrator_user": f"vm-migrator@{PROJECT}.iam",
-        "pubsub_agent": PUBSUB_AGENT,
-        "storage_agent": STORAGE_AGENT,
-        "upload_bucket": UPLOADS,
-        "derived_bucket": DERIVED,
         "database_instance": "vm-dev",
-        "database": "videomoments",
         "migration_job": "vm-migrate",
         "sweep_job": "vm-sweep",
-        "use_vertex_ai": True,
-        "exports_telemetry": True,
     }
     return {"deployment": {"value": deployment, "type": ["object", {}]}}
 
 
-def _deployed(function: Function) -> Json:
-    name = service_name(function.name)
-    return {
-        "service": name,
-        "url": url_of(function.name),
-        "account": email(name),
-        "database_user": f"{name}@{PROJECT}.iam",
-        "min_instances": 0,
-        "max_instances": 2,
-        "environment": environment(function),
-    }
-
-
 def healthy() -> dict[str, Json]:
     """Every answer of a healthy deployment."""
+    subscriptions = [f"projects/{PROJECT}/subscriptions/{s.name}" for s in TOPOLOGY.subscriptions]
     found: dict[str, Json] = {
         STATE: {"version": 4, "terraform_version": "1.11.4", "outputs": outputs()},
-        ENABLED: {"services": [_api(name) for name in APIS]},
-        ACCOUNTS: {"accounts": [_account(name) for name in account_names()]},
-        f"{ACCOUNTS}/{PUSH}:getIamPolicy": policy(
-            ("roles/iam.serviceAccountOpenIdTokenCreator", [PUBSUB_AGENT])
-        ),
-        GRANTS: policy(
-            ("roles/owner", ["user:ada@example.com"]),
-            ("roles/cloudsql.client", _database_members()),
-            ("roles/cloudsql.instanceUser", _database_members()),
-            ("roles/aiplatform.user", [member(service_name(name)) for name in MODELS]),
-            ("roles/telemetry.tracesWriter", _functions()),
-            ("roles/telemetry.metricsWriter", _functions()),
-        ),
-        SCHEDULER: _sweep_job(),
+        SQL: {
+            "name": "vm-dev",
+            "state": "RUNNABLE",
+            "settings": {"activationPolicy": "ALWAYS"},
+        },
+        f"{SQL}/backupRuns": {"items": [{"id": "1", "status": "SUCCESSFUL"}]},
+        f"{RUN}/services": {"services": [_service(f) for f in TOPOLOGY.functions]},
+        f"{RUN}/jobs/vm-migrate": {"name": "vm-migrate", "executionCount": 3},
+        f"{RUN}/jobs/vm-migrate/executions": {
+            "executions": [
+                _execution("status", ["status"], 5, "CONDITION_FAILED", IMAGES["media"]),
+                _execution("new", ["db", "upgrade"], 10, "CONDITION_SUCCEEDED", IMAGES["media"]),
+                _execution("old", ["db", "upgrade"], 99, "CONDITION_FAILED", "media:before"),
+            ]
+        },
+        SCHEDULER: {"name": "vm-sweep", "state": "ENABLED", "lastAttemptTime": ago(1)},
         f"{SECRETS}/versions": {"versions": [{"name": "versions/1", "state": "ENABLED"}]},
-        f"{SECRETS}:getIamPolicy": policy(
-            (
-                "roles/secretmanager.secretAccessor",
-                [member(service_name(name)) for name in MODELS],
-            )
-        ),
+        f"{PUBSUB}/subscriptions": {
+            "subscriptions": [{"name": name, "state": "ACTIVE"} for name in subscriptions]
+        },
         f"{SERIES}oldest_unacked_message_age": {"timeSeries": [series("sweep-requested.sweep", 9)]},
         f"{SERIES}dead_letter_message_count": {
             "timeSeries": [series("clip-cut.make_thumbnail", 0)]
         },
+        **{address: policy("roles/owner", "user:ada@example.com") for address in POLICIES},
     }
-    return copy.deepcopy(found | pubsub() | run() | sql() | buckets())
+    return copy.deepcopy(found)
 
 
 def series(subscription: str, value: int) -> Json:
@@ -125,23 +92,23 @@ def series(subscription: str, value: int) -> Json:
     }
 
 
-def _database_members() -> list[str]:
-    return [member(name) for name in account_names() if name != "vm-push-invoker"]
+def _service(function: Function) -> Json:
+    name = service_name(function.name)
+    revision = f"projects/{PROJECT}/locations/{REGION}/services/{name}/revisions/{name}-00002"
+    return {
+        "name": f"projects/{PROJECT}/locations/{REGION}/services/{name}",
+        "template": {"containers": [{"image": IMAGES[function.resources.image]}]},
+        "terminalCondition": {"type": "Ready", "state": "CONDITION_SUCCEEDED"},
+        "latestReadyRevision": revision,
+        "latestCreatedRevision": revision,
+        "trafficStatuses": [{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": 100}],
+    }
 
 
-def _functions() -> list[str]:
-    return [member(service_name(function.name)) for function in TOPOLOGY.functions]
-
-
-def _api(name: str) -> Json:
-    return {"name": f"projects/{NUMBER}/services/{name}", "state": "ENABLED"}
-
-
-def _account(name: str) -> Json:
-    return {"name": f"projects/{PROJECT}/serviceAccounts/{email(name)}", "email": email(name)}
-
-
-def _sweep_job() -> Json:
-    data = {"topicName": f"projects/{PROJECT}/topics/sweep-requested", "data": "e30="}
-    state = {"state": "ENABLED", "schedule": "* * * * *", "timeZone": "Etc/UTC"}
-    return {"name": "vm-sweep", "pubsubTarget": data, "lastAttemptTime": ago(1), **state}
+def _execution(name: str, args: list[str], minutes: int, state: str, image: str) -> Json:
+    return {
+        "name": f"projects/{PROJECT}/locations/{REGION}/jobs/vm-migrate/executions/{name}",
+        "createTime": ago(minutes),
+        "conditions": [{"type": "Completed", "state": state, "message": "The container exited."}],
+        "template": {"containers": [{"image": image, "args": args}]},
+    }
