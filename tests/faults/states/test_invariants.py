@@ -94,7 +94,7 @@ def test_invariants_report_a_zombie(done: FaultWorld) -> None:
     """They report a child that ended without being reaped."""
     child = subprocess.Popen(["true"])
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-    violations = Invariants(done).violations()
+    violations = Invariants(done, patience_seconds=1).violations()
     child.wait()
     assert violations == ["a process is left: zombie true"]
 
@@ -105,7 +105,7 @@ def test_invariants_report_an_orphan(done: FaultWorld) -> None:
     # Its parent ends at once, so that it is nobody's.
     command = ["sh", "-c", "sleep 60 >/dev/null & echo $!"]
     orphan = int(subprocess.check_output(command, env=environment, stderr=subprocess.DEVNULL))
-    violations = Invariants(done).violations()
+    violations = Invariants(done, patience_seconds=1).violations()
     os.kill(orphan, signal.SIGKILL)
     assert violations == ["a process is left: sleep 60"]
 

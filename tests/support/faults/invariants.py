@@ -27,13 +27,15 @@ _MEDIA_COMMAND = re.compile(r"launch\.py|ffmpeg")
 class Invariants:
     """`probe` says what is wrong with a derived file, or None; without it files are only found.
 
-    `garbage`: workers died or lost their lease, so garbage is collected first.
+    `garbage`: workers died or lost their lease, so garbage is collected first. Processes that are
+    ending have `patience_seconds`.
     """
 
     world: FaultWorld
     probe: Callable[[Path], str | None] | None = None
     garbage: bool = False
     collected: int = 0
+    patience_seconds: float = PATIENCE_SECONDS
 
     def check(self) -> None:
         """Fail with every violation."""
@@ -112,7 +114,7 @@ class Invariants:
         return {url for url in there if url.startswith(folders)}
 
     def _of_processes(self) -> Iterator[str]:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + self.patience_seconds
         while (left := self._media_processes()) and time.monotonic() < deadline:
             time.sleep(0.05)
         yield from (f"a process is left: {process}" for process in left)
