@@ -1,1 +1,1 @@
-"""The HTTP edge: what a request is, who sent it, and what it is answered."""
+"""The HTTP edge: decodes requests, authenticates their senders, and answers them."""

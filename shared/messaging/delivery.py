@@ -1,4 +1,4 @@
-"""What reaches a stage, and what it answers."""
+"""A stage's deliveries and their outcomes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.messages.base import DEAD_LETTER_TOPIC, Message
 
 
 class Outcome(Enum):
-    """How a delivery ended. BUSY and RETRY are refused, all others acknowledged."""
+    """How a delivery ended. BUSY and RETRY refuse it; all others acknowledge it."""
 
     DONE = "done"
     DUPLICATE = "duplicate"
@@ -40,7 +40,7 @@ SEVERITY = (
 
 
 def worst(outcomes: list[Outcome]) -> Outcome:
-    """The outcome a batch is answered with; a batch of nothing is IGNORED."""
+    """The outcome of a batch; IGNORED for an empty one."""
     return max(outcomes, key=SEVERITY.index, default=Outcome.IGNORED)
 
 
@@ -60,16 +60,16 @@ class DeadLetter(Message):
 
     @property
     def subject(self) -> str:
-        """The broker's message id, or the body's digest where there is none."""
+        """The broker's message id, or a digest of the body without one."""
         return self.message_id or hashlib.sha256(self.text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """One message on its way in.
+    """One incoming message.
 
-    `message_id` and `delivery_attempt` are the broker's, for logs only: never keys of
-    idempotency. `trace` is a W3C traceparent.
+    `message_id` and `delivery_attempt` are the broker's and serve only the logs: they are never
+    idempotency keys. `trace` is a W3C traceparent.
     """
 
     message: Message
@@ -83,15 +83,15 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Ignored:
-    """A delivery that needs nothing done, such as the event of an object's deletion."""
+    """A delivery that needs no work, such as the event of an object's deletion."""
 
     reason: str
     message_id: str | None = None
 
 
 class Handler(Protocol):
-    """What a delivery is handed to: a stage, wrapped by the runtime."""
+    """The handler of deliveries: a stage, wrapped by the runtime."""
 
     def __call__(self, delivery: Delivery, /) -> Outcome:
-        """Handle one delivery; raising counts as RETRY."""
+        """Handle one delivery. An exception counts as RETRY."""
         ...

@@ -1,4 +1,4 @@
-"""From a message contract to what goes out."""
+"""From a message contract to an outgoing message."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def outgoing(
     ordering_key: str | None = None,
     traceparent: str | None = None,
 ) -> Outgoing:
-    """The message as JSON, with the attributes every message of ours carries.
+    """The message as JSON, with the attributes that all our messages carry.
 
     With `stage`, only that stage handles it: the topic's other consumers acknowledge it unread.
-    With `traceparent` it belongs to that span, else to the running one.
+    `traceparent` names the span that the message belongs to; by default the current one.
     """
     attributes = {
         TOPIC_ATTRIBUTE: message.topic,
@@ -39,7 +39,7 @@ def outgoing(
 
 
 def with_trace(message: Outgoing) -> Outgoing:
-    """The message with the running span's traceparent, unless it has one or nothing runs."""
+    """The message with the current span's traceparent, unless it has one or no span is open."""
     span = trace.traceparent()
     if span is None or TRACE_ATTRIBUTE in message.attributes:
         return message

@@ -1,4 +1,4 @@
-"""The one protocol messages are sent through."""
+"""The one protocol for publishing messages."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One message on its way out: the topic's name, the JSON body, the attributes.
+    """One outgoing message: the topic's name, the JSON body, the attributes.
 
-    Messages of one topic and `ordering_key` are delivered in the order they were published.
+    The broker delivers messages of one topic and `ordering_key` in the order of publication.
     """
 
     topic: str
@@ -21,11 +21,11 @@ class Outgoing:
 
 
 class Publisher(Protocol):
-    """Hands messages to a broker that delivers each at least once."""
+    """Passes messages to a broker that delivers each at least once."""
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Return once the broker has every one of them; raise `PublishFailed` otherwise.
+        """Return once the broker has all of them; raise `PublishFailed` otherwise.
 
-        After a failure some may have been taken: publishing all of them again is safe.
+        After a failure the broker may have taken some: publishing all of them again is safe.
         """
         ...

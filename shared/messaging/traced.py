@@ -1,4 +1,4 @@
-"""A publisher whose messages go on with the trace they belong to."""
+"""A publisher that passes the trace on with each message."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from shared.telemetry.recording import Value
 
 
 class TracedPublisher:
-    """A `Publisher`: each message is sent in a span of its own, and handled under that.
+    """A `Publisher`: sends each message in a span of its own, which its consumer continues.
 
-    The span belongs to the trace the message names: to that of its run, also where a sweep or a
-    person publishes it again, whose own span it is then linked to.
+    The span belongs to the trace that the message names: its run's trace, even if a sweep or a
+    person publishes the message again. Their own span is then linked to it.
     """
 
     def __init__(self, publisher: Publisher) -> None:
@@ -30,19 +30,19 @@ class TracedPublisher:
         with ExitStack() as stack:
             here = trace.traceparent()
             ours = [with_trace(message) for message in messages]
-            self._publisher.publish([_sent(stack, message, here) for message in ours])
+            self._publisher.publish([_in_own_span(stack, message, here) for message in ours])
 
 
-def _sent(stack: ExitStack, message: Outgoing, here: str | None) -> Outgoing:
-    """The message as it goes out of the span `here` while the stack is open."""
-    came_from = message.attributes.get(TRACE_ATTRIBUTE)
-    said: dict[str, Value] = {
+def _in_own_span(stack: ExitStack, message: Outgoing, here: str | None) -> Outgoing:
+    """The message as sent from the span `here`, which stays open with the stack."""
+    parent = message.attributes.get(TRACE_ATTRIBUTE)
+    span_attributes: dict[str, Value] = {
         "messaging.operation.type": "send",
         "messaging.destination.name": message.topic,
         "messaging.message.body.size": len(message.body),
     }
-    span = stack.enter_context(spans.sending(f"send {message.topic}", said, came_from))
-    if here != came_from:
+    span = stack.enter_context(spans.sending(f"send {message.topic}", span_attributes, parent))
+    if here != parent:
         span.link(here)
     attributes = {**message.attributes, TRACE_ATTRIBUTE: trace.traceparent() or ""}
     return replace(message, attributes=attributes)

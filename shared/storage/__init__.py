@@ -1,6 +1,6 @@
-"""Object storage: one protocol, and an adapter for each kind of store, chosen by URL scheme.
+"""Object storage: one protocol, and one adapter for each kind of store, chosen by URL scheme.
 
-`protocol` is what the rest of the project sees; `router.StorageRouter` is what is handed to it.
-Behind that: `folder` (file://), `gcs` (gs://), `s3` (s3://). `ranged` is the one reader by which
-remote objects are read in pieces, `urls` takes object URLs apart and joins them.
+The rest of the project knows only `protocol` and gets a `router.StorageRouter`. The adapters are
+`folder` (file://), `gcs` (gs://) and `s3` (s3://). `ranged` reads remote objects in ranges; `urls`
+splits and joins object URLs.
 """

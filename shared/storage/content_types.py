@@ -1,4 +1,4 @@
-"""The content type that a name's suffix stands for, the same on every machine."""
+"""Content types by a name's suffix, the same on every machine."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _MEDIA = {
     ".vtt": "text/vtt",
     ".webp": "image/webp",
 }
-# A table of its own: the module-level functions also read files of the system.
+# An own table, because the module-level functions also read the system's files.
 _TABLE = MimeTypes()
 
 
 def content_type_of(name: str) -> str | None:
-    """The content type by suffix, or None for a suffix not known."""
+    """The content type by suffix, or None for an unknown suffix."""
     suffix = PurePosixPath(name).suffix.lower()
     return _MEDIA.get(suffix) or _TABLE.types_map[1].get(suffix)

@@ -1,4 +1,4 @@
-"""Writing what a reader yields to a file of this machine: whole, or not at all."""
+"""Write a reader's bytes to a file of this machine: whole, or not at all."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from io import RawIOBase
 from pathlib import Path
 from typing import BinaryIO
 
-# Few enough at a time for little memory, enough for few requests where each block is one.
+# Small enough for little memory, large enough for few requests if each block is one.
 _BLOCK_BYTES = 8 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def pour(reader: RawIOBase, target: BinaryIO, see: Callable[[bytes], object] | None = None) -> None:
-    """Write all that is left of the reader to the target; `see` is shown each block."""
+    """Write the reader's remaining bytes to the target; calls `see` with each block."""
     while block := reader.read(_BLOCK_BYTES):
         target.write(block)
         if see is not None:
@@ -25,9 +25,9 @@ def pour(reader: RawIOBase, target: BinaryIO, see: Callable[[bytes], object] | N
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes its place at `path` when the block ends well, and else is removed."""
+    """A file that appears at `path` if the block succeeds, and is deleted otherwise."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Not after the target's name, which may be as long as a name can be.
+    # Its own name: the target's may already have the greatest length.
     temporary = path.parent / f".{secrets.token_hex(8)}.part"
     try:
         with temporary.open("xb") as file:

@@ -1,4 +1,4 @@
-"""The one protocol every object store is spoken to through.
+"""The one protocol for every object store.
 
 URLs name objects: gs://bucket/name, s3://bucket/name, file:///folder/bucket/name.
 """
@@ -15,7 +15,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class ObjectStat:
-    """`generation` is opaque and changes with every overwrite (a version or ETag on S3)."""
+    """`generation` is opaque and changes with every overwrite (on S3 a version or an ETag)."""
 
     url: str
     size_bytes: int
@@ -32,15 +32,15 @@ class Storage(Protocol):
         ...
 
     def open(self, url: str, *, generation: str | None = None) -> RawIOBase:
-        """A seekable reader that fetches ranges as they are read, never the whole object.
+        """A seekable reader that fetches ranges on demand, never the whole object.
 
-        Pinned to `generation` (by default the one found now): raises `ObjectMissing` or
-        `ObjectChanged`, at opening or at a later read, and never returns another version's bytes.
+        Pinned to `generation` (by default the present one). Raises `ObjectMissing` or
+        `ObjectChanged` at opening or at a later read, and never returns another version's bytes.
         """
         ...
 
     def download(self, url: str, path: Path, *, generation: str | None = None) -> ObjectStat:
-        """Write the object to `path` whole or not at all. Raises as `open`."""
+        """Write the object to `path`, whole or not at all. Raises as `open`."""
         ...
 
     def upload(
@@ -51,7 +51,7 @@ class Storage(Protocol):
         content_type: str | None = None,
         only_if_absent: bool = False,
     ) -> ObjectStat:
-        """Put the file there whole or not at all. Raises `ObjectExists` if `only_if_absent`."""
+        """Store the file, whole or not at all. Raises `ObjectExists` if `only_if_absent`."""
         ...
 
     def list(self, prefix_url: str) -> Iterator[ObjectStat]:
@@ -63,17 +63,17 @@ class Storage(Protocol):
         ...
 
     def delete(self, url: str, *, generation: str | None = None) -> bool:
-        """False when there was nothing to delete. Raises `ObjectChanged` for another generation."""
+        """False if the object did not exist. Raises `ObjectChanged` for another generation."""
         ...
 
     def signed_read_url(self, url: str, *, expires_seconds: int) -> str:
-        """A URL by which anyone may read the object until it expires."""
+        """A URL that lets anyone read the object until it expires."""
         ...
 
     def signed_upload_url(self, url: str, *, content_type: str, expires_seconds: int) -> str:
-        """A URL to which anyone may PUT the object, with that content type, until it expires."""
+        """A URL that lets anyone PUT the object, with that content type, until it expires."""
         ...
 
     def local_path(self, url: str) -> Path | None:
-        """The object as a file of this machine, where the store has such; else None."""
+        """The object's file on this machine, if the store keeps files; else None."""
         ...

@@ -1,4 +1,4 @@
-"""The reader of every remote object: fetches ranges as they are read, and checks each of them."""
+"""The reader of every remote object: fetches ranges on demand and checks each of them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 64 * 1024
 LARGEST_FETCH_BYTES = 8 << 20
-# The window grows to this part of what was read in sequence, so what is fetched and never read
-# stays in proportion to what is.
+# The window grows to this share of the bytes read in sequence, so the bytes fetched in vain stay in
+# proportion.
 _AHEAD = 8
 _WINDOWS_KEPT = 4
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
@@ -28,7 +28,7 @@ _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 @dataclass(frozen=True, slots=True)
 class RangeBody:
-    """An answer under way: its bytes in order, the first of which is at `start` in the object."""
+    """A response in progress: its bytes in order; the first one is at `start` in the object."""
 
     start: int
     chunks: Iterator[bytes]
@@ -40,16 +40,16 @@ class Ranges(Protocol):
     def fetch(self, start: int, stop: int) -> AbstractContextManager[RangeBody]:
         """Ask once for the bytes from `start` up to `stop`, both within the object.
 
-        Raises `Interrupted` for what may pass, on entering or while the chunks are read;
-        `ObjectChanged` or `ObjectMissing` if that version cannot be had any more.
+        Raises `Interrupted` for a transient fault, on entering or while the caller reads the
+        chunks; `ObjectChanged` or `ObjectMissing` if that version no longer exists.
         """
         ...
 
 
 def body_start(status: int, content_range: str | None, start: int, stop: int, size: int) -> int:
-    """Where the body of an answer begins. Raises `Interrupted` if it is not what was asked for.
+    """The offset of the response's first byte. Raises `Interrupted` for any other range.
 
-    A server may ignore the range and send everything (200), or send less of it than asked.
+    A server may ignore the range and send everything (200), or send less than requested.
     """
     if status == 200:
         return 0
@@ -65,8 +65,8 @@ def body_start(status: int, content_range: str | None, start: int, stop: int, si
 class RangedReader(io.RawIOBase):
     """A seekable reader of one version of an object.
 
-    Reads ahead by 64 KiB, by more when read in sequence, and keeps the last few windows.
-    `bytes_fetched` counts what came over the wire. Not for use by several threads at once.
+    Reads 64 KiB ahead, more when the caller reads sequentially, and keeps the last few windows.
+    `bytes_fetched` counts the bytes received. Not for use by several threads at once.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class RangedReader(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
-        """See `io.RawIOBase.readinto`. May fill less than all of the buffer; 0 only at the end.
+        """See `io.RawIOBase.readinto`. May fill only part of the buffer; 0 only at the end.
 
         Raises `StorageUnavailable`, `ObjectChanged` or `ObjectMissing`.
         """
@@ -134,7 +134,7 @@ class RangedReader(io.RawIOBase):
             raise ValueError("read of a closed object")
 
     def _window(self, wanted: int) -> tuple[int, bytes]:
-        """What is at hand or can be fetched of the bytes from the position on; never nothing."""
+        """The cached or fetched bytes from the position on; at least one."""
         for start, data in self._windows:
             if start <= self._position < start + len(data):
                 return start, data
@@ -147,14 +147,14 @@ class RangedReader(io.RawIOBase):
         window = (start, self._fetch(start, stop))
         self._sequence_end = stop
         if stop - start > self._largest_window_bytes:
-            self._windows.clear()  # read in bulk: what is behind is not wanted again
+            self._windows.clear()  # A bulk reader does not go back.
         self._windows.append(window)
         return window
 
     def _fetch(self, start: int, stop: int) -> bytes:
         received = bytearray()
         try:
-            self._policy.retrying()(self._receive, received, start, stop)
+            self._policy.retries()(self._receive, received, start, stop)
         except Interrupted as fault:
             raise StorageUnavailable(
                 self.stat.url,
@@ -164,7 +164,7 @@ class RangedReader(io.RawIOBase):
         return bytes(received)
 
     def _receive(self, received: bytearray, start: int, stop: int) -> None:
-        """Take over where the last attempt broke off. Raises `Interrupted` unless all is there."""
+        """Continue after the last attempt's bytes. Raises `Interrupted` if some are missing."""
         missing_from = start + len(received)
         with self._ranges.fetch(missing_from, stop) as body:
             surplus = missing_from - body.start

@@ -1,4 +1,4 @@
-"""How long a remote store is given before it counts as unavailable."""
+"""How long to retry a remote store before it counts as unavailable."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay
 from tenacity.wait import wait_exponential, wait_random
 
-# Answers of a server that is overloaded or ill, to be asked again.
+# Statuses of an overloaded or faulty server, which deserve another attempt.
 TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 
 
 class Interrupted(Exception):
-    """One attempt failed in a way that another may not."""
+    """One attempt failed; another may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """`attempts` in all, waiting exponentially longer, with jitter, between them.
+    """`attempts` in all, with exponentially growing, jittered waits between them.
 
-    None begins later than `give_up_after_seconds` after the first.
+    No attempt begins later than `give_up_after_seconds` after the first.
     """
 
     attempts: int = 6
@@ -32,11 +32,11 @@ class RetryPolicy:
 
     @property
     def timeouts(self) -> tuple[float, float]:
-        """Seconds to connect, and seconds to wait for each piece of an answer."""
+        """Seconds to connect, and seconds to wait for each part of a response."""
         return (self.connect_timeout_seconds, self.read_timeout_seconds)
 
-    def retrying(self, may_pass: Callable[[BaseException], bool] | None = None) -> Retrying:
-        """Calls again what raised `Interrupted`, or what `may_pass` says; raises the last one."""
+    def retries(self, may_pass: Callable[[BaseException], bool] | None = None) -> Retrying:
+        """Retries after `Interrupted` or an error that `may_pass` accepts; raises the last one."""
         return Retrying(
             retry=retry_if_exception(may_pass or _is_interruption),
             stop=stop_after_attempt(self.attempts) | stop_after_delay(self.give_up_after_seconds),

@@ -1,4 +1,4 @@
-"""The store that the rest of the project is handed: picks an adapter by the URL's scheme."""
+"""The store that the rest of the project uses: picks an adapter by the URL's scheme."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from shared.telemetry.recording import Span
 
 
 class StorageRouter:
-    """A `Storage` of all schemes. Each adapter is made once, when a URL first needs it.
+    """A `Storage` of all schemes. Makes each adapter once, when a URL first needs it.
 
-    Every method raises `SettingsError` for a scheme that is unknown, not set up or not installed.
+    Every method raises `SettingsError` for a scheme that is unknown, not configured or not
+    installed.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class StorageRouter:
         return self.store_of(prefix_url).list(prefix_url)
 
     def copy(self, source_url: str, target_url: str) -> ObjectStat:
-        """See `Storage`. Raises `Reject` if the URLs are of different stores."""
+        """See `Storage`. Raises `Reject` if the URLs belong to different stores."""
         store = self.store_of(source_url)
         if store is not self.store_of(target_url):
             raise Reject(
@@ -111,7 +112,7 @@ class StorageRouter:
         return self.store_of(url).local_path(url)
 
     def _span(self, what: str, url: str) -> AbstractContextManager[Span]:
-        """A request to a store. Names of objects are the users' own, and stay out of it."""
+        """A span for a request to a store. Object names belong to the users, and stay out of it."""
         return spans.span(
             f"storage.{what}", {"videomoments.storage": url.partition("://")[0]}, kind="client"
         )

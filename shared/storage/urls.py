@@ -1,6 +1,6 @@
-"""Object URLs: taken apart, joined and checked, without touching any store.
+"""Object URLs: split, joined and checked without a request to any store.
 
-`gs://` and `s3://` URLs carry the name as it is, as in those ecosystems; `file://` URLs carry it
+`gs://` and `s3://` URLs carry the name as it is, as their own tools do; `file://` URLs carry it
 percent-encoded, exactly as `Path.as_uri` does.
 """
 
@@ -21,8 +21,8 @@ _FILE = "file"
 class ObjectUrl(NamedTuple):
     """The parts of an object's URL.
 
-    Where a bucket ends cannot be told from a `file://` URL alone: there `bucket` is empty and
-    `name` is the absolute path without its leading slash. `join_url` gives the URL back.
+    A `file://` URL does not show where its bucket ends: there `bucket` is empty and `name` is the
+    absolute path without its leading slash. `join_url` restores the URL.
     """
 
     scheme: str
@@ -31,7 +31,7 @@ class ObjectUrl(NamedTuple):
 
 
 def split_url(url: str) -> ObjectUrl:
-    """Take a URL apart. Raises `Reject` where it does not name a bucket."""
+    """Split a URL into its parts. Raises `Reject` if it does not name a bucket."""
     scheme, separator, rest = url.partition("://")
     if not separator or not scheme:
         raise Reject(BAD_OBJECT_URL, f"{url!r} is not an object URL. Write gs://bucket/name.")
@@ -54,21 +54,22 @@ def join_url(scheme: str, bucket: str, name: str) -> str:
 
 
 def folder_url(root: Path, bucket: str) -> str:
-    """The URL, without a trailing slash, of a bucket that is a folder under `root`."""
+    """The URL, without a trailing slash, of the bucket that is a folder under `root`."""
     return join_url(_FILE, "", str(root.resolve() / bucket)[1:])
 
 
 def path_of(url: str) -> Path | None:
     """The file that a `file://` URL points at, or None for another scheme.
 
-    Only a name that a file system cannot hold as it is lies elsewhere; `Storage.local_path` knows.
+    A name that a file system cannot hold is stored at another path, which `Storage.local_path`
+    returns.
     """
     scheme, _, name = split_url(url)
     return Path("/" + name) if scheme == _FILE else None
 
 
 def check_name(url: str, name: str) -> str:
-    """`name`, if an object may be called so. Raises `Reject` saying why not.
+    """Return `name` if it is a valid object name. Raises `Reject` with the reason if not.
 
     Limits: https://cloud.google.com/storage/docs/objects#naming and the S3 user guide, "Naming
     Amazon S3 objects".

@@ -1,4 +1,4 @@
-"""Why a push is not let in."""
+"""Reasons to refuse a push."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from shared.errors import VideoMomentsError
 
 
 class Unauthenticated(VideoMomentsError):
-    """The push brings no token, or a token that proves nothing: 401."""
+    """The push has no token, or an invalid one: 401."""
 
 
 class Forbidden(VideoMomentsError):
-    """The token is genuine, and its account may not push here: 403."""
+    """The token is valid, but its account may not push here: 403."""
 
 
 class KeysUnavailable(VideoMomentsError):

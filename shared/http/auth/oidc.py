@@ -1,4 +1,4 @@
-"""Who pushed: verification of the OIDC token that Pub/Sub and Eventarc send with each request.
+"""Verifies the OIDC token that Pub/Sub and Eventarc send with each request.
 
 Claims: https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions.
 """
@@ -23,7 +23,7 @@ _BEARER = re.compile(r"bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)"
 _STRIPPED = "SIGNATURE_REMOVED_BY_GOOGLE"
 _ANOTHER_AUDIENCE = "The token was made for another audience."
 _ANOTHER_ISSUER = "The token's issuer is not Google."
-# PyJWT quotes the token in some of its messages, so none of them is passed on.
+# PyJWT quotes the token in some of its messages, so we pass none of them on.
 _REASONS: Mapping[type[jwt.PyJWTError], str] = {
     jwt.ExpiredSignatureError: "The token has expired.",
     jwt.ImmatureSignatureError: "The token is not valid yet.",
@@ -37,7 +37,7 @@ _REASONS_BY_MISSING_CLAIM = {"aud": _ANOTHER_AUDIENCE, "iss": _ANOTHER_ISSUER}
 
 @dataclass(frozen=True)
 class PushVerifier:
-    """Lets in only tokens that Google signed for `audience` and one of `emails`."""
+    """Accepts only tokens that Google signed for `audience` and one of `emails`."""
 
     audience: str
     emails: frozenset[str]
@@ -49,7 +49,7 @@ class PushVerifier:
         token = _token(authorization)
         key = self.keys.find(_key_id(token))
         if key is None:
-            raise Unauthenticated("The token is signed by a key nobody knows.")
+            raise Unauthenticated("The key that signed the token is unknown.")
         claims = self._claims(token, key)
         _check_lifetime(claims)
         return self._identity(claims)
@@ -71,7 +71,7 @@ class PushVerifier:
     def _identity(self, claims: Mapping[str, Any]) -> str:
         email = claims.get("email")
         if not isinstance(email, str) or claims.get("email_verified") is not True:
-            raise Forbidden("The token names no verified e-mail.")
+            raise Forbidden("The token does not name a verified e-mail address.")
         if email not in self.emails:
             raise Forbidden("The token's account may not push here.")
         return email
@@ -79,7 +79,7 @@ class PushVerifier:
 
 def _token(authorization: str | None) -> str:
     if not authorization:
-        raise Unauthenticated("There is no token: the Authorization header is missing.")
+        raise Unauthenticated("The request has no token: the Authorization header is missing.")
     if authorization.rstrip().endswith(_STRIPPED):
         raise Unauthenticated(
             "Cloud Run has checked this token and removed its signature. Let Cloud Run alone check"
@@ -92,7 +92,7 @@ def _token(authorization: str | None) -> str:
 
 
 def _key_id(token: str) -> str:
-    """The header's key id. Headers that could not be verified must not have keys fetched."""
+    """The header's key id. A header that cannot be verified must not cause a fetch of keys."""
     try:
         header = jwt.get_unverified_header(token)
     except (jwt.PyJWTError, RecursionError):
@@ -106,10 +106,10 @@ def _key_id(token: str) -> str:
 
 
 def _check_lifetime(claims: Mapping[str, Any]) -> None:
-    """What PyJWT leaves unchecked: it takes digits in quotes for times, and any lifetime."""
+    """Checks that PyJWT lacks: it accepts times in quotes, and any lifetime."""
     times = [claims[name] for name in ("iat", "exp", "nbf") if name in claims]
     if any(isinstance(value, bool) or not isinstance(value, int | float) for value in times):
-        raise Unauthenticated("The token's times are no numbers.")
+        raise Unauthenticated("The token's times are not numbers.")
     if not claims["iat"] < claims["exp"] <= claims["iat"] + MAX_LIFETIME_SECONDS:
         raise Unauthenticated("The token's lifetime is not that of a push token.")
 

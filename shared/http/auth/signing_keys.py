@@ -1,7 +1,7 @@
-"""The public keys that sign push tokens, and where they come from.
+"""The public keys that sign push tokens, and their sources.
 
-PyJWT reads the keys. Its own client of key servers is not used: it ignores how long the server
-lets keys be kept, and has no keys at all once they expire while the server is away.
+PyJWT parses the keys. Its own client of key servers is not used: it ignores the server's cache
+lifetime, and has no keys at all once they expire while the server is away.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ class SigningKeys(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
-    """A key set as served, and how long it may be kept."""
+class KeyResponse:
+    """A key set as served, and how long it may be cached."""
 
     body: bytes
     max_age_seconds: float
 
 
-def fetch(url: str) -> Fetched:
+def fetch(url: str) -> KeyResponse:
     """Get a key set over HTTPS, from a loopback server, or from a file: URL."""
     parts = urlsplit(url)
     if parts.scheme not in ("https", "file") and parts.hostname not in _LOOPBACK:
@@ -56,24 +56,24 @@ def fetch(url: str) -> Fetched:
     try:
         with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310
             age = _MAX_AGE.search(response.headers.get("Cache-Control") or "")
-            return Fetched(response.read(1 << 20), float(age[1]) if age else 3600.0)
+            return KeyResponse(response.read(1 << 20), float(age[1]) if age else 3600.0)
     except OSError as error:
         raise KeysUnavailable(f"Signing keys could not be read from {url}: {error}") from error
 
 
 class RemoteKeys:
-    """Keys read from a URL (a JWKS, or Google's map of X.509 certificates) and kept a while.
+    """Keys from a URL (a JWKS, or Google's map of X.509 certificates), cached for a while.
 
-    A key id that is not known has them read again, because keys are rotated; forged ids must not
-    make every request fetch, so once there are keys they are read at most once in
-    `refresh_seconds`. Keys that have expired stay in use while the server is away.
+    An unknown key id causes a refresh, because keys are rotated. Forged ids must not make every
+    request fetch, so once there are keys, they are fetched at most once in `refresh_seconds`.
+    Expired keys stay in use while the server is away.
     """
 
     def __init__(
         self,
         url: str = GOOGLE_CERTS_URL,
         *,
-        fetch: Callable[[str], Fetched] = fetch,
+        fetch: Callable[[str], KeyResponse] = fetch,
         clock: Callable[[], float] = time.monotonic,
         refresh_seconds: float = 60.0,
     ) -> None:
@@ -113,7 +113,7 @@ class RemoteKeys:
 
 
 def parse_key_set(body: bytes) -> dict[str, RSAPublicKey]:
-    """RSA keys by id, from either format. Raises `KeysUnavailable` if there is none in it."""
+    """RSA keys by id, from either format. Raises `KeysUnavailable` if it contains none."""
     try:
         found = json.loads(body)
         if "keys" in found:
@@ -121,15 +121,15 @@ def parse_key_set(body: bytes) -> dict[str, RSAPublicKey]:
         else:
             candidates = {key_id: _key_of_certificate(pem) for key_id, pem in found.items()}
     except (ValueError, TypeError, AttributeError, PyJWTError) as error:
-        raise KeysUnavailable(f"The signing keys are no key set: {error!r}") from error
+        raise KeysUnavailable(f"The signing keys are not a key set: {error!r}") from error
     keys = {key_id: key for key_id, key in candidates.items() if key_id and _is_strong(key)}
     if not keys:
-        raise KeysUnavailable("The signing keys hold none that may verify a push token.")
+        raise KeysUnavailable("None of the signing keys may verify a push token.")
     return keys
 
 
 def _key_of(jwk: PyJWK) -> object:
-    """The key; None for one that must not verify our tokens."""
+    """The key; None if it must not verify our tokens."""
     is_ours = jwk.algorithm_name == ALGORITHM and jwk.public_key_use in (None, "sig")
     return jwk.key if is_ours else None
 

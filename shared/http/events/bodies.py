@@ -1,4 +1,4 @@
-"""Reading JSON nobody vouches for: every failure is a `MalformedMessage` that says where."""
+"""Parses untrusted JSON: every failure is a `MalformedMessage` that names the place."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ JsonObject = Mapping[str, Any]
 
 
 def malformed(where: str, reason: str) -> MalformedMessage:
-    """An error that names the place and what is wrong with it, never the content."""
+    """An error that names the place and the fault, never the content."""
     return MalformedMessage(f"{where}: {reason}")
 
 
@@ -56,7 +56,7 @@ def text(parent: JsonObject, name: str, where: str) -> str:
 
 
 def optional_text(parent: JsonObject, *names: str) -> str | None:
-    """The first of these fields that holds something, as text; numbers are written out."""
+    """The first non-empty one of these fields, as text; numbers are written out."""
     for name in names:
         value = parent.get(name)
         if isinstance(value, str) and value:
@@ -67,7 +67,7 @@ def optional_text(parent: JsonObject, *names: str) -> str | None:
 
 
 def optional_count(value: Any) -> int | None:
-    """A counter sent as a number or in a string; None for anything else."""
+    """A counter sent as a number or as a string; None for anything else."""
     try:
         count = int(value)
     except (TypeError, ValueError, OverflowError):
@@ -76,7 +76,7 @@ def optional_count(value: Any) -> int | None:
 
 
 def text_map(value: Any, where: str) -> dict[str, str]:
-    """Attributes: an object of strings; a missing one is empty. Raises `MalformedMessage`."""
+    """Attributes: an object of strings; empty if missing. Raises `MalformedMessage`."""
     if value is None:
         return {}
     items = as_object(value, where)

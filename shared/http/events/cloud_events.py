@@ -23,7 +23,7 @@ def is_binary(headers: dict[str, str]) -> bool:
 
 
 def is_structured(value: JsonObject) -> bool:
-    """Whether this JSON object is a whole CloudEvent."""
+    """Whether this JSON object is a complete CloudEvent."""
     return isinstance(value.get("specversion"), str) and isinstance(value.get("type"), str)
 
 
@@ -33,9 +33,9 @@ def from_headers(envelope: Envelope) -> Envelope:
     content_type = headers.get("content-type", "application/json")
     data = envelope.data if "json" in content_type else b""
     if data != envelope.data and not headers["ce-type"].startswith(STORAGE_PREFIX):
-        raise malformed(envelope.where, f"content type {content_type} is not taken, send JSON")
+        raise malformed(envelope.where, f"content type {content_type} is not accepted, send JSON")
     return envelope.inside(
-        data,  # None of what is Protobuf: subject and source name the object, too.
+        data,  # Protobuf data is left out: subject and source name the object, too.
         envelope.where,
         message_id=headers.get("ce-id"),
         event_type=headers["ce-type"],

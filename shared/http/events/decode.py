@@ -1,6 +1,6 @@
-"""From a request to deliveries: every envelope an event of ours may come in.
+"""Decodes a request into deliveries, from every envelope that our events may arrive in.
 
-Taken: Pub/Sub push (wrapped, unwrapped), a GCS notification through it, Eventarc CloudEvents
+Accepts Pub/Sub push (wrapped, unwrapped), a GCS notification through it, Eventarc CloudEvents
 (binary, structured, batched), S3 events (direct, SNS, SQS, EventBridge), and a bare message.
 """
 
@@ -28,10 +28,11 @@ _DEAD_LETTER_PREFIX = "CloudPubSubDeadLetterSource"
 
 
 def decode(headers: Mapping[str, str], body: bytes, consumes: Contracts) -> Decoded:
-    """Every message of a request, in its order; `Ignored` for events that need nothing done.
+    """Every message of a request, in order; `Ignored` for events that need no work.
 
-    Pure. Which of several contracts a body is, is said by its `topic` attribute, or else it is
-    the first that it validates as. Raises `MalformedMessage`, which says what is wrong and where.
+    Pure. If the function consumes several contracts, the `topic` attribute names the body's;
+    without it, the first one that validates applies. Raises `MalformedMessage` with place and
+    fault.
     """
     envelope = Envelope(body, {name.lower(): value for name, value in headers.items()})
     if DeadLetter in consumes:
@@ -139,7 +140,7 @@ def _expected(consumes: Contracts) -> str:
 
 
 def _reasons(error: ValidationError) -> str:
-    """What is wrong with each field, without the values: they may be anything."""
+    """The fault of each field, without the values, which may be private."""
     found = error.errors(include_input=False, include_url=False, include_context=False)
     return ", ".join(
         f"{'.'.join(str(part) for part in item['loc']) or 'the whole'}: {item['msg']}"
@@ -148,7 +149,7 @@ def _reasons(error: ValidationError) -> str:
 
 
 def _dead_letter(envelope: Envelope) -> Delivery:
-    """Whatever came: a dead letter that cannot be read would die again, for ever."""
+    """The body as it is: a dead letter that cannot be decoded would die again, for ever."""
     try:
         opened = _opened_push(_of_headers(envelope))
     except MalformedMessage:

@@ -1,4 +1,4 @@
-"""What one record of a request is once its wrapping is off."""
+"""One record of a request without its envelope."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_DEPTH = 6
 
 @dataclass(frozen=True)
 class Envelope:
-    """A body with what its carriers said of it. `headers` has lower-case names."""
+    """A body with its carriers' metadata. `headers` has lower-case names."""
 
     data: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -32,16 +32,17 @@ class Envelope:
     depth: int = 0
 
     def inside(self, data: bytes, where: str, **changes: Any) -> Envelope:
-        """What was found wrapped in this one. Raises `MalformedMessage` at absurd depths."""
+        """The record inside this one. Raises `MalformedMessage` if nested too deep."""
         if self.depth >= MAX_DEPTH:
             raise malformed(self.where, f"wrapped more than {MAX_DEPTH} times")
-        # The outer record's headers describe the outer record: only the trace outlives it.
+        # The outer record's headers describe that record; only its trace also applies to the inner
+        # one.
         headers = {k: v for k, v in self.headers.items() if "trace" in k}
         cleared = {"event_type": None, "headers": headers, "depth": self.depth + 1}
         return replace(self, **{**cleared, **changes, "data": data, "where": where})
 
     def delivery(self, message: Message) -> Delivery:
-        """The delivery of `message` by these carriers."""
+        """The delivery of `message` with this envelope's metadata."""
         return Delivery(
             message=message,
             attributes=dict(self.attributes),
@@ -53,5 +54,5 @@ class Envelope:
         )
 
     def ignored(self, reason: str) -> Ignored:
-        """The event needs nothing done."""
+        """The event needs no work."""
         return Ignored(reason, self.message_id)

@@ -1,4 +1,4 @@
-"""What Cloud Storage says when an object changes, by notification or by Eventarc.
+"""Cloud Storage's events about objects, from a notification or from Eventarc.
 
 Formats: https://cloud.google.com/storage/docs/pubsub-notifications, StorageObjectData of Eventarc.
 """
@@ -24,7 +24,7 @@ def is_notification(attributes: Mapping[str, str]) -> bool:
 
 
 def from_notification(envelope: Envelope) -> VideoUploaded | Ignored:
-    """Read from the attributes alone: they are there in both payload formats."""
+    """Read from the attributes alone: both payload formats have them."""
     event, where = envelope.attributes["eventType"], "attributes"
     if event != "OBJECT_FINALIZE":
         return envelope.ignored(f"a bucket's {event} event")
@@ -39,7 +39,7 @@ def is_storage_event(event_type: str | None) -> bool:
 
 
 def from_cloud_event(envelope: Envelope) -> VideoUploaded | Ignored:
-    """Read from the body, or from subject and source where there is none."""
+    """Read from the body, or from subject and source without one."""
     if envelope.event_type != FINALIZED:
         return envelope.ignored(f"an event of type {envelope.event_type}")
     if envelope.data.strip():
@@ -53,7 +53,7 @@ def from_cloud_event(envelope: Envelope) -> VideoUploaded | Ignored:
 
 
 def is_resource(value: JsonObject) -> bool:
-    """Whether this is an object's JSON resource, without any word of what happened to it."""
+    """Whether this is an object's JSON resource, without an event type."""
     return value.get("kind") == "storage#object"
 
 

@@ -1,4 +1,4 @@
-"""From one request to one answer, without any web framework: the same for HTTP and in-process."""
+"""From one request to one answer, without a web framework: the same for HTTP and in-process."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ log = structlog.get_logger(__name__)
 
 
 class Intake:
-    """What a stage receives: decodes requests and hands each delivery to the stage's handler.
+    """Decodes a stage's requests and passes each delivery to the stage's handler.
 
-    The handler is made at the first delivery, once per process, never at import.
+    Makes the handler at the first delivery, once per process, never at import.
     """
 
     def __init__(
@@ -50,17 +50,19 @@ class Intake:
             log.info("event ignored", reason=item.reason, **fields)
             return Outcome.IGNORED
         with ExitStack() as stack:
-            # First, for it begins the recording of spans, too.
-            handler = self._ready()
-            span = stack.enter_context(spans.delivery(self.name, self._said(item), item.trace))
-            stack.enter_context(structlog.contextvars.bound_contextvars(**self._fields(item)))
+            # Comes first, because it also starts the recording of spans.
+            handler = self._handler_or_failure()
+            span = stack.enter_context(
+                spans.delivery(self.name, self._span_attributes(item), item.trace)
+            )
+            stack.enter_context(structlog.contextvars.bound_contextvars(**self._log_fields(item)))
             outcome = self._handle(item, handler)
             span.set(outcome=outcome.value)
             measures.delivered(self.name, outcome.value)
             return outcome
 
-    def _said(self, item: Delivery) -> dict[str, Value]:
-        """What a delivery's span says of it from the beginning."""
+    def _span_attributes(self, item: Delivery) -> dict[str, Value]:
+        """The attributes that a delivery's span has from the beginning."""
         return {
             "videomoments.stage": self.name,
             "videomoments.subject": item.message.subject,
@@ -71,7 +73,7 @@ class Intake:
             "messaging.delivery_attempt": item.delivery_attempt,
         }
 
-    def _fields(self, item: Delivery) -> dict[str, object]:
+    def _log_fields(self, item: Delivery) -> dict[str, object]:
         fields = {
             "stage": self.name,
             "pipeline": getattr(item.message, "pipeline", None),
@@ -94,14 +96,14 @@ class Intake:
         report("delivery handled", outcome=outcome.value, duration_seconds=seconds)
         return outcome
 
-    def _ready(self) -> Handler:
-        """The handler; where none can be made, one that says why."""
+    def _handler_or_failure(self) -> Handler:
+        """The handler; if it cannot be made, one that raises the reason."""
         try:
-            return self._made()
+            return self._make_handler()
         except Exception as error:
             return partial(_fail, error)
 
-    def _made(self) -> Handler:
+    def _make_handler(self) -> Handler:
         if self._handler is None:
             with self._lock:
                 if self._handler is None:

@@ -22,7 +22,7 @@ from shared.http.events.envelope import Envelope
 
 _PREFIX = "x-goog-pubsub-"
 _MESSAGE_FIELDS = {"data", "attributes", "messageId", "message_id", "publishTime", "publish_time"}
-# Unwrapped, an attribute is a header of its own name, and header names lose their case.
+# In an unwrapped push each attribute is a header of its own, and header names lose their case.
 _ATTRIBUTES = (
     "bucketId",
     "content-type",
@@ -84,7 +84,7 @@ def is_unwrapped(headers: Mapping[str, str]) -> bool:
 
 
 def from_headers(envelope: Envelope) -> Envelope:
-    """The envelope with the metadata and attributes its headers carry."""
+    """The envelope with the metadata and attributes in its headers."""
     headers = envelope.headers
     lower = {name.lower(): name for name in _ATTRIBUTES}
     attributes = {
@@ -105,7 +105,7 @@ def from_headers(envelope: Envelope) -> Envelope:
 
 
 def _header_text(value: str) -> str:
-    """WSGI hands headers over as Latin-1 whatever bytes were sent; ours are UTF-8."""
+    """Decode a header: WSGI passes headers as Latin-1, whatever the bytes; ours are UTF-8."""
     try:
         return value.encode("latin-1").decode("utf-8")
     except UnicodeError:

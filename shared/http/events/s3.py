@@ -1,4 +1,4 @@
-"""What S3 says when an object was made: directly, through SNS, through SQS, by EventBridge.
+"""S3's events about new objects: direct, through SNS, through SQS, from EventBridge.
 
 Formats: the S3 user guide, "Event message structure" and "EventBridge event message structure".
 """
@@ -24,7 +24,7 @@ _CARRIERS = ("aws:sns", "aws:sqs")
 
 
 def is_records(value: JsonObject) -> bool:
-    """Whether this is a list of records, of S3 itself or of what carries its events."""
+    """Whether this is a list of records from S3 or from a carrier of its events."""
     return isinstance(value.get("Records"), list)
 
 
@@ -38,7 +38,7 @@ def _source(record: JsonObject) -> str:
 
 
 def open_carrier(envelope: Envelope, record: JsonObject, where: str) -> Envelope:
-    """What an SQS or SNS record carries. Raises `MalformedMessage`."""
+    """The content of an SQS or SNS record. Raises `MalformedMessage`."""
     if _source(record) == "aws:sns":
         return open_sns(envelope, bodies.child(record, "Sns", where), f"{where}.Sns")
     counters = as_object(record.get("attributes") or {}, f"{where}.attributes")
@@ -59,7 +59,7 @@ def is_sns(value: JsonObject) -> bool:
 
 
 def open_sns(envelope: Envelope, value: JsonObject, where: str) -> Envelope:
-    """What an SNS notification carries. Raises `MalformedMessage`."""
+    """The content of an SNS notification. Raises `MalformedMessage`."""
     return envelope.inside(
         bodies.text(value, "Message", where).encode(),
         f"{where}.Message",
@@ -75,17 +75,17 @@ def _attributes(value: Any, where: str, field: str) -> dict[str, str]:
 
 
 def is_test_event(value: JsonObject) -> bool:
-    """Whether S3 only tries whether its events arrive."""
+    """Whether this is S3's test event."""
     return value.get("Event") == "s3:TestEvent"
 
 
 def is_event_bridge(value: JsonObject) -> bool:
-    """Whether this is an EventBridge event of S3."""
+    """Whether this is an EventBridge event from S3."""
     return value.get("source") == "aws.s3" and isinstance(value.get("detail-type"), str)
 
 
 def from_event_bridge(envelope: Envelope, value: JsonObject) -> VideoUploaded | Ignored:
-    """EventBridge gives keys as they are, not URL-encoded."""
+    """Read an EventBridge event, whose keys are not URL-encoded."""
     if value["detail-type"] != "Object Created":
         return envelope.ignored(f"an S3 event: {value['detail-type']}")
     detail = bodies.child(value, "detail", envelope.where)
@@ -99,7 +99,7 @@ def from_event_bridge(envelope: Envelope, value: JsonObject) -> VideoUploaded | 
 def from_record(envelope: Envelope, record: JsonObject, where: str) -> VideoUploaded | Ignored:
     """One record of an S3 event; its key is form-encoded (a space is `+`)."""
     if not _source(record).endswith(":s3"):
-        raise malformed(where, f"a record of {_source(record) or 'unknown source'} is not taken")
+        raise malformed(where, f"a record of {_source(record) or 'unknown source'} is not accepted")
     name = bodies.text(record, "eventName", where).removeprefix("s3:")
     if not name.startswith("ObjectCreated:"):
         return envelope.ignored(f"an S3 event: {name}")
@@ -117,7 +117,7 @@ def from_record(envelope: Envelope, record: JsonObject, where: str) -> VideoUplo
 def _uploaded(
     bucket: str, key: str, item: JsonObject, version_field: str, etag_field: str
 ) -> VideoUploaded:
-    # A bucket whose versioning is suspended calls every version "null".
+    # S3 names every version of a bucket with suspended versioning "null".
     version = optional_text(item, version_field)
     generation = version if version and version != "null" else optional_text(item, etag_field)
     return VideoUploaded(source_url=f"s3://{bucket}/{key}", generation=generation)

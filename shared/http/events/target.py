@@ -1,7 +1,7 @@
 """A stage as a functions-framework target.
 
-The plain `http` signature, for the framework's own conversion of a push to a CloudEvent drops the
-subscription, the delivery attempt and the ordering key, and leaves messages without data alone.
+Uses the plain `http` signature: the framework's own conversion of a push to a CloudEvent drops the
+subscription, the delivery attempt and the ordering key, and mishandles messages without data.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from shared.messaging.delivery import Handler, Outcome
 from shared.telemetry import logs, process
 
 Target = Callable[[flask.Request], flask.Response]
-# Pub/Sub's largest message is 10 MB, in base64 a third more: what a broker may hold must be
-# readable at least by the function that records dead letters.
+# Pub/Sub's largest message is 10 MB, and base64 adds a third. The function that records dead
+# letters must be able to read every message that a broker may hold.
 MAX_BODY_BYTES = 16 << 20
 
 log = structlog.get_logger(__name__)
@@ -47,12 +47,12 @@ def make_target(
     *,
     max_body_bytes: int = MAX_BODY_BYTES,
 ) -> Target:
-    """A function for functions-framework to serve under `name`.
+    """A function that functions-framework serves under `name`.
 
-    Answers 204 when every delivery is acknowledged, 503 for BUSY, 500 for RETRY (the worst of a
-    batch counts), 400 for what cannot be decoded, 401 and 403 for who may not push, 413 for too
-    large a body. A GET answers 200 and touches nothing. `verifier` may be a function that makes
-    one at the first request. With `DeadLetter` among `consumes` every body is taken.
+    Answers 204 when every delivery is acknowledged, 503 for BUSY, 500 for RETRY (a batch answers
+    with its worst outcome), 400 for an undecodable body, 401 and 403 for a sender that may not
+    push, 413 for too large a body. A GET answers 200 and does nothing. `verifier` may be a function
+    that makes one at the first request. With `DeadLetter` among `consumes` it accepts every body.
     """
     intake = Intake(name, consumes, handler_factory)
     guard = _Guard(verifier)
@@ -69,11 +69,11 @@ def make_target(
         except Exception as error:
             return _refusal(name, error)
         finally:
-            # Once it is answered, the process may not run again until the next request.
+            # After the response, the process may be frozen until the next request.
             process.flush()
 
     target.__name__ = target.__qualname__ = name
-    # Registered, it stays an http function whatever --signature-type says.
+    # Once registered, it stays an http function, whatever --signature-type says.
     return cast(Target, functions_framework.http(target))
 
 
@@ -89,14 +89,14 @@ class _Guard:
 
 
 def _body(request: flask.Request, max_body_bytes: int) -> bytes:
-    # One byte more than may be shows that there is more: a chunked body does not say its size.
+    # Read one byte more than allowed, because a chunked body does not announce its size.
     request.max_content_length = max_body_bytes + 1
     try:
         body = request.get_data()
         if len(body) > max_body_bytes:
             raise RequestEntityTooLarge
     except RequestEntityTooLarge:
-        # When a request is answered, the framework reads all of it, whatever its size.
+        # After the response the framework reads the rest of the request, whatever its size.
         request.stream = io.BytesIO()
         raise
     return body
@@ -116,7 +116,8 @@ _STATUS_OF: dict[type[Exception], HTTPStatus] = {
     Forbidden: HTTPStatus.FORBIDDEN,
     KeysUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     RequestEntityTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    # The sender has gone in the middle of a body: nobody reads the answer, and nothing failed here.
+    # The sender disconnected in the middle of the body: nobody reads the answer, and nothing failed
+    # here.
     ClientDisconnected: HTTPStatus.BAD_REQUEST,
 }
 

@@ -1,7 +1,7 @@
-"""Topics inside one process, with Pub/Sub's manners: at least once, backoff, dead letters.
+"""Topics inside one process that behave like Pub/Sub: at least once, backoff, dead letters.
 
-What is delivered is the JSON body of a push request, so that contracts and envelopes are
-exercised on one machine exactly as behind the real broker.
+The broker delivers the JSON body of a push request, so one machine uses the same contracts and
+envelopes as the real broker.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from shared.messaging.pubsub.provision import SubscriptionSpec
 
 PushEndpoint = Callable[[Mapping[str, str], bytes], Outcome]
 CLOSE_SECONDS = 10.0
-"""What is at work gets this long to end when the broker is closed, as on Cloud Run."""
+"""Closing the broker gives running deliveries this long to end, as Cloud Run does."""
 _HEADERS = {"Content-Type": "application/json"}
 
 log = structlog.get_logger(__name__)
@@ -33,9 +33,9 @@ log = structlog.get_logger(__name__)
 class MemoryBroker:
     """A `Publisher` whose worker threads deliver to the subscriptions' endpoints.
 
-    An endpoint acknowledges by returning an acknowledged `Outcome`; anything else, an exception
-    included, is delivered again after a growing pause, and goes to the dead-letter topic after
-    `max_delivery_attempts`. `clock` gives seconds; call `wake()` after moving a fake one.
+    An endpoint acknowledges by returning an acknowledged `Outcome`. After any other outcome or an
+    exception the broker redelivers with a growing pause; after `max_delivery_attempts` the message
+    goes to the dead-letter topic. `clock` gives seconds; call `wake()` after moving a fake one.
     """
 
     def __init__(
@@ -55,12 +55,12 @@ class MemoryBroker:
         self._closed = False
 
     def create_topic(self, name: str) -> None:
-        """Make the topic known; messages to it without subscriptions are dropped, as by Pub/Sub."""
+        """Declare the topic. Like Pub/Sub, it drops messages while it has no subscription."""
         with self._changed:
             self._topics.setdefault(name, [])
 
     def subscribe(self, spec: SubscriptionSpec, endpoint: PushEndpoint) -> None:
-        """Deliver what the topic gets from now on; the same name again replaces the endpoint."""
+        """Deliver the topic's messages from now on; the same name again replaces the endpoint."""
         with self._changed:
             names = self._topics.setdefault(spec.topic, [])
             if spec.dead_letter_topic:
@@ -70,7 +70,7 @@ class MemoryBroker:
             self._subscriptions[spec.name] = (spec, endpoint)
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Take all of the messages or, where a topic does not exist, none: `PublishFailed`."""
+        """Take all of the messages, or none and raise `PublishFailed` if a topic does not exist."""
         with self._changed:
             if self._closed:
                 raise PublishFailed("The broker is closed.")
@@ -114,7 +114,7 @@ class MemoryBroker:
                 self._changed.notify_all()
 
     def _next(self) -> Parcel | None:
-        """The next parcel that is due, waiting for it; None once closed."""
+        """Wait for the next parcel that is due; None once closed."""
         with self._changed:
             while not self._closed:
                 pause = self._due[0][0] - self._clock() if self._due else None
@@ -139,17 +139,17 @@ class MemoryBroker:
                 self._schedule(line[0], self._clock())
 
     def wake(self) -> None:
-        """Look at the clock again."""
+        """Read the clock again."""
         with self._changed:
             self._changed.notify_all()
 
     def wait_idle(self, timeout_seconds: float | None = None) -> bool:
-        """Wait until nothing is queued, delayed or at work; False if that took too long."""
+        """Wait until nothing is queued, delayed or running; False if that took too long."""
         with self._changed:
             return self._changed.wait_for(lambda: self._pending == 0, timeout_seconds)
 
     def close(self, timeout_seconds: float = CLOSE_SECONDS) -> None:
-        """Finish what is at work, drop the rest, end the threads."""
+        """Finish running deliveries, drop the rest, end the threads."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -30,12 +30,12 @@ class Parcel:
     published_at: str = field(default_factory=_now)
 
     def again(self) -> Parcel:
-        """The next attempt at it."""
+        """The next attempt to deliver it."""
         return replace(self, attempt=self.attempt + 1)
 
 
 def push_body(parcel: Parcel) -> bytes:
-    """The body of the push request Pub/Sub would send."""
+    """The body of the push request that Pub/Sub would send."""
     message = {
         "data": base64.b64encode(parcel.message.body).decode(),
         "attributes": dict(parcel.message.attributes),
@@ -55,7 +55,7 @@ def push_body(parcel: Parcel) -> bytes:
 
 
 def dead_letter(parcel: Parcel, topic: str) -> Outgoing:
-    """The message as Pub/Sub forwards it, with the attributes it adds."""
+    """The message as Pub/Sub forwards it, with the attributes that Pub/Sub adds."""
     attributes = {
         **parcel.message.attributes,
         f"{_SOURCE}DeliveryCount": str(parcel.attempt),
@@ -67,7 +67,7 @@ def dead_letter(parcel: Parcel, topic: str) -> Outgoing:
 
 
 def backoff_seconds(spec: SubscriptionSpec, attempt: int, jitter: float) -> float:
-    """The pause after a refused attempt: doubling, within the bounds, give or take `jitter`."""
+    """The pause after a refused attempt: it doubles, within the bounds, give or take `jitter`."""
     doubled = spec.min_backoff_seconds * 2.0 ** min(attempt - 1, 60)
     noise = 1 + random.uniform(-jitter, jitter)  # noqa: S311 - spreads load, hides nothing
     return min(spec.max_backoff_seconds, doubled * noise)

@@ -1,4 +1,4 @@
-"""How Pub/Sub is reached: the real one, or the emulator named by PUBSUB_EMULATOR_HOST."""
+"""Connects to Pub/Sub, or to the emulator that PUBSUB_EMULATOR_HOST names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def publisher_client(emulator_host: str | None = None) -> PublisherClient:
-    """A new client with its own connection. `emulator_host` is read from the environment."""
+    """A new client with its own connection. By default, the environment gives `emulator_host`."""
     from google.pubsub_v1 import PublisherClient
     from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
@@ -21,7 +21,7 @@ def publisher_client(emulator_host: str | None = None) -> PublisherClient:
 
 
 def subscriber_client(emulator_host: str | None = None) -> SubscriberClient:
-    """A new client with its own connection. `emulator_host` is read from the environment."""
+    """A new client with its own connection. By default, the environment gives `emulator_host`."""
     from google.pubsub_v1 import SubscriberClient
     from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
@@ -42,7 +42,7 @@ def subscription_path(project: str, name: str) -> str:
 
 
 def _local_channel(host: str) -> Any:
-    """Unencrypted, and never through a proxy: the emulator is near."""
+    """Unencrypted, and never through a proxy: the emulator is on this machine or near it."""
     import grpc  # type: ignore[import-untyped]
 
     return grpc.insecure_channel(host, options=[("grpc.enable_http_proxy", 0)])

@@ -1,4 +1,4 @@
-"""Topics and subscriptions as they are, compared with what the topology says. Changes nothing."""
+"""Compares existing topics and subscriptions with the topology. Changes nothing."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def differences(
     project: str,
     emulator_host: str | None = None,
 ) -> list[str]:
-    """A sentence for each topic or subscription that is missing or wired otherwise.
+    """A sentence for each topic or subscription that is missing or configured otherwise.
 
-    Raises what Google's client raises when Pub/Sub cannot be asked.
+    Raises the errors of Google's client if Pub/Sub does not answer.
     """
     publisher = connection.publisher_client(emulator_host)
     subscriber = connection.subscriber_client(emulator_host)

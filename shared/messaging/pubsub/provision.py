@@ -1,6 +1,6 @@
-"""Topics and subscriptions as they should be, made or corrected: for the emulator and for tests.
+"""Creates or corrects topics and subscriptions, for the emulator and for tests.
 
-In production Terraform makes them; both read the same declarations.
+In production Terraform creates them; both read the same declarations.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MUTABLE = ("ack_deadline_seconds", "push_config", "dead_letter_policy", "retry_
 
 @dataclass(frozen=True)
 class SubscriptionSpec:
-    """One subscription. Without `push_endpoint` it is pulled."""
+    """One subscription. Without `push_endpoint` consumers pull from it."""
 
     name: str
     topic: str
@@ -40,7 +40,7 @@ def ensure(
     project: str,
     emulator_host: str | None = None,
 ) -> None:
-    """Make what is missing and correct what differs; doing it twice changes nothing."""
+    """Create missing topics and subscriptions, and correct others. Idempotent."""
     wanted = list(subscriptions)
     names = {*topics, *(s.topic for s in wanted)}
     names |= {s.dead_letter_topic for s in wanted if s.dead_letter_topic}
@@ -94,7 +94,7 @@ def _as_request(project: str, spec: SubscriptionSpec) -> dict[str, Any]:
             "minimum_backoff": seconds(spec.min_backoff_seconds),
             "maximum_backoff": seconds(spec.max_backoff_seconds),
         },
-        # Otherwise a subscription nobody uses for a month is gone.
+        # By default Pub/Sub deletes a subscription that is unused for a month.
         "expiration_policy": {},
     }
     if spec.push_endpoint:

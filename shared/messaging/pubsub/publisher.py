@@ -1,9 +1,9 @@
-"""Publishing to Pub/Sub.
+"""Publishes to Pub/Sub.
 
-By the Publish call itself, a whole batch in each, not by the client library's background batches:
-one answer says that every message of the batch is stored, nothing is left in a thread that Cloud
-Run may freeze after the response or a fork may lose, an ordering key is never left paused, and an
-attribute may be called `topic`. Several topics go out at once.
+Uses the Publish call itself, with a whole batch in each request, and not the client library's
+background batches. One answer then says that every message of the batch is stored. No message stays
+in a thread that Cloud Run may freeze after the response or that a fork may lose, no ordering key
+stays paused, and an attribute may have the name `topic`. Topics are published concurrently.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MESSAGE_OVERHEAD_BYTES = 64
 
 
 class PubSubPublisher:
-    """A `Publisher`. Its client is made at the first publish, and anew after a fork."""
+    """A `Publisher`. Makes its client at the first publish, and a new one after a fork."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class PubSubPublisher:
     def publish(self, messages: Sequence[Outgoing]) -> None:
         """Return once Pub/Sub has stored every message; raise `PublishFailed` otherwise.
 
-        Messages of one topic and ordering key keep their order; after a failure none later of
+        Messages of one topic and ordering key keep their order; after a failure no later message of
         that topic is sent. Transient errors are retried until the time is up.
         """
         topics: dict[str, list[Outgoing]] = {}
@@ -111,12 +111,12 @@ def _raise_failures(futures: dict[str, Future[None]]) -> None:
     errors = {topic: future.exception() for topic, future in futures.items()}
     failed = {topic: error for topic, error in errors.items() if error is not None}
     if failed:
-        said = "; ".join(f"{topic}: {error}" for topic, error in failed.items())
-        raise PublishFailed(f"Not published to {said}") from next(iter(failed.values()))
+        reasons = "; ".join(f"{topic}: {error}" for topic, error in failed.items())
+        raise PublishFailed(f"Not published to {reasons}") from next(iter(failed.values()))
 
 
 def batches(messages: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:
-    """The messages in requests Pub/Sub takes: each of one ordering key, in its order."""
+    """The messages in requests within Pub/Sub's limits: each of one ordering key, in its order."""
     keys: dict[str | None, list[Outgoing]] = {}
     for message in messages:
         keys.setdefault(message.ordering_key, []).append(message)

@@ -1,7 +1,7 @@
-"""Publishing by Pub/Sub's REST API, to a server on this machine that speaks it.
+"""Publishes through Pub/Sub's REST API, to a compatible server on this machine.
 
-For `videomoments dev` without the emulator, whose topics live in its own process. Pub/Sub itself
-is published to by `shared.messaging.pubsub.publisher`.
+Serves `videomoments dev` without the emulator, whose own process keeps the topics.
+`shared.messaging.pubsub.publisher` publishes to Pub/Sub itself.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from shared.messaging.pubsub.connection import topic_path
 
 
 class RestPublisher:
-    """A `Publisher`; it opens a connection for each topic of each publish."""
+    """A `Publisher`. Opens a connection for each topic of each publish."""
 
     def __init__(self, endpoint: str, project: str, *, timeout_seconds: float = 30.0) -> None:
         """`endpoint` is `http://host:port`."""

@@ -1,9 +1,10 @@
 """Object names as paths below a bucket's folder, and back.
 
-What an ordinary file may be called, it is called. A part that a file system cannot hold (empty,
-`.`, `..`, above 255 bytes) or that would count as hidden or unfinished is written as one or more
-parts that begin with `=~` and end with `+`, or with `~` where it ends. This is a bijection
-between object names and the paths of listed files; other paths are no objects.
+An object whose name is an ordinary file name lies under that name. A path component that a file
+system cannot hold (empty, `.`, `..`, above 255 bytes), or that would count as hidden or unfinished,
+becomes one or more components that begin with `=~` and end with `+`, or with `~` for the last one.
+This is a bijection between object names and the paths of listed files; a file at any other path is
+not an object.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _UNFINISHED = (".part", ".partial", ".tmp", ".crdownload")
 
 
 def is_plain(part: str) -> bool:
-    """Whether a part of a name is a file's name as it is; False for a hidden or unfinished one."""
+    """Whether a component can be a file name as it is. False for hidden or unfinished files."""
     return (
         part != ""
         and not part.startswith((".", _MARK))
@@ -28,17 +29,17 @@ def is_plain(part: str) -> bool:
 
 
 def is_hidden_folder(part: str) -> bool:
-    """Whether nothing below a folder of that name is an object."""
+    """Whether a folder of that name holds no objects."""
     return part.startswith(".")
 
 
 def to_path(name: str) -> str:
-    """The relative path at which the object of that name lies. It never has a `..`."""
+    """The relative path of the object of that name. It never contains `..`."""
     return "/".join(part for component in name.split("/") for part in _encode(component))
 
 
 def to_name(path: str) -> str | None:
-    """The name of the object at a relative path, or None where no object can be."""
+    """The name of the object at a relative path, or None if no object can lie there."""
     components = list(_decode(path.split("/")))
     if None in components:
         return None
@@ -69,7 +70,7 @@ def _decode(parts: Sequence[str]) -> Iterator[str | None]:
     open_pieces: list[str] = []
     for part in parts:
         if not part.startswith(_MARK):
-            # A piece was begun and never ended: written by somebody else.
+            # The escape begins and never ends: another program wrote this file.
             yield None if open_pieces else part
             continue
         open_pieces.append(part[len(_MARK) : -1])

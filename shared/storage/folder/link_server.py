@@ -1,4 +1,4 @@
-"""Signed URLs for objects that are files: served on the loopback interface by this process."""
+"""Signed URLs for objects that are files; this process serves them on the loopback interface."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
 class LinkServer:
-    """Signs requests for one store and answers them; the key is this process's own."""
+    """Signs and answers requests for one store, with a key that only this process knows."""
 
     def __init__(self, storage: Storage) -> None:
         self._key = secrets.token_bytes(32)
@@ -36,19 +36,21 @@ class LinkServer:
         ).start()
 
     def sign(self, method: str, url: str, content_type: str | None, expires_seconds: int) -> str:
-        """The URL at which that method may be used on the object until it expires."""
+        """The URL that allows this method on the object until it expires."""
         expires = int(time.time()) + expires_seconds
         query = {
             "object": url,
             "expires": str(expires),
             "signature": self._signature(method, url, content_type, expires),
         }
-        # The name is there for those who look at it; the query says what is meant.
+        # The path shows people the name; only the query counts.
         shown = quote(url.rpartition("/")[2], safe="%")
         return f"http://127.0.0.1:{self._server.server_port}/{shown}?{urlencode(query)}"
 
-    def permitted(self, method: str, query: dict[str, str], content_type: str | None) -> str | None:
-        """The URL of the object that the request may use, or None."""
+    def permitted_url(
+        self, method: str, query: dict[str, str], content_type: str | None
+    ) -> str | None:
+        """The URL of the object that the request may access, or None."""
         url, expires = query.get("object", ""), query.get("expires", "")
         if not expires.isdecimal() or time.time() >= int(expires):
             return None
@@ -72,28 +74,28 @@ class _Handler(BaseHTTPRequestHandler):
         super().__init__(*rest)  # type: ignore[arg-type]
 
     def do_GET(self) -> None:
-        """Answer with the object, or with the one range of it that was asked for."""
+        """Answer with the object, or with the one range that the client asked for."""
         url = self._url("GET", None)
         if url is not None:
-            self._answering(self._send, url)
+            self._respond(self._send, url)
 
     def do_PUT(self) -> None:
         """Store the body as the object."""
         url = self._url("PUT", self.headers.get("Content-Type"))
         if url is not None:
-            self._answering(self._receive, url)
+            self._respond(self._receive, url)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name there)
         """Log nothing: the request line is a secret."""
 
     def _url(self, method: str, content_type: str | None) -> str | None:
         query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
-        url = self._links.permitted(method, query, content_type)
+        url = self._links.permitted_url(method, query, content_type)
         if url is None:
             self.send_error(HTTPStatus.FORBIDDEN, "The signature is wrong or has expired")
         return url
 
-    def _answering(self, answer: Callable[[str], None], url: str) -> None:
+    def _respond(self, answer: Callable[[str], None], url: str) -> None:
         try:
             answer(url)
         except (StorageError, Reject):

@@ -17,7 +17,7 @@ def list_names(folder: Path, prefix: str) -> list[str]:
 
 
 def _paths(folder: Path, prefix: str) -> Iterator[str]:
-    """Relative paths of regular files, from the deepest folder that the prefix is sure of."""
+    """Relative paths of regular files, starting from the deepest folder that the prefix fixes."""
     parents, _, _ = prefix.rpartition("/")
     pending = [to_path(parents) if parents else ""]
     while pending:

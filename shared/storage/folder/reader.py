@@ -1,4 +1,4 @@
-"""Reads one version of a file, whatever happens to its name meanwhile."""
+"""Reads one version of a file, even if the file is replaced meanwhile."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def generation_of(status: os.stat_result) -> str:
-    """The generation of a file of that status."""
+    """The generation of a file with that status."""
     return f"{status.st_mtime_ns}-{status.st_size}-{status.st_ino}"
 
 
 class FolderReader(FileIO):
-    """A file held open: one renamed over it leaves the reader with the old bytes.
+    """A file held open. If another file replaces it by a rename, the reader keeps the old bytes.
 
-    One written in place does not, so every read raises `ObjectChanged` once that has happened.
+    If a program writes to it in place, every later read raises `ObjectChanged`.
     """
 
     def __init__(self, descriptor: int, stat: ObjectStat) -> None:
@@ -47,7 +47,7 @@ class FolderReader(FileIO):
         return data
 
     def _check(self) -> None:
-        # After the read: bytes that a writer changed during it must not be handed on.
+        # Checked after the read, so that bytes of a concurrent write are never returned.
         found = generation_of(os.fstat(self.fileno()))
         if found != self.stat.generation:
             raise ObjectChanged(self.stat.url, self.stat.generation, found)

@@ -1,7 +1,7 @@
-"""Objects as files: below the root, each first-level folder is a bucket.
+"""Objects as files: each first-level folder below the root is a bucket.
 
-Files that somebody else put there are objects too, under their own names. Hidden and unfinished
-files (see `disk_names`) are none, nor is anything that a symbolic link leads to outside the root.
+Files of other programs are objects too, under their own names. Hidden and unfinished files (see
+`disk_names`) are not objects, and neither is a symbolic link's target outside the root.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from shared.storage.folder.disk_names import is_plain, to_path
 from shared.storage.folder.link_server import LinkServer
 from shared.storage.folder.listing import list_names
 from shared.storage.folder.reader import FolderReader, generation_of
-from shared.storage.folder.writing import FolderWriter
+from shared.storage.folder.writer import FolderWriter
 from shared.storage.local_file import pour, whole_file
 from shared.storage.protocol import ObjectStat
 from shared.storage.urls import check_name, join_url, split_url
@@ -30,12 +30,12 @@ from shared.storage.urls import check_name, join_url, split_url
 class FolderStorage:
     """The `file://` adapter.
 
-    A generation is the file's modification time, size and inode: our own uploads never share a
-    modification time, and other programs' overwrites change it with the file system's clock.
+    A generation is the file's modification time, size and inode. Our own uploads never share a
+    modification time; when another program overwrites a file, the file system's clock changes it.
     """
 
     def __init__(self, root: Path) -> None:
-        """`root` is made when the first object is uploaded."""
+        """The first upload creates the folder `root`."""
         self.root = root.resolve()
         self._roots = (f"{self.root}/", f"{root.absolute()}/")
         self._writer = FolderWriter(self.root)
@@ -46,10 +46,10 @@ class FolderStorage:
             return reader.stat
 
     def open(self, url: str, *, generation: str | None = None) -> FolderReader:
-        """See `Storage`. An overwritten file is read to its end as it was at opening."""
+        """See `Storage`. The reader of an overwritten file still returns the old bytes."""
         path = self._path(url)
         try:
-            # O_NONBLOCK: opening a pipe that nobody writes would wait for ever.
+            # Without O_NONBLOCK, opening a pipe that has no writer would block for ever.
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError):
             raise ObjectMissing(url) from None
@@ -77,7 +77,7 @@ class FolderStorage:
         content_type: str | None = None,  # noqa: ARG002 (a file has none)
         only_if_absent: bool = False,
     ) -> ObjectStat:
-        """See `Storage`. The content type is not kept: it follows from the name's suffix."""
+        """See `Storage`. Does not keep the content type, which follows from the name's suffix."""
         with path.open("rb", buffering=0) as source:
             return self._put(source, url, only_if_absent=only_if_absent)
 
@@ -89,7 +89,7 @@ class FolderStorage:
             try:
                 status = (folder / to_path(name)).stat()
             except OSError:
-                continue  # deleted since it was listed
+                continue  # deleted since the listing
             yield self._stat(self._join(bucket, name), status)
 
     def copy(self, source_url: str, target_url: str) -> ObjectStat:
@@ -98,7 +98,7 @@ class FolderStorage:
             return self._put(source, target_url, only_if_absent=False)
 
     def delete(self, url: str, *, generation: str | None = None) -> bool:
-        """See `Storage`. Folders left empty go too: an object store has none."""
+        """See `Storage`. Also deletes folders that become empty, since an object store has none."""
         if generation is not None:
             try:
                 there = self.stat(url).generation
@@ -109,16 +109,16 @@ class FolderStorage:
         return self._writer.remove(self._path(url), self._split(url)[0])
 
     def signed_read_url(self, url: str, *, expires_seconds: int) -> str:
-        """See `Storage`. A loopback URL, served for as long as this process lives."""
+        """See `Storage`. A loopback URL that works until this process ends."""
         return self._links.sign("GET", self.stat(url).url, None, expires_seconds)
 
     def signed_upload_url(self, url: str, *, content_type: str, expires_seconds: int) -> str:
-        """See `Storage`. A loopback URL, served for as long as this process lives."""
+        """See `Storage`. A loopback URL that works until this process ends."""
         self._path(url)
         return self._links.sign("PUT", self._canonical(url), content_type, expires_seconds)
 
     def local_path(self, url: str) -> Path | None:
-        """The file itself, or None where there is none."""
+        """The object's own file, or None if it does not exist."""
         path = self._path(url)
         return path if path.is_file() else None
 

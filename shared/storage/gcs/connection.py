@@ -1,4 +1,4 @@
-"""The connection to Cloud Storage, and its failures in our words."""
+"""The connection to Cloud Storage, and its failures as errors of ours."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class GcsConnection:
 
 
 def connect(endpoint: str | None, project: str | None) -> GcsConnection:
-    """Connect with the environment's credentials, or with none to an emulator.
+    """Connect with the environment's credentials, or without any to an emulator.
 
-    An emulator is what `STORAGE_EMULATOR_HOST` names, and any endpoint on this machine or without
-    TLS. Raises `SettingsError` where there are no credentials.
+    `STORAGE_EMULATOR_HOST` names an emulator; an endpoint on this machine or without TLS is one,
+    too. Raises `SettingsError` if there are no credentials.
     """
     from google.auth.transport.requests import AuthorizedSession
     from google.cloud.storage import Client
@@ -53,14 +53,14 @@ def connect(endpoint: str | None, project: str | None) -> GcsConnection:
 
 
 def retry_of(policy: RetryPolicy) -> Callable[[Request], Request]:
-    """The policy as the client library calls it: with a request, to be given one that repeats it.
+    """The policy in the client library's form: a function that wraps a request in retries.
 
-    The library's own `Retry` counts seconds alone, those of the requests too: one that stalled
-    left no time for another.
+    The library's own `Retry` has only a time limit, which includes the requests, so a stalled
+    request would leave no time for another attempt.
     """
 
     def repeated(request: Request) -> Request:
-        return partial(policy.retrying(_may_pass), request)
+        return partial(policy.retries(_may_pass), request)
 
     return repeated
 
@@ -81,8 +81,8 @@ def _may_pass(error: BaseException) -> bool:
 
 
 @contextmanager
-def translated(url: str) -> Iterator[None]:
-    """Raise what the client raises as one of our errors; a 412 is left to the caller."""
+def translate_errors(url: str) -> Iterator[None]:
+    """Translate the client's exceptions into errors of ours; leaves a 412 to the caller."""
     import requests
     import urllib3
     from google.api_core import exceptions as api

@@ -1,7 +1,7 @@
 """Ranged reads of one generation of a Cloud Storage object.
 
-Made by hand upon the JSON API's media download: the client library hides the range and the
-generation that were really sent.
+They use the JSON API's media download directly, because the client library hides which range and
+which generation the server really sent.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _CHUNK_BYTES = 64 * 1024
 
 
 class GcsRanges:
-    """The generation that `stat` names. `stat_now` tells the object's present state."""
+    """Reads the generation in `stat`. `stat_now` returns the object's present state."""
 
     def __init__(
         self,
@@ -53,8 +53,8 @@ class GcsRanges:
             )
             yield RangeBody(first, _chunks(response))
             if "x-goog-generation" not in response.headers:
-                # Not every server says whose bytes it sends. Generations only grow, so if it is
-                # still ours after the last byte came, it was ours all along.
+                # Some servers do not name the generation they send. Generations only grow: if
+                # ours is still the present one after the last byte, every byte was ours.
                 self._check_unchanged()
 
     def _ask(self, start: int, stop: int) -> Any:
@@ -69,7 +69,8 @@ class GcsRanges:
                     "generation": self._stat.generation,
                     "ifGenerationMatch": self._stat.generation,
                 },
-                # Without gzip, objects stored with that content encoding would be unpacked, whole.
+                # Without gzip, the server would decompress objects that are stored with that
+                # encoding.
                 headers={"Range": f"bytes={start}-{stop - 1}", "Accept-Encoding": "gzip"},
                 stream=True,
                 timeout=self._policy.timeouts,
@@ -88,10 +89,10 @@ class GcsRanges:
         raise StorageUnavailable(self._stat.url, f"status {status}: {response.text[:200]}")
 
     def _explain_absence(self, status: int) -> None:
-        """That generation cannot be read so: raise the reason if it is not the server's whim."""
+        """Raise the reason why the generation cannot be read; `Interrupted` if it still exists."""
         self._check_unchanged()
         if status == 404:
-            raise Interrupted("status 404 for an object that is there")
+            raise Interrupted("status 404 for an existing object")
 
     def _check_named_generation(self, response: Any) -> None:
         found = response.headers.get("x-goog-generation")

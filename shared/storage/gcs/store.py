@@ -19,9 +19,9 @@ from shared.errors import (
     StorageUnavailable,
 )
 from shared.storage.content_types import content_type_of
-from shared.storage.gcs.connection import GcsConnection, connect, retry_of, translated
+from shared.storage.gcs.connection import GcsConnection, connect, retry_of, translate_errors
 from shared.storage.gcs.ranges import GcsRanges
-from shared.storage.gcs.signing import signer_arguments
+from shared.storage.gcs.signers import signer_arguments
 from shared.storage.local_file import pour, whole_file
 from shared.storage.protocol import ObjectStat
 from shared.storage.ranged import RangedReader
@@ -45,9 +45,9 @@ class GcsStorage:
         page_size: int = 1000,
         policy: RetryPolicy | None = None,
     ) -> None:
-        """Connects at first use. `chunk_bytes`, of resumable uploads, is a multiple of 256 KiB.
+        """Connects at first use. `chunk_bytes`, for resumable uploads, is a multiple of 256 KiB.
 
-        `signing_credentials` (google.auth) sign URLs instead of those that the client uses.
+        `signing_credentials` (google.auth) sign URLs in place of the client's own.
         """
         self._endpoint = endpoint
         self._project = project
@@ -58,17 +58,17 @@ class GcsStorage:
 
     def stat(self, url: str) -> ObjectStat:
         """See `Storage`."""
-        return _stat_of(self._loaded(url))
+        return _stat_of(self._load_blob(url))
 
     def open(self, url: str, *, generation: str | None = None) -> RangedReader:
         """See `Storage`."""
-        return self._reader(self._pinned(url, generation))
+        return self._reader(self._pinned_blob(url, generation))
 
     def download(self, url: str, path: Path, *, generation: str | None = None) -> ObjectStat:
-        """See `Storage`. The CRC32C of what came is compared with the object's."""
+        """See `Storage`. Compares the CRC32C of the received bytes with the object's."""
         import google_crc32c
 
-        blob = self._pinned(url, generation)
+        blob = self._pinned_blob(url, generation)
         checksum: Any = google_crc32c.Checksum()  # type: ignore[no-untyped-call]
         with whole_file(path) as file, self._reader(blob) as reader:
             pour(reader, file, checksum.update)
@@ -85,17 +85,17 @@ class GcsStorage:
         content_type: str | None = None,
         only_if_absent: bool = False,
     ) -> ObjectStat:
-        """See `Storage`. Above 8 MiB by a resumable upload."""
+        """See `Storage`. Files above 8 MiB use a resumable upload."""
         from google.api_core.exceptions import PreconditionFailed
 
         if only_if_absent:
-            self._refuse_existing(url)  # saves the upload, and not every server has preconditions
+            self._refuse_existing(url)  # saves the upload; some servers ignore preconditions
         blob = self._blob(url, chunk_size=self._chunk_bytes)
-        # Tells our own object from another's if an answer was lost and the upload tried again.
+        # If an answer is lost and the upload is repeated, the mark identifies our own object.
         mark = uuid.uuid4().hex
         blob.metadata = {_UPLOAD_MARK: mark}
         try:
-            with translated(url):
+            with translate_errors(url):
                 blob.upload_from_filename(
                     str(path),
                     content_type=content_type or content_type_of(url) or "application/octet-stream",
@@ -116,7 +116,7 @@ class GcsStorage:
         """See `Storage`."""
         _, bucket, prefix = split_url(prefix_url)
         try:
-            with translated(prefix_url):
+            with translate_errors(prefix_url):
                 for blob in self.connection.client.list_blobs(
                     bucket,
                     prefix=prefix or None,
@@ -132,10 +132,10 @@ class GcsStorage:
         """See `Storage`. The bytes do not pass through this machine."""
         from google.api_core.exceptions import PreconditionFailed
 
-        source, target = self._loaded(source_url), self._blob(target_url)
+        source, target = self._load_blob(source_url), self._blob(target_url)
         token: str | None = None
         try:
-            with translated(source_url):
+            with translate_errors(source_url):
                 while True:
                     token, _, _ = target.rewrite(
                         source,
@@ -155,7 +155,7 @@ class GcsStorage:
 
         expected = int(generation) if generation is not None else None
         try:
-            with translated(url):
+            with translate_errors(url):
                 self._blob(url).delete(if_generation_match=expected, **self._call)
         except ObjectMissing:
             return False
@@ -165,19 +165,19 @@ class GcsStorage:
 
     def signed_read_url(self, url: str, *, expires_seconds: int) -> str:
         """See `Storage`. Version 4, at most 7 days."""
-        return self._signed(url, "GET", None, expires_seconds)
+        return self._signed_url(url, "GET", None, expires_seconds)
 
     def signed_upload_url(self, url: str, *, content_type: str, expires_seconds: int) -> str:
         """See `Storage`. Version 4, at most 7 days."""
-        return self._signed(url, "PUT", content_type, expires_seconds)
+        return self._signed_url(url, "PUT", content_type, expires_seconds)
 
     def local_path(self, url: str) -> Path | None:  # noqa: ARG002 (asked of every store)
-        """None: a bucket's objects are no files of this machine."""
+        """None: the objects of a bucket are not files of this machine."""
         return None
 
     @cached_property
     def connection(self) -> GcsConnection:
-        """The connection to Cloud Storage, made at first use."""
+        """The connection to Cloud Storage, opened at first use."""
         return connect(self._endpoint, self._project)
 
     @cached_property
@@ -188,14 +188,14 @@ class GcsStorage:
         _, bucket, name = split_url(url)
         return self.connection.client.bucket(bucket).blob(check_name(url, name), **options)
 
-    def _loaded(self, url: str) -> Any:
+    def _load_blob(self, url: str) -> Any:
         blob = self._blob(url)
-        with translated(url):
+        with translate_errors(url):
             blob.reload(**self._call)
         return blob
 
-    def _pinned(self, url: str, generation: str | None) -> Any:
-        blob = self._loaded(url)
+    def _pinned_blob(self, url: str, generation: str | None) -> Any:
+        blob = self._load_blob(url)
         if generation not in (None, str(blob.generation)):
             raise ObjectChanged(url, generation, str(blob.generation))
         return blob
@@ -219,18 +219,18 @@ class GcsStorage:
         raise ObjectExists(url)
 
     def _own_or_refuse(self, url: str, mark: str) -> Any:
-        """What is there, if this very upload made it before its answer was lost."""
+        """The existing object, if this upload made it and only the answer was lost."""
         try:
-            blob = self._loaded(url)
+            blob = self._load_blob(url)
         except ObjectMissing:
-            raise StorageUnavailable(url, "it came and went while it was uploaded") from None
+            raise StorageUnavailable(url, "another process deleted it during the upload") from None
         if (blob.metadata or {}).get(_UPLOAD_MARK) != mark:
             raise ObjectExists(url)
         return blob
 
-    def _signed(self, url: str, method: str, content_type: str | None, seconds: int) -> str:
+    def _signed_url(self, url: str, method: str, content_type: str | None, seconds: int) -> str:
         blob = self._blob(url)
-        with translated(url):
+        with translate_errors(url):
             signed: str = blob.generate_signed_url(
                 version="v4",
                 expiration=timedelta(seconds=seconds),
@@ -245,7 +245,7 @@ class GcsStorage:
 def _stat_of(blob: Any) -> ObjectStat:
     return ObjectStat(
         url=join_url("gs", blob.bucket.name, blob.name),
-        # Some servers leave out what is zero.
+        # Some servers omit a size of zero.
         size_bytes=int(blob.size or 0),
         generation=str(blob.generation),
         content_type=blob.content_type,

@@ -1,4 +1,4 @@
-"""The connection to S3, or to what speaks its API, and its failures in our words."""
+"""The connection to S3 or a compatible server, and its failures as errors of ours."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def connect(
     import boto3
     from botocore.config import Config
 
-    # Stores that only resemble S3 often know neither bucket subdomains nor the newer checksums.
+    # Many S3-compatible stores support neither bucket subdomains nor the newer checksums.
     compatible = {
         "s3": {"addressing_style": "path"},
         "request_checksum_calculation": "when_required",
@@ -51,8 +51,8 @@ def connect(
 
 
 @contextmanager
-def translated(url: str) -> Iterator[None]:
-    """Raise what the client raises as one of our errors."""
+def translate_errors(url: str) -> Iterator[None]:
+    """Translate the client's exceptions into errors of ours."""
     import urllib3
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
@@ -75,7 +75,7 @@ def status_of(error: Any) -> int:
 
 
 def is_transient(error: Any) -> bool:
-    """Whether a `ClientError` may pass by itself."""
+    """Whether a `ClientError` may be transient."""
     return status_of(error) in TRANSIENT_STATUSES
 
 
@@ -99,7 +99,7 @@ def _unavailable(url: str, error: Any, status: int) -> StorageError:
 
 
 def bucket_missing(url: str) -> Reject:
-    """The error of a bucket that is not there."""
+    """The error for a bucket that does not exist."""
     return Reject(
         BUCKET_MISSING, f"{url}: this bucket does not exist. Create it, or correct the name."
     )

@@ -1,4 +1,4 @@
-"""Listing of a bucket with the generations that `stat` would give."""
+"""Lists a bucket with the same generations that `stat` returns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.storage.urls import join_url
 
 
 def has_versions(client: Any, bucket: str) -> bool:
-    """Whether the bucket keeps, or once kept, versions. False where we may not ask."""
+    """Whether the bucket keeps, or once kept, versions. False if we may not ask."""
     from botocore.exceptions import ClientError
 
     try:
@@ -22,10 +22,10 @@ def has_versions(client: Any, bucket: str) -> bool:
         raise
 
 
-def listed(
+def list_versions(
     client: Any, bucket: str, prefix: str, page_size: int, versions: bool
 ) -> Iterator[ObjectStat]:
-    """Objects in name order. A plain listing names no versions, so one of versions is asked."""
+    """Objects in name order. A plain listing has no versions, so this asks for all versions."""
     operation, field = (
         ("list_object_versions", "Versions") if versions else ("list_objects_v2", "Contents")
     )

@@ -10,7 +10,7 @@ from shared.errors import ObjectChanged
 from shared.storage.protocol import ObjectStat
 from shared.storage.ranged import RangeBody, body_start
 from shared.storage.retries import Interrupted
-from shared.storage.s3.connection import is_transient, translated
+from shared.storage.s3.connection import is_transient, translate_errors
 from shared.storage.s3.versions import Version, version_of
 from shared.storage.urls import split_url
 
@@ -18,7 +18,7 @@ _CHUNK_BYTES = 64 * 1024
 
 
 class S3Ranges:
-    """The version that `stat` is of. `client` must not retry by itself: the reader does."""
+    """Reads the version in `stat`. `client` must not retry on its own, because the reader does."""
 
     def __init__(self, client: Any, stat: ObjectStat, version: Version) -> None:
         self._client = client
@@ -47,7 +47,7 @@ class S3Ranges:
         from botocore.parsers import ResponseParserError
 
         _, bucket, name = split_url(self._stat.url)
-        with translated(self._stat.url):
+        with translate_errors(self._stat.url):
             try:
                 return self._client.get_object(
                     Bucket=bucket, Key=name, Range=f"bytes={start}-{stop - 1}", **self._version.pin

@@ -1,4 +1,4 @@
-"""Objects of S3, and of what speaks its API, through boto3."""
+"""Objects of S3 and compatible servers, through boto3."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from shared.storage.ranged import RangedReader
 from shared.storage.retries import RetryPolicy
 from shared.storage.s3 import listing as s3_listing
 from shared.storage.s3 import uploads as s3_uploads
-from shared.storage.s3.connection import bucket_missing, connect, translated
+from shared.storage.s3.connection import bucket_missing, connect, translate_errors
 from shared.storage.s3.ranges import S3Ranges
 from shared.storage.s3.versions import Version, version_of
 from shared.storage.urls import check_name, split_url
 
-# Tells our own object from another's if an answer was lost and the upload tried again.
+# If an answer is lost and the upload is repeated, the mark identifies our own object.
 _UPLOAD_MARK = "videomoments-upload"
-_LARGEST_COPY_BYTES = 5 << 30  # of one request; larger objects are copied in parts
+_LARGEST_COPY_BYTES = 5 << 30  # The limit of one request; larger objects are copied in parts.
 
 
 class S3Storage:
-    """The `s3://` adapter. A generation is the version or, where there are none, the ETag.
+    """The `s3://` adapter. A generation is the version or, without versions, the ETag.
 
-    Without versions, overwriting an object with the same bytes keeps its generation. Listings do
-    not tell content types.
+    Without versions, an overwrite with the same bytes keeps the generation. Listings have no
+    content types.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class S3Storage:
         largest_copy_bytes: int = _LARGEST_COPY_BYTES,
         policy: RetryPolicy | None = None,
     ) -> None:
-        """Connects at first use. Files above `part_bytes` (5 MiB or more) are sent in parts."""
+        """Connects at first use. Uploads files above `part_bytes` (5 MiB or more) in parts."""
         self._endpoint = endpoint
         self._region = region
         self._part_bytes = part_bytes
@@ -59,7 +59,7 @@ class S3Storage:
         return self._head(url)[0]
 
     def open(self, url: str, *, generation: str | None = None) -> RangedReader:
-        """See `Storage`. Where there are versions, an overwritten one is read to its end."""
+        """See `Storage`. In a bucket with versions, an overwritten object stays readable."""
         stat, version = self._head(url)
         if generation is not None and not version.matches(generation):
             raise ObjectChanged(url, generation, version.generation)
@@ -81,7 +81,7 @@ class S3Storage:
     ) -> ObjectStat:
         """See `Storage`."""
         if only_if_absent:
-            self._refuse_existing(url)  # saves the upload, and not every store has conditions
+            self._refuse_existing(url)  # saves the upload; some stores ignore preconditions
         content_type = content_type or content_type_of(url) or "application/octet-stream"
         mark = uuid.uuid4().hex
         headers: dict[str, Any] = {"ContentType": content_type, "Metadata": {_UPLOAD_MARK: mark}}
@@ -89,20 +89,24 @@ class S3Storage:
             headers["IfNoneMatch"] = "*"
         size = path.stat().st_size
         try:
-            with translated(url):
+            with translate_errors(url):
                 answer = s3_uploads.put(self.client, path, _target(url), headers, self._part_bytes)
         except ObjectChanged:
             return self._own_or_refuse(url, mark)
         except ObjectMissing:
             raise bucket_missing(url) from None
-        return ObjectStat(url, size, version_of(answer).generation, content_type, _moment(answer))
+        return ObjectStat(
+            url, size, version_of(answer).generation, content_type, _response_time(answer)
+        )
 
     def list(self, prefix_url: str) -> Iterator[ObjectStat]:
         """See `Storage`."""
         _, bucket, prefix = split_url(prefix_url)
-        with translated(prefix_url):
+        with translate_errors(prefix_url):
             versions = s3_listing.has_versions(self.client, bucket)
-            yield from s3_listing.listed(self.client, bucket, prefix, self._page_size, versions)
+            yield from s3_listing.list_versions(
+                self.client, bucket, prefix, self._page_size, versions
+            )
 
     def copy(self, source_url: str, target_url: str) -> ObjectStat:
         """See `Storage`. The bytes do not pass through this machine."""
@@ -110,7 +114,7 @@ class S3Storage:
         source: dict[str, str] = _target(source_url)
         if version.version_id:
             source["VersionId"] = version.version_id
-        with translated(source_url):
+        with translate_errors(source_url):
             if stat.size_bytes > self._largest_copy_bytes:
                 self.client.copy(source, **_target(target_url))
                 return self.stat(target_url)
@@ -124,35 +128,35 @@ class S3Storage:
         )
 
     def delete(self, url: str, *, generation: str | None = None) -> bool:
-        """See `Storage`. Where there are versions, older ones are kept."""
+        """See `Storage`. A bucket with versions keeps the older ones."""
         try:
             _, version = self._head(url)
             if generation is not None and not version.matches(generation):
                 raise ObjectChanged(url, generation, version.generation)
             condition = {"IfMatch": version.etag} if generation is not None else {}
-            with translated(url):
+            with translate_errors(url):
                 self.client.delete_object(**_target(url), **condition)
         except ObjectMissing:
             return False
         return True
 
     def signed_read_url(self, url: str, *, expires_seconds: int) -> str:
-        """See `Storage`. At most 7 days, and no longer than the credentials last."""
-        return self._signed("get_object", _target(url), expires_seconds)
+        """See `Storage`. At most 7 days, and not after the credentials expire."""
+        return self._signed_url("get_object", _target(url), expires_seconds)
 
     def signed_upload_url(self, url: str, *, content_type: str, expires_seconds: int) -> str:
-        """See `Storage`. At most 7 days, and no longer than the credentials last."""
-        return self._signed(
+        """See `Storage`. At most 7 days, and not after the credentials expire."""
+        return self._signed_url(
             "put_object", {**_target(url), "ContentType": content_type}, expires_seconds
         )
 
     def local_path(self, url: str) -> Path | None:  # noqa: ARG002 (asked of every store)
-        """None: a bucket's objects are no files of this machine."""
+        """None: the objects of a bucket are not files of this machine."""
         return None
 
     @cached_property
     def client(self) -> Any:
-        """The boto3 client, connected at first use."""
+        """The boto3 client; it connects at first use."""
         return connect(self._endpoint, self._region, self._policy)
 
     @cached_property
@@ -161,7 +165,7 @@ class S3Storage:
 
     def _answer(self, url: str) -> Any:
         target = _target(url)
-        with translated(url):
+        with translate_errors(url):
             return self.client.head_object(**target)
 
     def _head(self, url: str) -> tuple[ObjectStat, Version]:
@@ -169,11 +173,11 @@ class S3Storage:
         return _stat_of(url, answer), version_of(answer)
 
     def _own_or_refuse(self, url: str, mark: str) -> ObjectStat:
-        """What is there, if this very upload made it before its answer was lost."""
+        """The existing object, if this upload made it and only the answer was lost."""
         try:
             answer = self._answer(url)
         except ObjectMissing:
-            raise StorageUnavailable(url, "another upload of it is under way") from None
+            raise StorageUnavailable(url, "another upload of the object is in progress") from None
         if answer.get("Metadata", {}).get(_UPLOAD_MARK) != mark:
             raise ObjectExists(url)
         return _stat_of(url, answer)
@@ -185,8 +189,8 @@ class S3Storage:
             return
         raise ObjectExists(url)
 
-    def _signed(self, operation: str, arguments: dict[str, str], seconds: int) -> str:
-        with translated(f"s3://{arguments['Bucket']}/{arguments['Key']}"):
+    def _signed_url(self, operation: str, arguments: dict[str, str], seconds: int) -> str:
+        with translate_errors(f"s3://{arguments['Bucket']}/{arguments['Key']}"):
             signed: str = self.client.generate_presigned_url(
                 operation, Params=arguments, ExpiresIn=seconds
             )
@@ -208,8 +212,8 @@ def _stat_of(url: str, answer: Any) -> ObjectStat:
     )
 
 
-def _moment(answer: Any) -> datetime:
-    """When the store answered: a write's answer does not tell the object's own time."""
+def _response_time(answer: Any) -> datetime:
+    """The response's time: the answer to a write does not include the object's own time."""
     date = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
     try:
         return parsedate_to_datetime(date).astimezone(UTC)

@@ -1,6 +1,6 @@
-"""Uploads to S3: in one request, or in parts that become an object together.
+"""Uploads to S3: in one request, or in parts that S3 joins into one object.
 
-Not by boto3's transfer module: it does not tell which version it has written.
+Does not use boto3's transfer module, which does not return the version that it wrote.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _MOST_PARTS = 10_000
 def put(
     client: Any, path: Path, target: dict[str, str], headers: dict[str, Any], part_bytes: int
 ) -> Any:
-    """Upload the file; returns the store's answer, with ETag and, if there is one, VersionId.
+    """Upload the file. Returns the store's answer, with ETag and, if there is one, VersionId.
 
-    `target` has Bucket and Key; `headers` are further arguments, of which IfNoneMatch decides when
-    the object is made.
+    `target` has Bucket and Key. `headers` are further arguments; IfNoneMatch among them applies
+    when the object is completed.
     """
     size = path.stat().st_size
     if size <= part_bytes:
@@ -44,7 +44,7 @@ def _put_parts(
             MultipartUpload={"Parts": parts}, **run, **condition
         )
     except BaseException:
-        with suppress(Exception):  # the first failure is the one to tell
+        with suppress(Exception):  # The first failure is the cause of the others.
             client.abort_multipart_upload(**run)
         raise
 

@@ -12,7 +12,7 @@ import requests
 
 from shared.errors import ObjectExists, Reject, SettingsError, StorageUnavailable
 from shared.storage.gcs.connection import connect, retry_of
-from shared.storage.gcs.signing import signer_arguments
+from shared.storage.gcs.signers import signer_arguments
 from shared.storage.gcs.store import GcsStorage
 from shared.storage.retries import RetryPolicy
 from tests.contract.storage.test_signed_urls import fetch

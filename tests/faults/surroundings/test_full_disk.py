@@ -130,7 +130,7 @@ def test_first_uploads_recover_when_every_object_is_a_full_device(
                 full.write(b"0")
         pour(source, target)
 
-    monkeypatch.setattr("shared.storage.folder.writing.pour", pour_or_fail)
+    monkeypatch.setattr("shared.storage.folder.writer.pour", pour_or_fail)
     before_each(world, now.append)
     world.drop()
     world.settle(workers=1)

@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 from shared.errors import SettingsError
 from shared.http.auth.errors import Forbidden, KeysUnavailable
 from shared.http.auth.oidc import PushVerifier
-from shared.http.auth.signing_keys import Fetched, RemoteKeys, fetch, parse_key_set
+from shared.http.auth.signing_keys import KeyResponse, RemoteKeys, fetch, parse_key_set
 from tests.support.http.oidc_tokens import (
     AUDIENCE,
     EMAIL,
@@ -72,12 +72,12 @@ class KeyServer:
         """Its keys, by its clock."""
         return RemoteKeys("https://x", fetch=self._serve, clock=lambda: self.now)
 
-    def _serve(self, url: str) -> Fetched:
+    def _serve(self, url: str) -> KeyResponse:
         self.fetches += 1
         if self.is_away:
             raise KeysUnavailable(f"{url} does not answer")
         found = [jwk(KEY, "k1")] + ([jwk(OTHER_KEY, "k2")] if self.is_rotated else [])
-        return Fetched(json.dumps({"keys": found}).encode(), 1000.0)
+        return KeyResponse(json.dumps({"keys": found}).encode(), 1000.0)
 
 
 def test_remote_keys_are_kept_and_rotated() -> None:

@@ -19,7 +19,7 @@ from shared.pipeline import job as jobs
 from shared.pipeline.heartbeat import Heartbeat
 from shared.pipeline.ledger import finish as finishing
 from shared.storage import local_file as saving
-from shared.storage.folder import writing as folder_writing
+from shared.storage.folder import writer as folder_writing
 from shared.storage.folder.reader import FolderReader
 from shared.storage.folder.store import FolderStorage
 from shared.storage.protocol import ObjectStat

@@ -1,4 +1,4 @@
-"""Puts files in their place below the root, whole and in order, and takes them away."""
+"""Writes and deletes files below the root: files appear whole, and uploads keep their order."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PLACING_ATTEMPTS = 100
 
 
 class FolderWriter:
-    """Writes below one root. What is being written lies in a hidden folder there till then."""
+    """Writes below one root. A hidden folder there holds unfinished files."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -33,9 +33,9 @@ class FolderWriter:
     def put(
         self, source: RawIOBase, target: Path, url: str, *, only_if_absent: bool
     ) -> os.stat_result:
-        """Write all of `source` to `target`. Raises `ObjectExists`, or `Reject` where a folder is.
+        """Write all of `source` to `target`. Raises `ObjectExists`, or `Reject` if it is a folder.
 
-        Returns the status of the file written, even if another one took its place since.
+        Returns the status of the file written, even if another file has replaced it since.
         """
         self._remove_abandoned()
         with self._temporary() as (temporary, file):
@@ -49,12 +49,12 @@ class FolderWriter:
         return status
 
     def remove(self, path: Path, bucket: str) -> bool:
-        """Delete the file, and the folders of the bucket that are empty without it."""
+        """Delete the file and the bucket's folders that become empty."""
         try:
             path.unlink()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return False
-        with suppress(OSError):  # the first one that is not empty ends it
+        with suppress(OSError):  # The first folder that is not empty ends the loop.
             for parent in path.parents:
                 if not parent.is_relative_to(self._root / bucket) or parent.parent == self._root:
                     break
@@ -66,21 +66,21 @@ class FolderWriter:
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if only_if_absent:
-                    os.link(temporary, target)  # unlike a rename, fails where there is a file
+                    os.link(temporary, target)  # Unlike a rename, this fails if the file exists.
                 else:
                     temporary.replace(target)
                 return _sync_folder(target.parent)
             except FileNotFoundError:
-                continue  # a delete took the empty folder away in between
+                continue  # A concurrent delete removed the empty folder.
             except (FileExistsError, NotADirectoryError, IsADirectoryError):
                 if only_if_absent and target.is_file():
                     raise ObjectExists(url) from None
                 raise _in_the_way(target) from None
-        raise StorageUnavailable(url, "its folder vanished again and again while it was written")
+        raise StorageUnavailable(url, "its folder disappeared several times during the write")
 
     @contextmanager
     def _temporary(self) -> Iterator[tuple[Path, BinaryIO]]:
-        """A new file, held until the block is left, and gone then where it still is."""
+        """A new locked file. If it is still there when the block ends, it is deleted."""
         self._incoming.mkdir(parents=True, exist_ok=True)
         while True:
             path = self._incoming / secrets.token_hex(8)
@@ -92,21 +92,21 @@ class FolderWriter:
                     path.unlink(missing_ok=True)
 
     def _remove_abandoned(self) -> None:
-        """Remove what processes that were killed left behind: nobody holds it any more."""
+        """Delete the files of killed processes: no process holds their lock."""
         for left in self._incoming.glob("*"):
             with suppress(OSError), left.open("r+b") as file:
                 if _is_stale(file) or _hold(file):
                     left.unlink()
 
     def _next_ns(self) -> int:
-        """Now, and later than any time given before, so that no two uploads look alike."""
+        """The present, but later than any time returned before: no two uploads look alike."""
         with self._lock:
             self._last_ns = max(time.time_ns(), self._last_ns + 1)
             return self._last_ns
 
 
 def _hold(file: BinaryIO) -> bool:
-    """Whether nobody else holds it. The kernel lets go of it for a process that is killed."""
+    """Lock the file; False if another process holds it. The kernel frees a dead process's lock."""
     try:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -115,11 +115,11 @@ def _hold(file: BinaryIO) -> bool:
 
 
 def _is_ours(file: BinaryIO) -> bool:
-    """False when another process took the new file for an abandoned one before it was held."""
+    """False if another process removed the new file as abandoned before we locked it."""
     try:
         held = _hold(file)
     except OSError:
-        return True  # a file system without locks
+        return True  # The file system has no locks.
     return held and os.fstat(file.fileno()).st_nlink > 0
 
 

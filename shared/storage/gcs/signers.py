@@ -1,4 +1,4 @@
-"""By whom signed URLs of Cloud Storage are signed."""
+"""The signers of Cloud Storage's signed URLs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from shared.storage.gcs.connection import GcsConnection
 def signer_arguments(connection: GcsConnection, signing_credentials: Any = None) -> dict[str, Any]:
     """Arguments of `Blob.generate_signed_url`.
 
-    A service account's key signs by itself. Credentials without one (those of Cloud Run) have IAM
-    sign, for which the account needs the role Service Account Token Creator on itself. An emulator
-    checks no signature, so a key made for this process does.
+    A service account's key signs locally. For credentials without a key (those of Cloud Run) IAM
+    signs, which needs the role Service Account Token Creator on the account itself. An emulator
+    does not check signatures, so a key made for this process is enough.
     """
     from google.auth.credentials import Signing
 
@@ -22,7 +22,7 @@ def signer_arguments(connection: GcsConnection, signing_credentials: Any = None)
     if isinstance(credentials, Signing):
         return {"credentials": credentials}
     if connection.is_emulator:
-        return {"credentials": _throwaway()}
+        return {"credentials": _throwaway_credentials()}
     email = _refreshed_email(credentials)
     return {"service_account_email": email, "access_token": credentials.token}
 
@@ -31,7 +31,9 @@ def _refreshed_email(credentials: Any) -> str:
     from google.auth.transport.requests import Request
 
     if not credentials.valid or _email(credentials) is None:
-        credentials.refresh(Request())  # the metadata server tells the e-mail only now
+        credentials.refresh(
+            Request()
+        )  # The metadata server returns the e-mail only after a refresh.
     email = _email(credentials)
     if email is None:
         raise SettingsError(
@@ -47,7 +49,7 @@ def _email(credentials: Any) -> str | None:
 
 
 @cache
-def _throwaway() -> Any:
+def _throwaway_credentials() -> Any:
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
     from google.oauth2.service_account import Credentials
