@@ -19,7 +19,7 @@ from cli.dev.guard import Guard
 from cli.dev.process import only_one, stopped_by_signals
 from cli.dev.servers import Servers
 from cli.dev.topics import Choice, Topics, open_topics
-from cli.dev.watching import Watcher, announce_drop, is_registered
+from cli.dev.watcher import Watcher, announce_drop, is_registered
 from cli.local.cloud import dead_owners, scheduled_sweeps
 from cli.local.database import database
 from cli.local.dev_note import DEFAULT_PROJECT, Running, announce, this_process_started_at

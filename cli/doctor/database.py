@@ -16,7 +16,7 @@ from shared.db.migrate import current, head, is_known
 from shared.db.models import Run, RunStatus, StageRun, StageRunStatus
 from shared.pipeline.clock import Clock
 from shared.settings.settings import Settings
-from shared.videos.tombstones import unfinished
+from shared.videos.deletion_rows import unfinished_deletions
 
 UPGRADE = "videomoments db upgrade"
 
@@ -74,7 +74,7 @@ def _migration(engine: Engine, *, embedded: bool) -> Check:
 def _waiting(session: Session, settings: Settings) -> Iterator[Check]:
     yield _dead_letters(session)
     yield _stalled(session, settings)
-    left = [stone.video for stone in unfinished(session)]
+    left = [deletion.video for deletion in unfinished_deletions(session)]
     if left:
         remedy = "videomoments gc   (finishes them all), or videomoments delete VIDEO"
         yield Check("deletions", "warning", f"not finished: {', '.join(left[:5])}", remedy)

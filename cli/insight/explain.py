@@ -19,7 +19,7 @@ from cli.report.results import file_notes, pipeline_json, without_the_model
 from cli.report.tables import clock_time, location
 from shared.db.models import Deletion, Video
 from shared.settings.settings import Settings
-from shared.videos.tombstones import tombstone
+from shared.videos.deletion_rows import find_deletion
 
 
 def explain_video(settings: Settings, home: Home, video: str) -> int:
@@ -34,9 +34,9 @@ def explain_video(settings: Settings, home: Home, video: str) -> int:
 
 
 def _lines(session: Session, video: str, deserted: bool) -> Iterator[str]:
-    stone = tombstone(session, video)
-    if stone is not None:
-        yield _deleted(stone)
+    deletion = find_deletion(session, video)
+    if deletion is not None:
+        yield _deleted(deletion)
         return
     runs = pipelines_of(session, video)
     row = session.execute(select(Video).where(Video.identifier == video)).scalar_one()
@@ -59,20 +59,20 @@ def _lines(session: Session, video: str, deserted: bool) -> Iterator[str]:
         )
 
 
-def _deleted(stone: Deletion) -> str:
-    if stone.completed_at is None:
+def _deleted(deletion: Deletion) -> str:
+    if deletion.completed_at is None:
         # Functions in the cloud may not delete uploads.
         automatic = (
             ""
-            if stone.with_source
+            if deletion.with_source
             else "Where functions run, it continues within a minute; otherwise finish it "
         )
         return (
-            f"The deletion of {stone.video} started at {stone.requested_at:%Y-%m-%d %H:%M} UTC and "
-            f"has not finished. {automatic or 'If it was interrupted, finish it '}with: "
-            f"videomoments delete {stone.video}"
+            f"The deletion of {deletion.video} started at {deletion.requested_at:%Y-%m-%d %H:%M} "
+            f"UTC and has not finished. {automatic or 'If it was interrupted, finish it '}with: "
+            f"videomoments delete {deletion.video}"
         )
     return (
-        f"{stone.video} was deleted on {stone.completed_at:%Y-%m-%d at %H:%M} UTC. "
+        f"{deletion.video} was deleted on {deletion.completed_at:%Y-%m-%d at %H:%M} UTC. "
         "Upload its file again to get a new run."
     )

@@ -18,8 +18,8 @@ from cli.report.results import document
 from shared.db.models import PipelineHistory, StageRun, Video
 from shared.domain.documents import Json
 from shared.settings.settings import Settings
+from shared.videos.deletion_rows import unfinished_deletions
 from shared.videos.lookup import unknown_video
-from shared.videos.tombstones import unfinished
 
 
 def show_status(
@@ -63,8 +63,11 @@ def pipelines_of(session: Session, video: str | None) -> list[str]:
 
 def _deletions(session: Session) -> list[Json]:
     return [
-        {"video": stone.video, "requested_at": stone.requested_at.isoformat(timespec="seconds")}
-        for stone in unfinished(session)
+        {
+            "video": item.video,
+            "requested_at": item.requested_at.isoformat(timespec="seconds"),
+        }
+        for item in unfinished_deletions(session)
     ]
 
 

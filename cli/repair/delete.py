@@ -9,7 +9,7 @@ from cli.local.home import Home
 from cli.local.log_file import logged_to
 from cli.report.quantities import count_words
 from shared.settings.settings import Settings
-from shared.videos.deletion import Deleted, delete_video
+from shared.videos.deletion import DeletionReport, delete_video
 
 
 def delete_one(settings: Settings, home: Home, video: str, *, with_source: bool) -> int:
@@ -21,7 +21,7 @@ def delete_one(settings: Settings, home: Home, video: str, *, with_source: bool)
     return 0
 
 
-def _lines(deleted: Deleted, *, with_source: bool) -> list[str]:
+def _lines(deleted: DeletionReport, *, with_source: bool) -> list[str]:
     runs, objects = count_words(deleted.pipelines, "run"), count_words(deleted.objects, "object")
     lines = [f"Deleted {deleted.video}: {runs} and {objects}."]
     if deleted.source:

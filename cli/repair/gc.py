@@ -16,8 +16,8 @@ from shared.domain.documents import Json
 from shared.pipeline.context import Context
 from shared.settings.settings import Settings
 from shared.videos.deletion import resume_deletions
+from shared.videos.deletion_rows import unfinished_deletions
 from shared.videos.garbage import Garbage, collect, find_garbage
-from shared.videos.tombstones import unfinished
 
 
 def collect_garbage(
@@ -40,7 +40,7 @@ def collect_garbage(
             "dry_run": dry_run,
             "objects": [_json(garbage) for garbage in found],
             "deletions": left if dry_run else deletions,
-            "unfinished_deletions": left,
+            "unfinished": left,
         }
         print(json.dumps(document, ensure_ascii=False, indent=2))  # noqa: T201
     else:
@@ -50,7 +50,7 @@ def collect_garbage(
 
 def _unfinished(context: Context) -> list[str]:
     with context.session() as session:
-        return [stone.video for stone in unfinished(session)]
+        return [deletion.video for deletion in unfinished_deletions(session)]
 
 
 def _printed(garbage: Garbage, *, as_json: bool) -> Garbage:

@@ -14,12 +14,12 @@ from shared.storage.protocol import ObjectStat
 
 
 def find_clip(session: Session, moment: Moment) -> Clip | None:
-    """The clip of that moment, if it was cut."""
+    """The moment's clip, if it has one."""
     return session.execute(select(Clip).where(Clip.moment_id == moment.id)).scalar_one_or_none()
 
 
 def clip_of(session: Session, moment: str) -> Clip:
-    """The clip of the moment of that name. Raises `NotThere` when it was deleted."""
+    """The clip of the moment of that name. Raises `NotThere` if it was deleted."""
     found = session.execute(
         select(Clip).join(Moment).where(Moment.identifier == moment)
     ).scalar_one_or_none()
@@ -31,7 +31,7 @@ def clip_of(session: Session, moment: str) -> Clip:
 def replace_clip(
     session: Session, moment: Moment, result: CutResult, stat: ObjectStat
 ) -> str | None:
-    """Write the moment's clip. Returns the URL of the clip it replaces, if any.
+    """Store the moment's clip. Returns the URL of the clip it replaces, if any.
 
     Locks the moment, so that no other run of the video cuts it before the transaction ends.
     """

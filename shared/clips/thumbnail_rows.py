@@ -1,4 +1,4 @@
-"""The rows of thumbnails: at most one of a video, and one of a clip."""
+"""The rows of thumbnails: at most one for each video and one for each clip."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shared.storage.protocol import ObjectStat
 
 @dataclass(frozen=True, slots=True)
 class ThumbnailOwner:
-    """The video or the clip that a thumbnail shows; `url` is the object that it is made from."""
+    """The video or the clip that a thumbnail shows; `url` is the object it is made from."""
 
     column: Literal["video_id", "clip_id"]
     id: int
@@ -42,7 +42,7 @@ def lock_owner(session: Session, owner: ThumbnailOwner) -> bool:
 
 
 def replace_thumbnail(session: Session, owner: ThumbnailOwner, stat: ObjectStat) -> str | None:
-    """Write the owner's thumbnail. Returns the URL of the one it replaces, if any."""
+    """Store the owner's thumbnail. Returns the URL of the one it replaces, if any."""
     before = find_thumbnail(session, owner)
     values = {"cloud_url": stat.url, "file_size_kb": max(1, round(stat.size_bytes / 1024))}
     session.execute(

@@ -15,8 +15,8 @@ from shared.videos.video_job import VideoJob
 def window_of(job: VideoJob, moment: Moment) -> TimeSpan:
     """The moment with the padding of the run's options, within the video.
 
-    Padding ends at the next word unless the options let it go on. A moment without speech gets
-    none: it begins with its scene, and padding would show the end of another.
+    Padding ends at the next word unless the options allow more. A moment without speech has no
+    padding: it begins with its scene, and padding would show the end of another.
     """
     span, options = TimeSpan(moment.start_time, moment.end_time), job.options
     before, after = 0.0, inf

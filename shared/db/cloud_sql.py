@@ -1,4 +1,4 @@
-"""Cloud SQL through its connector, entered as an IAM user: no password, no allow-list."""
+"""Cloud SQL through its connector, as an IAM user: no password, no allow-list."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shared.db.connect import DbapiConnect, SessionLimits
 
 
 class CloudSqlConnector(Protocol):
-    """What is needed of `google.cloud.sql.connector.Connector`."""
+    """The part of `google.cloud.sql.connector.Connector` that this module uses."""
 
     def connect(self, instance_connection_string: str, driver: str, **kwargs: Any) -> Any:
         """Open one connection and return it."""
@@ -49,8 +49,8 @@ _connector_lock = threading.Lock()
 def _process_connector() -> CloudSqlConnector:
     """The connector of this process, made at the first connection.
 
-    Refreshed lazily: a background refresh stalls where a container's CPU is taken away between
-    requests, and its certificate is then found expired.
+    It refreshes lazily: a background refresh stalls while a container has no CPU between requests,
+    and the certificate then turns out to have expired.
     """
     global _connector
     with _connector_lock:

@@ -1,8 +1,8 @@
-"""How one connection is opened: sockets, TLS and the session's parameters.
+"""Opens one connection: sockets, TLS and the session's parameters.
 
-pg8000 left to itself builds a TLS context for every connection, and takes one timeout for both
-connecting and every later read. Here the context is built once per engine, and never for a
-server on this machine, and the two timeouts differ.
+By itself, pg8000 builds a TLS context for every connection, and has a single timeout for connecting
+and for every later read. Here each engine builds the context once, and none for a server on this
+machine; the two timeouts differ.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DbapiConnect = Callable[[], Any]
 
 @dataclass(frozen=True, slots=True)
 class SessionLimits:
-    """What holds for every session. Past a limit the server ends the statement or the session."""
+    """The limits of every session. The server ends a statement or a session that exceeds them."""
 
     connect_timeout_seconds: float = 10.0
     statement_timeout_seconds: float = 60.0
@@ -33,12 +33,12 @@ class SessionLimits:
 
     @property
     def read_timeout_seconds(self) -> float | None:
-        """How long an answer may take before the network is held for dead; None for ever."""
+        """How long an answer may take before the connection counts as dead; None for ever."""
         limit = self.statement_timeout_seconds
         return limit + 30.0 if limit else None
 
     def startup_parameters(self) -> dict[str, str]:
-        """Sent with the connection's first packet, so that they cost no round trip."""
+        """Part of the connection's first packet, so they cost no round trip."""
         idle = self.idle_in_transaction_timeout_seconds
         return {
             "TimeZone": "UTC",
@@ -49,7 +49,7 @@ class SessionLimits:
 
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
-    """Where a server is and who asks. `ssl_mode` is one of libpq's sslmode values."""
+    """A server's address and the user. `ssl_mode` is one of libpq's sslmode values."""
 
     user: str
     password: str | None = field(repr=False)
@@ -72,7 +72,7 @@ def is_this_machine(host: str) -> bool:
 
 
 def connector_for(target: ServerAddress, limits: SessionLimits) -> DbapiConnect:
-    """A function that opens one connection. Raises what pg8000 and the socket raise."""
+    """A function that opens one connection. Raises the errors of pg8000 and the socket."""
     mode = "disable" if target.unix_socket else target.ssl_mode
     context = None if mode == "disable" else _tls_context(mode, target.ssl_root_certificate)
     if mode != "prefer":
@@ -115,7 +115,7 @@ def _open(target: ServerAddress, limits: SessionLimits, context: ssl.SSLContext 
             application_name=limits.application_name,
             startup_params=limits.startup_parameters(),
         )
-        # Wrapped in TLS, the object that reads is another one than `sock`.
+        # With TLS, a wrapper of `sock` does the reading.
         connection._usock.settimeout(limits.read_timeout_seconds)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -127,7 +127,7 @@ def _open(target: ServerAddress, limits: SessionLimits, context: ssl.SSLContext 
 
 
 def _said_by_the_server(error: BaseException) -> BaseException:
-    """The server's own words, which pg8000 hides behind a failure to say goodbye to it."""
+    """The server's own error, which pg8000 hides behind its failure to close the connection."""
     inner: BaseException | None = error
     while inner is not None and not isinstance(inner, pg8000.dbapi.DatabaseError):
         inner = inner.__cause__ or inner.__context__
@@ -135,7 +135,7 @@ def _said_by_the_server(error: BaseException) -> BaseException:
 
 
 def _open_socket(target: ServerAddress, timeout_seconds: float) -> socket.socket:
-    """Raises pg8000's own error, so that an unreachable server is a database error to callers."""
+    """Raise pg8000's own error, so that callers see an unreachable server as a database error."""
     try:
         if target.unix_socket is None:
             sock = socket.create_connection((target.host, target.port), timeout_seconds)

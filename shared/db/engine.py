@@ -1,4 +1,4 @@
-"""The one engine of a process, over a plain URL or to Cloud SQL. Nothing connects at import."""
+"""A process's one engine, over a plain URL or to Cloud SQL. Nothing connects at import."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def make_engine(
     limits: SessionLimits | None = None,
     connector: CloudSqlConnector | None = None,
 ) -> Engine:
-    """An engine that has not connected yet, holding at most `pool_size + max_overflow` connections.
+    """An engine that has not connected yet, with at most `pool_size + max_overflow` connections.
 
-    `database_url` wins over `cloud_sql_instance` (`project:region:instance`, entered as
-    `iam_user`). The URL may carry `sslmode` and `sslrootcert` as libpq understands them, and
-    `unix_sock` or `host` for a Unix socket; without `sslmode`, TLS is preferred, and not tried on
-    this machine. `connector` takes the place of the process's Cloud SQL connector.
-    Raises SettingsError for a URL that cannot be used, or when nothing says where the server is.
+    `database_url` wins over `cloud_sql_instance` (`project:region:instance`, as `iam_user`). The
+    URL may carry `sslmode` and `sslrootcert` as libpq understands them, and `unix_sock` or `host`
+    for a Unix socket. Without `sslmode`, the connection uses TLS if the server offers it, but not
+    on this machine. `connector` replaces the process's Cloud SQL connector. Raises SettingsError
+    for an unusable URL, or if no setting names the server.
     """
     limits = limits or SessionLimits()
     if database_url:
@@ -69,7 +69,7 @@ def make_engine(
         pool_timeout=POOL_TIMEOUT_SECONDS,
         pool_recycle=POOL_RECYCLE_SECONDS,
         pool_pre_ping=True,
-        # What is said in a recording is a parameter: it must not get into an error's text.
+        # Statement parameters include people's words, which must not get into an error's text.
         hide_parameters=True,
     )
     tolerate_ended_sessions(engine)

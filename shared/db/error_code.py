@@ -1,4 +1,4 @@
-"""The error code for an error that SQLAlchemy raises."""
+"""The error code of an error that SQLAlchemy raises."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from shared.error_codes.error_code import ErrorCode
 
 _DISK_FULL = "53100"
 _UNAVAILABLE = ("08", "53", "57P", "58")
-"""Classes of SQLSTATE: connection, resources, ended by an operator, system error."""
+"""Classes of SQLSTATE: connection, resources, operator intervention, system error."""
 
 
 def database_code(error: BaseException) -> ErrorCode | None:
-    """None for an error that does not come from the database, or that a statement caused."""
+    """None if the error does not come from the database, or if the statement itself is at fault."""
     if isinstance(error, exc.TimeoutError | exc.InterfaceError | exc.OperationalError):
         return DATABASE_UNAVAILABLE
     if not isinstance(error, exc.DBAPIError):

@@ -1,4 +1,4 @@
-"""Bring a database to a version of the schema, from code: no alembic.ini is needed."""
+"""Migrates a database's schema from code, without an alembic.ini."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ logger = logging.getLogger(__name__)
 
 VERSION_TABLE = "alembic_version"
 _one_at_a_time = threading.Lock()
-"""`alembic.context` is one per process. Between processes, env.py's advisory lock does the same."""
+"""`alembic.context` is global to the process. Other processes wait for env.py's advisory lock."""
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Upgrade to `revision`, one transaction for each migration; waits for an upgrade under way.
+    """Upgrade to `revision`, one transaction for each migration; waits for a concurrent upgrade.
 
-    A database that a newer version of the project has upgraded is left as it is: by rule, old
-    code runs on the newer schema.
+    Does nothing to a database that a newer version of the project has upgraded: by rule, old code
+    runs on the newer schema.
     """
     at = current(engine)
     if at is not None and at not in _known_revisions():
@@ -37,19 +37,19 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
 
 
 def downgrade(engine: Engine, revision: str) -> None:
-    """Downgrade to `revision` (`base` for an empty database). Rows of dropped tables are lost."""
+    """Downgrade to `revision` (`base` for an empty database). Loses the rows of dropped tables."""
     with _one_at_a_time, engine.connect() as connection:
         command.downgrade(_config(connection), revision)
 
 
 def current(engine: Engine) -> str | None:
-    """The revision the database is at, or None for one that was never upgraded."""
+    """The revision of the database, or None if it was never upgraded."""
     with engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 
 def head() -> str:
-    """The newest revision this version of the project knows."""
+    """The newest revision that this version of the project knows."""
     revision = ScriptDirectory.from_config(_config()).get_current_head()
     if revision is None:
         raise LookupError("The package `migrations` holds no migration: the installation is broken")
@@ -57,7 +57,7 @@ def head() -> str:
 
 
 def is_known(revision: str) -> bool:
-    """Whether this version of the project has that revision."""
+    """Whether this version of the project knows that revision."""
     return revision in _known_revisions()
 
 
@@ -68,16 +68,16 @@ def _known_revisions() -> set[str]:
 def _config(connection: Connection | None = None) -> Config:
     config = Config()
     config.attributes["connection"] = connection
-    # "%" begins an interpolation in alembic's configuration, and may be in a path.
+    # Alembic's configuration interpolates "%", which a path may contain.
     config.set_main_option("script_location", str(files("migrations")).replace("%", "%%"))
     return config
 
 
 def grant_use(engine: Engine, users: Collection[str]) -> None:
-    """Let `users` read and write every table, and change none.
+    """Let `users` read and write every table, and alter none.
 
-    Called by the tables' owner after each upgrade, for it reaches the tables there are. Raises
-    `sqlalchemy.exc.DBAPIError` for a user that does not exist; then nothing is granted.
+    The tables' owner calls this after each upgrade, because it affects only existing tables. Raises
+    `sqlalchemy.exc.DBAPIError` for a user that does not exist, and then grants nothing.
     """
     if not users:
         return

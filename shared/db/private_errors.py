@@ -1,4 +1,4 @@
-"""The server's errors, without the rows they are about."""
+"""The server's errors, without data from rows."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _TELLING = frozenset("DWqp")
 
 
 def keep_rows_private(engine: Engine) -> None:
-    """Leave out of errors the detail that repeats the failing row, and what quotes the query.
+    """Remove the fields of an error that repeat the failing row or quote the query.
 
-    Errors end up in logs and in the ledger; a row may hold what was said in a recording.
+    Errors reach logs and the ledger; a row may hold people's words.
     """
     event.listen(engine, "handle_error", _leave_out_details)
 

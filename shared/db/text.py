@@ -1,4 +1,4 @@
-"""Make text without_unstorable in PostgreSQL."""
+"""Makes text storable in PostgreSQL."""
 
 from __future__ import annotations
 

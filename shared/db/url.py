@@ -1,4 +1,4 @@
-"""Reading the URL of a database."""
+"""Parses a database's URL."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _QUERY_KEYS = ("unix_sock", "host", "sslmode", "sslrootcert")
 
 
 def parse_database_url(database_url: str) -> tuple[URL, ServerAddress]:
-    """The URL with our driver named, and what it points at. Raises SettingsError if unusable."""
+    """The URL with our driver, and the address it names. Raises SettingsError if unusable."""
     try:
         url = make_url(database_url)
     except (ArgumentError, ValueError):

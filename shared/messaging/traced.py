@@ -9,7 +9,7 @@ from dataclasses import replace
 from shared.messaging.outgoing import TRACE_ATTRIBUTE, with_trace
 from shared.messaging.protocol import Outgoing, Publisher
 from shared.telemetry import spans, trace
-from shared.telemetry.recording import Value
+from shared.telemetry.span import Value
 
 
 class TracedPublisher:

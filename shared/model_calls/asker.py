@@ -21,7 +21,7 @@ from shared.model_calls.budget import Budget, Spending
 from shared.pipeline.job import Job
 from shared.settings.settings import Settings
 from shared.telemetry import spans
-from shared.telemetry.recording import Value
+from shared.telemetry.span import Value
 
 T = TypeVar("T")
 MARGIN_SECONDS = 10.0

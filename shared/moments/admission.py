@@ -25,10 +25,10 @@ from shared.pipeline.context import Context
 from shared.pipeline.ledger.claim import queue
 from shared.pipeline.stage import Stage
 from shared.storage.protocol import ObjectStat
+from shared.videos.deletion_rows import find_deletion, hold_identifier
 from shared.videos.history import open_video_run
 from shared.videos.lookup import deleted_video, unknown_video
 from shared.videos.registration import identifier_of, name_stem, not_a_source, register_video
-from shared.videos.tombstones import hold_identifier, tombstone
 
 VIDEO_DELETED = Ignored("the video was deleted")
 EntryMessage = TypeVar("EntryMessage", VideoUploaded, PipelineRequested)
@@ -87,7 +87,7 @@ def _is_deleted(context: Context, url: str, generation: str | None) -> bool:
     if generation is None:
         return False
     with context.session() as session:
-        return tombstone(session, video_identifier(url, generation, name_stem(url))) is not None
+        return find_deletion(session, video_identifier(url, generation, name_stem(url))) is not None
 
 
 def _requested_url(context: Context, message: PipelineRequested) -> str:
@@ -112,7 +112,7 @@ def _admit(
     with context.session() as session, session.begin():
         # A deletion locks in the same order: first the identifier, then the video's rows.
         hold_identifier(session, identifier_of(stat))
-        if tombstone(session, identifier_of(stat)) is not None:
+        if find_deletion(session, identifier_of(stat)) is not None:
             return None
         video = register_video(session, stat)
         if request.video not in (None, video.identifier):

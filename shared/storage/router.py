@@ -13,7 +13,7 @@ from shared.errors import Reject, SettingsError
 from shared.storage.protocol import ObjectStat, Storage
 from shared.storage.urls import split_url
 from shared.telemetry import spans
-from shared.telemetry.recording import Span
+from shared.telemetry.span import Span
 
 
 class StorageRouter:

@@ -1,4 +1,4 @@
-"""HTTP in the name of this process's Google account, which is looked up at the first request."""
+"""HTTP with the credentials of this process's Google account, found at the first request."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 
 
 class GoogleSession(requests.Session):
-    """A session whose requests carry a token. Nothing is asked for it when it is made.
+    """A session whose requests carry a token. Making it asks for no token.
 
-    So an account that cannot be found costs an export, and no delivery.
+    So a missing account costs an export, and not a delivery.
     """
 
     _authorized: AuthorizedSession | None = None
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
-        """See `requests.Session`; raises what google-auth raises, too."""
+        """See `requests.Session`. Also raises google-auth's errors."""
         if self._authorized is None:
             credentials, _ = google.auth.default(scopes=_SCOPES)
             self._authorized = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Processors that make a log record what Cloud Logging and Error Reporting understand.
+"""Processors that write log records as Cloud Logging and Error Reporting expect them.
 
 Fields: https://cloud.google.com/logging/docs/structured-logging and
 https://cloud.google.com/error-reporting/docs/formatting-error-messages.
@@ -21,14 +21,14 @@ _OWN = ("_record", "_from_structlog")
 
 
 def add_severity(_: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    """`severity` as Cloud Logging names it."""
+    """`severity` under Cloud Logging's names."""
     level = str(event.pop("level", method)).lower()
     event["severity"] = _SEVERITIES.get(level, level.upper())
     return event
 
 
 def add_trace(project: str | None) -> Processor:
-    """The running span, in the fields by which Cloud Logging joins logs and traces."""
+    """The current span, in the fields by which Cloud Logging links logs to traces."""
 
     def processor(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         span = trace.current()
@@ -44,9 +44,9 @@ def add_trace(project: str | None) -> Processor:
 
 
 def name_message(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """structlog's `event` under the name Cloud Logging shows; an exception makes it an error.
+    """structlog's `event` under Cloud Logging's name; an exception makes it a reported error.
 
-    Expects `exception` to be the formatted traceback already.
+    Expects `exception` to be the formatted traceback.
     """
     event["message"] = event.pop("event", "")
     stack = event.pop("exception", None)
@@ -63,7 +63,7 @@ def _error_type(stack: str) -> str:
 
 
 def redact_event(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Every value of the record, redacted by its key and its content."""
+    """Redact every value of the record by its key and its content."""
     clean: dict[str, Any] = {}
     for key, value in event.items():
         if key in _OWN or key == "exc_info":
@@ -79,7 +79,7 @@ class RedactArguments(logging.Filter):
     """Redacts the arguments of a standard-library record before they become part of its text."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Always true: the record is logged, changed."""
+        """Always true: the record is logged, redacted."""
         if isinstance(record.args, dict):
             record.args = redact(record.args)
         elif record.args:
@@ -88,5 +88,5 @@ class RedactArguments(logging.Filter):
 
 
 def _argument(item: object) -> object:
-    """Numbers stay numbers, for %d; what has parts is looked through."""
+    """Keep numbers as numbers, for %d; redact inside containers."""
     return item if isinstance(item, int | float) else redact(item)

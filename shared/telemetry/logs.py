@@ -1,6 +1,6 @@
-"""Logging: structlog for us, the standard library's loggers through the same processors.
+"""Logging: structlog for our code, the standard library's loggers through the same processors.
 
-JSON for Cloud Logging, coloured lines on a terminal, and never a secret or a spoken word in it.
+JSON for Cloud Logging, coloured lines on a terminal, and never a secret or a spoken word.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def configure(
 ) -> None:
     """Send every log record of the process to `stream` (stderr), redacted.
 
-    `auto` is `console` on a terminal and `json` elsewhere. `project` completes the trace's name.
-    Calling it again replaces what was configured before.
+    `auto` is `console` on a terminal and `json` elsewhere. `project` completes the name of a trace.
+    Another call replaces the configuration.
     """
     target = stream or sys.stderr
     as_json = format == "json" or (format == "auto" and not target.isatty())
@@ -74,7 +74,7 @@ def configure(
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        # Not cached: a later configure() reaches the loggers modules hold.
+        # Not cached: loggers that modules already hold must follow a later configure().
         cache_logger_on_first_use=False,
     )
     _report_uncaught()
@@ -82,7 +82,7 @@ def configure(
 
 
 class _Handler(logging.StreamHandler[TextIO]):
-    """A full disk costs the record, and does not fill the user's screen with traces."""
+    """Loses records on a full disk without printing a traceback for each."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (the library's name)
         if not isinstance(sys.exc_info()[1], OSError):
@@ -111,7 +111,7 @@ def _renderers(as_json: bool, stream: TextIO) -> list[Processor]:
 
 
 def _without_trace(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """A person at a terminal has no use for the cloud's fields."""
+    """Drop the cloud's fields, which do not help a person at a terminal."""
     return {k: v for k, v in event.items() if not k.startswith("logging.googleapis.com/")}
 
 
@@ -127,7 +127,7 @@ def adopt_server_loggers() -> None:
 
 
 def _report_uncaught() -> None:
-    """An error nobody caught goes through the same redaction, from any thread."""
+    """Log uncaught errors of every thread with the same redaction."""
     log = structlog.get_logger("uncaught")
 
     def report(
@@ -143,7 +143,7 @@ def _report_uncaught() -> None:
 
 
 def bind(**fields: object) -> AbstractContextManager[None]:
-    """Within the block (of this thread) every record carries these fields; None is left out.
+    """Within the block, every record of this thread has these fields, except those that are None.
 
     The usual ones: pipeline, stage, subject, attempt.
     """

@@ -1,6 +1,6 @@
-"""What is measured, in UCUM units: the figures that the ledger keeps, and what happens to runs.
+"""The metrics, in UCUM units: the ledger's figures, and events of stage runs.
 
-Until a sink is installed nothing is measured, and nothing imported that could.
+Without a sink, nothing is measured, and no metrics library is imported.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _WAITS = (*_SECONDS, 1800.0, 3600.0, 14_400.0)
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A sum that grows, a distribution, or the last value; `labels` are its attributes."""
+    """A growing sum, a distribution, or a last value; `labels` are its attributes."""
 
     name: str
     kind: Literal["counter", "histogram", "gauge"]
@@ -94,7 +94,7 @@ MEASURES = (
     OLDEST,
 )
 
-# By the names they have in the ledger (`stage_runs.metrics`).
+# The keys are the ledger's names (`stage_runs.metrics`).
 _OF_FIGURES: Mapping[str, tuple[Measure, Mapping[str, str]]] = {
     "seconds": (STAGE_DURATION, {}),
     "bytes_read": (BYTES_READ, {}),
@@ -110,45 +110,45 @@ _sink: Sink | None = None
 
 
 def install(sink: Sink | None) -> None:
-    """Hand every figure to it from now on; None: to nobody."""
+    """Send every measurement to `sink` from now on; None ends measuring."""
     global _sink
     _sink = sink
 
 
 def measured() -> bool:
-    """Whether figures go anywhere: what is costly to find need not be found otherwise."""
+    """Whether a sink is installed; without one, skip figures that are costly to obtain."""
     return _sink is not None
 
 
 def run_ended(stage: str, status: str, figures: Mapping[str, float]) -> None:
-    """A stage run ended; `figures` is what its row in the ledger keeps."""
+    """Measure the end of a stage run; `figures` are the metrics of its row in the ledger."""
     for name, amount in figures.items():
         if name in _OF_FIGURES:
             measure, labels = _OF_FIGURES[name]
-            _tell(measure, amount, {"stage": stage, "status": status, **labels})
+            _record(measure, amount, {"stage": stage, "status": status, **labels})
 
 
 def run_claimed(stage: str, queued_seconds: float) -> None:
-    """A stage run was taken up, having been due for so long."""
-    _tell(QUEUE_AGE, queued_seconds, {"stage": stage})
+    """Measure the claim of a stage run that was due for so many seconds."""
+    _record(QUEUE_AGE, queued_seconds, {"stage": stage})
 
 
 def failed(stage: str, code: str, *, final: bool) -> None:
-    """Something failed: for good, or to be tried again."""
-    _tell(FAILURES, 1, {"stage": stage, "code": code, "final": "true" if final else "false"})
+    """Count a failure, permanent or to be retried."""
+    _record(FAILURES, 1, {"stage": stage, "code": code, "final": "true" if final else "false"})
 
 
 def delivered(stage: str, outcome: str) -> None:
-    """A delivery was handled."""
-    _tell(DELIVERIES, 1, {"stage": stage, "outcome": outcome})
+    """Count a handled delivery."""
+    _record(DELIVERIES, 1, {"stage": stage, "outcome": outcome})
 
 
 def backlog(running_pipelines: int, oldest_seconds: float) -> None:
-    """What a sweep found unfinished; 0 seconds when nothing waits."""
-    _tell(PIPELINES, running_pipelines, {})
-    _tell(OLDEST, oldest_seconds, {})
+    """Measure the unfinished work that a sweep found; 0 seconds when nothing waits."""
+    _record(PIPELINES, running_pipelines, {})
+    _record(OLDEST, oldest_seconds, {})
 
 
-def _tell(measure: Measure, amount: float, labels: Mapping[str, str]) -> None:
+def _record(measure: Measure, amount: float, labels: Mapping[str, str]) -> None:
     if _sink is not None:
         _sink(measure, amount, labels)

@@ -1,6 +1,6 @@
-"""OpenTelemetry's SDK, set up to export by OTLP over HTTP: to a collector, or to Google Cloud.
+"""OpenTelemetry's SDK, configured to export by OTLP over HTTP: to a collector or Google Cloud.
 
-Google Cloud takes OTLP itself; all that differs is where it goes and who vouches for it.
+Google Cloud accepts OTLP itself; only the endpoint and the credentials differ.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _NEVER_BY_ITSELF_MILLIS = 24 * 3600 * 1000.0
 
 
 class _Spans(OTLPSpanExporter):
-    """Leaves a collector that fails alone for a while; what ends meanwhile is dropped."""
+    """Pauses after failures of the collector; drops the spans that end meanwhile."""
 
     pause: Pause
 
@@ -51,7 +51,7 @@ class _Spans(OTLPSpanExporter):
 
 
 class _Metrics(OTLPMetricExporter):
-    """As the spans; being sums, figures are only late."""
+    """Pauses like `_Spans`. Metrics are sums, so a pause only delays them."""
 
     pause: Pause
 
@@ -66,11 +66,11 @@ class _Metrics(OTLPMetricExporter):
 
 
 def tracer_provider(settings: Settings, resource: Resource) -> TracerProvider:
-    """Collects spans until it is flushed, or has many."""
+    """Collects spans until a flush, or until it has many."""
     ratio = TraceIdRatioBased(settings.telemetry_sample_ratio)
     provider = TracerProvider(
-        # What carries no mark was asked by whoever called, or was the load balancer's own trace:
-        # it is decided by the trace's id, and so by every stage of a run alike.
+        # A trace without our mark comes from a caller or from the load balancer. Its id decides
+        # whether it is sampled, so all stages of a run decide alike.
         sampler=ParentBased(ratio, remote_parent_not_sampled=ratio),
         resource=resource,
         shutdown_on_exit=False,
@@ -94,7 +94,7 @@ def tracer_provider(settings: Settings, resource: Resource) -> TracerProvider:
 
 
 def meter_provider(settings: Settings, resource: Resource) -> MeterProvider:
-    """Adds figures up until it is flushed."""
+    """Adds measurements up until a flush."""
     if not _wanted("METRICS"):
         return MeterProvider(resource=resource, shutdown_on_exit=False)
     exporter = _Metrics(
@@ -109,13 +109,13 @@ def meter_provider(settings: Settings, resource: Resource) -> MeterProvider:
 
 
 class Instruments:
-    """A `Sink` of figures: each measure's instrument."""
+    """A `Sink` of measurements, with an instrument for each measure."""
 
     def __init__(self, meter: Meter) -> None:
         self._tell = {measure.name: _instrument(meter, measure) for measure in MEASURES}
 
     def __call__(self, measure: Measure, amount: float, labels: Mapping[str, str]) -> None:
-        """Add or set it."""
+        """Add the value or set it."""
         self._tell[measure.name](amount, dict(labels))
 
 
@@ -132,7 +132,7 @@ def _instrument(meter: Meter, measure: Measure) -> Any:
 
 
 def resource_of(settings: Settings, service: str) -> Resource:
-    """What all of this process's telemetry says of it; OTEL_RESOURCE_ATTRIBUTES says more."""
+    """The attributes of this process; OTEL_RESOURCE_ATTRIBUTES adds more."""
     known: dict[str, str | None] = {
         "service.name": os.environ.get("OTEL_SERVICE_NAME") or service,
         "service.version": _version(),
@@ -146,7 +146,7 @@ def resource_of(settings: Settings, service: str) -> Resource:
         known["gcp.project_id"] = settings.project
     resource = Resource.create({name: value for name, value in known.items() if value})
     if settings.telemetry == "google" and not resource.attributes.keys() & _PLACES:
-        # Google Cloud takes no metric without a place.
+        # Google Cloud rejects metrics without a location.
         resource = resource.merge(Resource({"location": "global"}))
     return resource
 
@@ -157,7 +157,7 @@ _PLACES = {"location", "cloud.availability_zone", "cloud.region"}
 def export_target(settings: Settings, signal: str) -> dict[str, Any]:
     """The exporter's endpoint and session.
 
-    Without an endpoint the SDK takes OTEL_EXPORTER_OTLP_ENDPOINT or this machine's collector.
+    Without an endpoint the SDK uses OTEL_EXPORTER_OTLP_ENDPOINT or this machine's collector.
     """
     google = settings.telemetry == "google"
     base = settings.telemetry_endpoint or (GOOGLE_ENDPOINT if google else None)
@@ -170,7 +170,7 @@ def export_target(settings: Settings, signal: str) -> dict[str, Any]:
 
 
 def _wanted(signal: str) -> bool:
-    """False where the usual variable says so, for a backend that takes only the other."""
+    """False if OTEL's own variable turns the signal off, for a backend that lacks it."""
     return os.environ.get(f"OTEL_{signal}_EXPORTER", "").strip().lower() != "none"
 
 

@@ -1,4 +1,4 @@
-"""The telemetry of one process: begun where its adapters are chosen, never at import."""
+"""The telemetry of one process: starts where adapters are chosen, never at import."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from shared.errors import SettingsError
 from shared.settings.settings import PREFIX, Settings
 from shared.telemetry import measures, spans
-from shared.telemetry.flushing import Flusher
+from shared.telemetry.flusher import Flusher
 from shared.telemetry.quiet import hush
 
 _EXTRAS = {"opentelemetry": "telemetry", "google": "gcp", "requests": "gcp"}
@@ -27,7 +27,7 @@ class _Telemetry:
 
     @property
     def is_ours(self) -> bool:
-        """False in a fork, where its thread is not."""
+        """False in a forked process, which has no flusher thread."""
         return self.pid == os.getpid()
 
 
@@ -35,9 +35,9 @@ _running: _Telemetry | None = None
 
 
 def start(settings: Settings, service: str) -> None:
-    """Record and export as the settings say; nothing when they say off, or it runs already.
+    """Record and export as the settings say. Does nothing if they say off, or if it runs already.
 
-    Raises `SettingsError` naming what has to be installed. Connects to nothing.
+    Raises `SettingsError` that names the packages to install. Opens no connection.
     """
     global _running
     if settings.telemetry == "off" or _is_disabled():
@@ -48,9 +48,9 @@ def start(settings: Settings, service: str) -> None:
 
 
 def flush() -> bool:
-    """Have exported what was recorded, waiting no longer than the settings allow.
+    """Export the recorded spans and metrics within the settings' time limit.
 
-    True when that is done, or there is nothing to do. Raises nothing.
+    True when that is done, or if there is nothing to do. Raises nothing.
     """
     running = _running
     if running is None or not running.is_ours:
@@ -59,7 +59,7 @@ def flush() -> bool:
 
 
 def stop() -> None:
-    """Export the rest and record nothing any more."""
+    """Export the rest and stop recording."""
     global _running
     with _lock:
         running, _running = _running, None
@@ -75,7 +75,7 @@ def stop() -> None:
 
 @contextmanager
 def recorded_by(settings: Settings, service: str) -> Iterator[None]:
-    """From `start` to `stop`."""
+    """Record from `start` to `stop`."""
     start(settings, service)
     try:
         yield

@@ -1,4 +1,4 @@
-"""A collector that is away must not fill the log, nor be asked all the time."""
+"""Protects the log and the process from a collector that is away."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Pause:
-    """How long to leave a collector alone: longer with every failure, not at all once it answers.
+    """The pause after failures of a collector: longer with each, none after a success.
 
     `clock` gives seconds.
     """
@@ -30,11 +30,11 @@ class Pause:
 
     @property
     def is_on(self) -> bool:
-        """Whether it is not to be asked now."""
+        """Whether requests must wait."""
         return self._clock() < self._until
 
     def note(self, *, success: bool) -> None:
-        """How it went."""
+        """Record a success or a failure."""
         if success:
             self._failures = 0
             return
@@ -44,9 +44,10 @@ class Pause:
 
 
 class OneLine(logging.Handler):
-    """All that the library complains of, as one warning now and then. `clock` gives seconds.
+    """Summarizes the library's complaints in an occasional warning. `clock` gives seconds.
 
-    What it means to try again is no news, but says more than that it gave up.
+    Announced retries are not logged, but the warning quotes the last one: it names the cause better
+    than the final failure does.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -58,18 +59,18 @@ class OneLine(logging.Handler):
         self._counting = threading.Lock()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Say it, or count it."""
-        said = record.getMessage()[:500]
+        """Log it, or only count it."""
+        text = record.getMessage()[:500]
         with self._counting:
             if record.levelno < logging.ERROR:
-                self._detail = said
+                self._detail = text
                 return
             if self._clock() < self._next:
                 self._left_out += 1
                 return
             self._next = self._clock() + LINE_SECONDS
             left_out, self._left_out = self._left_out, 0
-            reason = f"{said} {self._detail}".strip()
+            reason = f"{text} {self._detail}".strip()
         _log.warning("telemetry is not exported", reason=reason, left_out=left_out)
 
 

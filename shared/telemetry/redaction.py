@@ -1,6 +1,6 @@
-"""What must never reach a log: secrets, signed URLs, and what people said.
+"""Removes text that must never reach a log: secrets, signed URLs, and people's words.
 
-Pure: values in, values out. Over-redacting is the right mistake here.
+Pure: values in, values out. Too much redaction is better than too little.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 REDACTED = "[redacted]"
 _MAX_DEPTH = 8
-# Enough for any stack trace; bounds what the rules may cost on text nobody vouches for.
+# Enough for any stack trace; limits the rules' cost on untrusted text.
 _MAX_CHARACTERS = 16_384
 
 _SECRET_KEY = re.compile(
@@ -32,14 +32,14 @@ _SIGNATURES = (
     "x-goog-signature|x-amz-signature|signature|sig|x-amz-security-token|x-goog-credential"
     "|x-amz-credential|awsaccesskeyid|googleaccessid|upload_id|access_token|id_token|api_key"
 )
-# A text may be cut before its closing mark.
+# The text may end before its closing mark.
 _QUOTED = r"""(?:"(?:[^"\\]|\\.)*(?:"|\\?\Z)|'(?:[^'\\]|\\.)*(?:'|\\?\Z))"""
 
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), replacement)
     for pattern, replacement in (
         (r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", REDACTED),
-        # The whole query of a signed URL: its parts together are the permission.
+        # The whole query of a signed URL: its parameters together grant the access.
         (
             rf"""(\b\w{{1,20}}://[^\s?"'<>]*)\?[^\s"'<>]*?\b(?:{_SIGNATURES})=[^\s"'<>]*""",
             rf"\1?{REDACTED}",
@@ -55,7 +55,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             rf"""({_QUOTED}|[^\s,;&)}}\]"']+)""",
             rf"\1{REDACTED}",
         ),
-        # Values inside what other libraries say of a row, a statement or a field.
+        # Values in other libraries' messages about a row, a statement or a field.
         (rf"""(["']?\b(?:{_TEXT_NAMES})\b["']?\s*[=:]\s*)({_QUOTED})""", rf"\1{REDACTED}"),
         (rf"""(["']?\b(?:{_TEXT_NAMES})\b["']?\s*[=:]\s*)\[[^\]]*(?:\]|\Z)""", rf"\1{REDACTED}"),
         (r"(\binput_value=).*?(, input_type=|\Z)", rf"\1{REDACTED}\2"),
@@ -67,9 +67,9 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 
 
 def redact_text(text: str) -> str:
-    """The text without anything that looks like a secret or like what somebody said.
+    """The text without anything that looks like a secret or like speech.
 
-    Of a very long text only the beginning is kept.
+    Of a very long text, only the beginning is kept.
     """
     cut = len(text) - _MAX_CHARACTERS
     text = text[:_MAX_CHARACTERS]
@@ -79,7 +79,7 @@ def redact_text(text: str) -> str:
 
 
 def redact(value: Any, key: str = "", depth: int = 0) -> Any:
-    """The value as it may be logged; `key` is the name it goes by."""
+    """The value as it may be logged, under the name `key`."""
     if value is None or isinstance(value, bool | int | float):
         return value
     if _is_private(key) or depth > _MAX_DEPTH:

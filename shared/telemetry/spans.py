@@ -1,4 +1,4 @@
-"""Spans: opened and told of here, and recorded once a tracer is installed."""
+"""Spans: opened here, and recorded once a tracer is installed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from opentelemetry import trace as api
 from opentelemetry.context import Context
 
 from shared.telemetry import trace
-from shared.telemetry.recording import Span, Value, clean, code_of
+from shared.telemetry.span import Span, Value, clean, code_of
 
 Kind = Literal["internal", "client", "producer", "consumer"]
 NOTHING = Span(api.INVALID_SPAN)
@@ -21,7 +21,7 @@ _current: ContextVar[Span] = ContextVar("span", default=NOTHING)
 
 
 def install(tracer: api.Tracer | None) -> None:
-    """Have every span recorded by it from now on; None: by nothing."""
+    """Record every span with `tracer` from now on; None ends recording."""
     global _tracer
     _tracer = tracer
 
@@ -32,7 +32,7 @@ def recorded() -> bool:
 
 
 def current() -> Span:
-    """The span of the delivery at work here, to say more of."""
+    """The span of the current delivery, for further attributes."""
     return _current.get()
 
 
@@ -43,10 +43,10 @@ def span(
     kind: Kind = "internal",
     current: bool = True,
 ) -> AbstractContextManager[Span]:
-    """A part of what is at work: the block. Where nothing is, it is not recorded.
+    """A part of the current work, as long as the block. Not recorded outside of a span.
 
-    Unless it is `current`, spans opened in the block are not under it. A generator needs that: its
-    caller may leave it at any time, in any other span.
+    Unless it is `current`, spans opened in the block are not its children. A generator needs that:
+    its caller may leave it at any time, in any other span.
     """
     here = trace.current()
     if _tracer is None or here is None:
@@ -57,7 +57,7 @@ def span(
 def sending(
     name: str, attributes: Mapping[str, Value], traceparent: str | None
 ) -> AbstractContextManager[Span]:
-    """A message being sent, on behalf of that span."""
+    """The sending of a message, on behalf of that span."""
     if _tracer is None:
         return _UNRECORDED
     return _recording(_tracer, name, "producer", attributes, trace.parse(traceparent))
@@ -65,7 +65,7 @@ def sending(
 
 @contextmanager
 def delivery(name: str, attributes: Mapping[str, Value], traceparent: str | None) -> Iterator[Span]:
-    """A delivery being handled. It goes on with the trace it came with, or begins one."""
+    """The handling of a delivery. Continues the delivery's trace, or begins one."""
     if _tracer is None:
         with trace.tracing(traceparent):
             yield NOTHING
@@ -90,7 +90,7 @@ def _recording(
     came_with: str | None = None,
     current: bool = True,
 ) -> Iterator[Span]:
-    """A span under `parent`, or the root of a new trace. An error in the block makes it failed."""
+    """A span under `parent`, or the root of a new trace. An error in the block marks it failed."""
     above = Context()
     if parent is not None:
         above = api.set_span_in_context(api.NonRecordingSpan(parent), above)

@@ -1,7 +1,7 @@
 """Trace context: the W3C `traceparent` that follows a run through every function.
 
-Format: https://www.w3.org/TR/trace-context/, and Google's older X-Cloud-Trace-Context. Traces go on
-whether or not anything records them.
+Format: https://www.w3.org/TR/trace-context/, and Google's older X-Cloud-Trace-Context. Traces
+continue even if nothing records them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def parse(traceparent: str | None) -> SpanContext | None:
 
 
 def parse_cloud(header: str | None) -> SpanContext | None:
-    """The span named by X-Cloud-Trace-Context: `TRACE_ID/SPAN_ID;o=OPTIONS`, span in decimal."""
+    """The span in X-Cloud-Trace-Context: `TRACE_ID/SPAN_ID;o=OPTIONS`, span in decimal."""
     match = _CLOUD.fullmatch((header or "").strip())
     if match is None or not int(match[1], 16):
         return None
@@ -60,7 +60,7 @@ def write(span: SpanContext) -> str:
 
 
 def extract(attributes: Mapping[str, str], headers: Mapping[str, str]) -> str | None:
-    """The traceparent of a delivery: its attributes first, for they crossed the broker.
+    """The traceparent of a delivery. Its attributes come first, because they crossed the broker.
 
     `headers` has lower-case names.
     """
@@ -72,27 +72,27 @@ def extract(attributes: Mapping[str, str], headers: Mapping[str, str]) -> str | 
 
 
 def current() -> SpanContext | None:
-    """The span this code runs in."""
+    """The current span."""
     return _valid(get_current_span())
 
 
 def traceparent() -> str | None:
-    """The span this code runs in, as it is written down."""
+    """The current span as a traceparent."""
     span = current()
     return write(span) if span is not None else None
 
 
 def origin() -> str | None:
-    """What the delivery at work came with; its own span where it came with nothing.
+    """The traceparent that the current delivery brought, or its own span if it brought none.
 
-    For what would have to be carried on from there, should this delivery never end.
+    If this delivery never ends, its successor continues from there.
     """
     return _origin.get() or traceparent()
 
 
 @contextmanager
 def running(span: Span, came_with: str | None = None) -> Iterator[None]:
-    """Run the block in that span, which a delivery that came with `came_with` may have opened."""
+    """Run the block in that span. `came_with`: the traceparent of the delivery that opened it."""
     token = _origin.set(came_with) if came_with is not None else None
     try:
         with use_span(span, record_exception=False, set_status_on_exception=False):
@@ -104,7 +104,7 @@ def running(span: Span, came_with: str | None = None) -> Iterator[None]:
 
 @contextmanager
 def tracing(traceparent: str | None) -> Iterator[None]:
-    """Run the block in a new span that nobody records: of the given trace, or of a new one."""
+    """Run the block in a new unrecorded span: of the given trace, or of a new one."""
     parent = parse(traceparent)
     trace_id, flags = (parent.trace_id, parent.trace_flags) if parent else (_new_id(128), _SAMPLED)
     made = NonRecordingSpan(SpanContext(trace_id, _new_id(64), False, flags))

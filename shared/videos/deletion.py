@@ -1,17 +1,17 @@
-"""Deletes a video: first its tombstone is written, then its rows go, then its objects.
+"""Deletes a video: first records the deletion, then deletes the rows, then the objects.
 
-A deletion has to lock in this order, which is that of all others:
+A deletion locks in this order, like every other transaction:
 
 1. the video's identifier (an advisory lock, which the admission of a run takes first too),
-2. its pipelines, by ascending id (a stage that finishes locks its pipeline first),
+2. its runs and their rows in pipeline_history, by ascending id (a finishing stage does so too),
 3. its stage runs, the video and its results, by cascade.
 
-In the order 3 before 2 a finishing stage, which holds its pipeline and wants the video's row,
-would wait for a deletion that waits for that pipeline.
+If a deletion took 3 before 2, a finishing stage that holds its run and wants the video's row
+would wait for the deletion, which waits for that run.
 
-Whatever was at work finds its pipeline gone when it wants to finish (`LeaseLost`), and takes back
-what it stored; what a killed worker has stored is garbage (`collecting`). Killed at any point, a
-deletion goes on with the next sweep, or when it is asked for again.
+A stage at work finds that its run is gone when it finishes (`LeaseLost`), and deletes what it
+stored; objects of a killed worker are garbage (see `garbage`). If a deletion is interrupted at any
+point, the next sweep or the next request continues it.
 """
 
 from __future__ import annotations
@@ -29,24 +29,27 @@ from shared.domain.names import derived_folders
 from shared.error_codes.commands import DELETION_UNFINISHED
 from shared.errors import Reject
 from shared.pipeline.context import Context
+from shared.videos.deletion_rows import (
+    DeletionUnderWay,
+    deletion_lock,
+    find_deletion,
+    hold_identifier,
+    unfinished_deletions,
+)
 from shared.videos.garbage import own_objects
 from shared.videos.lookup import unknown_video
 from shared.videos.subtitle_files import delete_upload
-from shared.videos.tombstones import (
-    DeletionUnderWay,
-    hold_identifier,
-    only_deletion,
-    tombstone,
-    unfinished,
-)
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Deleted:
-    """What one call deleted. `source`: the uploaded object itself, `subtitles`: how many came with
-    it and went. `resumed`: it went on with an earlier deletion."""
+class DeletionReport:
+    """The result of one call. `source`: whether the uploaded object was deleted.
+
+    `subtitles`: how many of its subtitles were deleted. `resumed`: the call continued an earlier
+    deletion.
+    """
 
     video: str
     pipelines: int
@@ -56,36 +59,36 @@ class Deleted:
     subtitles: int = 0
 
 
-def delete_video(context: Context, video: str, *, with_source: bool = False) -> Deleted:
-    """Delete all there is of it; the upload, and the subtitles beside it, only `with_source`.
+def delete_video(context: Context, video: str, *, with_source: bool = False) -> DeletionReport:
+    """Delete everything about the video; the upload and its subtitles only `with_source`.
 
-    Asked for twice, or after a kill, it goes on where it stopped. Raises `Reject` for a video that
-    never was, and `DeletionUnderWay`.
+    Idempotent: another call continues an interrupted deletion. Raises `Reject` for a video that
+    never existed, and `DeletionUnderWay`.
     """
-    with only_deletion(context.engine, video):
+    with deletion_lock(context.engine, video):
         resumed = _begin(context, video, with_source=with_source)
         return _carry_out(context, video, resumed=resumed)
 
 
-def _carry_out(context: Context, video: str, *, resumed: bool) -> Deleted:
-    """Do what the tombstone says. The caller keeps other deletions of the video away."""
+def _carry_out(context: Context, video: str, *, resumed: bool) -> DeletionReport:
+    """Carry out the recorded deletion. The caller must hold the deletion lock."""
     pipelines, urls = _delete_rows(context, video)
     objects = sum(context.storage.delete(url) for url in _objects(context, video, urls))
     source, subtitles = _delete_source(context, video)
     _end(context, video)
-    deleted = Deleted(video, pipelines, objects, source, resumed, subtitles)
+    deleted = DeletionReport(video, pipelines, objects, source, resumed, subtitles)
     _log.info("deleted", video=video, pipelines=pipelines, objects=objects, source=source)
     return deleted
 
 
 def resume_deletions(context: Context) -> list[str]:
-    """Go on with every deletion that was interrupted. The videos that are gone now.
+    """Continue every interrupted deletion. Returns the videos that are deleted now.
 
-    One that another process is at is left to it. What cannot be finished, as an upload that this
-    account may not delete, is logged, and left to the next time.
+    Skips a deletion that another process carries out. Logs one that fails, e.g. because this
+    account may not delete the upload, and leaves it to the next call.
     """
     with context.session() as session:
-        videos = [stone.video for stone in unfinished(session)]
+        videos = [deletion.video for deletion in unfinished_deletions(session)]
     gone = []
     for video in videos:
         try:
@@ -99,21 +102,21 @@ def resume_deletions(context: Context) -> list[str]:
 
 
 def _resume(context: Context, video: str) -> bool:
-    """False when it is finished by now: the video may have been asked for anew since."""
-    with only_deletion(context.engine, video):
+    """Continue the deletion. False if another process has finished or forgotten it since."""
+    with deletion_lock(context.engine, video):
         with context.session() as session:
-            stone = tombstone(session, video)
-        if stone is None or stone.completed_at is not None:
+            deletion = find_deletion(session, video)
+        if deletion is None or deletion.completed_at is not None:
             return False
         _carry_out(context, video, resumed=True)
     return True
 
 
 def _begin(context: Context, video: str, *, with_source: bool) -> bool:
-    """Write the tombstone. True when there was one."""
+    """Record the deletion. True if it was recorded before."""
     with context.session() as session, session.begin():
         hold_identifier(session, video)
-        before = tombstone(session, video)
+        before = find_deletion(session, video)
         url = before.source_url if before is not None else _source_url(session, video)
         values = insert(Deletion).values(video=video, source_url=url, with_source=with_source)
         session.execute(
@@ -138,25 +141,25 @@ def _source_url(session: Session, video: str) -> str:
 
 
 def _delete_rows(context: Context, video: str) -> tuple[int, list[str]]:
-    """Delete the rows, and keep with the tombstone what they named: all at once."""
+    """Delete the rows and record the objects that they named, in one transaction."""
     with context.session() as session, session.begin():
         hold_identifier(session, video)
-        stone = session.get_one(Deletion, video)
+        deletion = session.get_one(Deletion, video)
         video_id = session.execute(
             select(Video.id).where(Video.identifier == video)
         ).scalar_one_or_none()
         if video_id is None:
-            return 0, stone.objects
+            return 0, deletion.objects
         pipelines = session.execute(
             select(PipelineHistory.id)
             .where(PipelineHistory.video_id == video_id)
             .order_by(PipelineHistory.id)
             .with_for_update()
         ).all()
-        stone.objects = sorted({*stone.objects, *_named(session, video_id)})
+        deletion.objects = sorted({*deletion.objects, *_named(session, video_id)})
         session.flush()
         session.execute(delete(Video).where(Video.id == video_id))
-        return len(pipelines), stone.objects
+        return len(pipelines), deletion.objects
 
 
 def _named(session: Session, video_id: int) -> Iterator[str]:
@@ -170,18 +173,18 @@ def _named(session: Session, video_id: int) -> Iterator[str]:
 
 
 def _objects(context: Context, video: str, named: list[str]) -> Iterator[str]:
-    """What the rows named, wherever that is, and what else was made of the video."""
+    """The objects that the rows named, in any bucket, and the video's other derived objects."""
     yield from named
     yield from [stat.url for stat, _ in own_objects(context, derived_folders(video))]
 
 
 def _delete_source(context: Context, video: str) -> tuple[bool, int]:
-    """Delete the upload if that was asked for. Whether it went, and how many subtitles did."""
+    """Delete the upload if requested. Returns (deleted, number of subtitles)."""
     with context.session() as session:
-        stone = session.get_one(Deletion, video)
-    if not stone.with_source:
+        deletion = session.get_one(Deletion, video)
+    if not deletion.with_source:
         return False, 0
-    return delete_upload(context.storage, stone.source_url, video)
+    return delete_upload(context.storage, deletion.source_url, video)
 
 
 def _end(context: Context, video: str) -> None:
@@ -194,19 +197,19 @@ def _end(context: Context, video: str) -> None:
 
 
 def forget_deletion(context: Context, video: str) -> bool:
-    """Take the tombstone away, so that somebody who asks for the video anew gets it.
+    """Remove the record of the deletion, so that the video can be processed again.
 
-    False when there is none. Raises `Reject` while the deletion is not finished.
+    False if there is none. Raises `Reject` while the deletion is not finished.
     """
     with context.session() as session, session.begin():
         hold_identifier(session, video)
-        stone = tombstone(session, video)
-        if stone is None:
+        deletion = find_deletion(session, video)
+        if deletion is None:
             return False
-        if stone.completed_at is None:
+        if deletion.completed_at is None:
             raise Reject(
                 DELETION_UNFINISHED,
                 f"The deletion of {video} is not finished. Run: videomoments delete {video}",
             )
-        session.delete(stone)
+        session.delete(deletion)
         return True

@@ -1,11 +1,11 @@
-"""Finds and deletes what killed workers left in the derived bucket: objects that no row names.
+"""Finds and deletes objects that killed workers left in the derived bucket and no row names.
 
 An object is garbage only if all of this holds: its name is exactly one that `shared.domain.names`
-builds; no clip, no thumbnail and no run that may still need it names it; no attempt that still
-holds its stage run stored it; and it is older than the grace period.
+builds; no clip, no thumbnail and no run that may still need it names it; it was not stored by an
+attempt that still holds its stage run; and it is older than the grace period.
 
-Leases are read before rows. An attempt that holds no lease has either committed, so that its row
-is seen, or never will: its fenced finish is refused.
+The leases are read before the rows. An attempt without a lease has either committed, so that its
+row is visible, or never will, because its fenced finish fails.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ DEFAULT_GRACE_SECONDS = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Garbage:
-    """One object to be deleted; `kind` is `clip`, `thumbnail` or `slice`."""
+    """One object to delete; `kind` is `clip`, `thumbnail` or `slice`."""
 
     url: str
     kind: str
@@ -42,7 +42,7 @@ class Garbage:
 def find_garbage(
     context: Context, *, grace_seconds: float = DEFAULT_GRACE_SECONDS
 ) -> Iterator[Garbage]:
-    """What may be deleted, in the order of the listing. Deletes nothing."""
+    """The objects that may be deleted, in the order of the listing. Deletes nothing."""
     with context.session() as session:
         now = session.execute(select(context.clock.now())).scalar_one()
     before = now - timedelta(seconds=grace_seconds)
@@ -56,14 +56,14 @@ def find_garbage(
 
 
 def collect(context: Context, *, grace_seconds: float = DEFAULT_GRACE_SECONDS) -> Iterator[Garbage]:
-    """Delete the garbage; gives each object after it is gone. Safe to be ended at any point."""
+    """Delete the garbage; yields each object afterwards. May be interrupted at any point."""
     for garbage in find_garbage(context, grace_seconds=grace_seconds):
         if context.storage.delete(garbage.url):
             yield garbage
 
 
 def own_objects(context: Context, folders: Iterable[str]) -> Iterator[tuple[ObjectStat, OwnName]]:
-    """What the pipeline made in those folders of the derived bucket, told by its name."""
+    """The pipeline's own objects in those folders of the derived bucket, recognized by name."""
     root = f"{_as_listed(context.derived_url)}/"
     for folder in folders:
         for stat in context.storage.list(f"{root}{folder}"):
@@ -73,7 +73,7 @@ def own_objects(context: Context, folders: Iterable[str]) -> Iterator[tuple[Obje
 
 
 def _as_listed(derived_url: str) -> str:
-    """A folder's URL as its listing has it: without symbolic links, and quoted in one way."""
+    """A folder's URL as its listing spells it: without symbolic links, quoted in one way."""
     path = path_of(derived_url)
     return derived_url if path is None else folder_url(path.parent, path.name)
 
@@ -81,7 +81,7 @@ def _as_listed(derived_url: str) -> str:
 def _unnamed(context: Context, batch: Sequence[tuple[ObjectStat, OwnName]]) -> Iterator[Garbage]:
     with context.session() as session:
         held = _held_tokens(session)
-    # A new snapshot: what was committed by whoever held no lease any more is seen in it.
+    # A new snapshot sees the commits of every attempt that no longer held a lease.
     with context.session() as session:
         named = _named_urls(session, [stat.url for stat, _ in batch])
         needed = _needed(context, session, {name.pipeline for _, name in batch if name.pipeline})
@@ -92,7 +92,7 @@ def _unnamed(context: Context, batch: Sequence[tuple[ObjectStat, OwnName]]) -> I
 
 
 def _held_tokens(session: Session) -> set[str]:
-    """What the names of objects begin with that attempts at work now may store."""
+    """The prefixes of the objects that running attempts may store now."""
     tokens = session.execute(
         select(StageRun.lease_token).where(StageRun.lease_token.is_not(None))
     ).scalars()
@@ -107,7 +107,7 @@ def _named_urls(session: Session, urls: list[str]) -> set[str]:
 
 
 def _needed(context: Context, session: Session, pipelines: set[str]) -> set[str]:
-    """Runs that may still need their temporary objects: under way, or failed not long ago."""
+    """Runs that may still need their temporary objects: running, or failed not long ago."""
     return set(
         session.execute(
             select(Run.identifier).where(Run.identifier.in_(pipelines), ~is_due(context))

@@ -1,4 +1,4 @@
-"""The history of pipelines over videos: the row that a run over a video keeps beside it."""
+"""The history of pipelines over videos: the row beside each run over a video."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def open_video_run(
 
 
 def count_moments(session: Session, run_id: int, number: int) -> None:
-    """Write how many moments the run generated. The caller holds the run's lock."""
+    """Store how many moments the run generated. The caller holds the run's lock."""
     _update(session, run_id, total_moments_generated=number)
 
 

@@ -1,4 +1,4 @@
-"""Videos by the identifiers that people type."""
+"""Finds videos by the identifiers that people type."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from shared.db.models import Video
 from shared.domain.names import slug
 from shared.error_codes.runs import UNKNOWN_VIDEO, VIDEO_DELETED
 from shared.errors import Reject
-from shared.videos.tombstones import tombstone
+from shared.videos.deletion_rows import find_deletion
 
 _MAX_SUGGESTIONS = 3
 
 
 def unknown_video(session: Session, asked: str) -> Reject:
-    """The refusal of an identifier that no video has; it names those that may be meant."""
-    if tombstone(session, asked) is not None:
+    """The error for an unknown identifier; it names similar ones."""
+    if find_deletion(session, asked) is not None:
         return deleted_video(asked)
     near = " or ".join(_near(session, asked))
     if near:
@@ -30,12 +30,12 @@ def unknown_video(session: Session, asked: str) -> Reject:
 
 
 def deleted_video(video: str) -> Reject:
-    """The refusal of a video that somebody deleted."""
+    """The error for a deleted video."""
     return Reject(VIDEO_DELETED, f"The video {video} was deleted. Upload its file again.")
 
 
 def _near(session: Session, asked: str) -> list[str]:
-    """Of a file of that name, or cut short: the newest first."""
+    """Identifiers with the same file name, or with this beginning: the newest first."""
     stem = slug(PurePosixPath(asked).stem)
     alike = or_(
         Video.identifier.startswith(f"{stem}-", autoescape=True),

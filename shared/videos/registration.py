@@ -1,4 +1,4 @@
-"""Register a source object as a video: its identifier, its row, names that are not videos."""
+"""Registers a source object as a video: its identifier, its row, names that are not videos."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COMPANIONS = frozenset({".srt", ".vtt", ".json", ".txt", ".md", ".part", ".tmp",
 
 
 def not_a_source(url: str) -> str | None:
-    """Why an object of that name is no video dropped by somebody, or None if it may be one."""
+    """The reason why an object of that name is not an uploaded video, or None if it may be one."""
     name = PurePosixPath(split_url(url).name)
     if url.endswith("/"):
         return "a folder's placeholder"
@@ -30,12 +30,12 @@ def not_a_source(url: str) -> str | None:
 
 
 def identifier_of(stat: ObjectStat) -> str:
-    """The identifier of the video that this version of the object is."""
+    """The identifier of the video in this version of the object."""
     return video_identifier(stat.url, stat.generation, name_stem(stat.url))
 
 
 def register_video(session: Session, stat: ObjectStat) -> Video:
-    """The row of that version of the object, made if it is new."""
+    """The row of that version of the object, inserted if it is new."""
     identifier = identifier_of(stat)
     session.execute(
         insert(Video)
@@ -51,7 +51,7 @@ def register_video(session: Session, stat: ObjectStat) -> Video:
 
 
 def record_media_info(session: Session, video_id: int, info: MediaInfo) -> None:
-    """Fill in what the file says of itself: duration, codecs, resolution and frame rate."""
+    """Store the facts from the file: duration, codecs, resolution and frame rate."""
     session.execute(
         update(Video)
         .where(Video.id == video_id)
@@ -71,5 +71,5 @@ def name_stem(url: str) -> str:
 
 
 def _title(url: str) -> str:
-    """The name without its suffix; what is no text in it (on a disk any bytes are a name) is �."""
+    """The name without its suffix. Bytes that are not text (a disk allows any) become �."""
     return name_stem(url).encode("utf-8", "surrogateescape").decode("utf-8", "replace")[:500]

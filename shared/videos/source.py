@@ -1,4 +1,4 @@
-"""The pipeline's own version of its source, or a plain word that it is no longer there."""
+"""Opens the source at the generation that its run started with."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def pinned(storage: Storage, video: Video) -> ObjectStat:
 
 @contextmanager
 def open_source(job: VideoJob) -> Iterator[MediaInput]:
-    """The source, pinned to its generation, ready to be handed to a media child."""
+    """The source, pinned to its generation, for a media child."""
     stat = pinned(job.storage, job.video)
     try:
         with open_input(
@@ -45,7 +45,7 @@ def open_source(job: VideoJob) -> Iterator[MediaInput]:
 
 
 def reusable_object(job: Job, url: str, plan: str) -> ObjectStat | None:
-    """The object an earlier run made by the same plan, if it is still there."""
+    """The object that an earlier run made by the same plan, if it still exists."""
     if not url.rpartition("/")[2].startswith(f"{plan}-"):
         return None
     try:

@@ -1,4 +1,4 @@
-"""The names of subtitles beside a video, and which of them are that video's alone."""
+"""The names of a video's subtitle files, and which of them belong to that video alone."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ SUFFIXES = (".srt", ".vtt")
 
 
 def sibling_url(url: str, suffix: str) -> str:
-    """The URL of the object that has that suffix in place of the video's own."""
+    """The URL of the object with that suffix in place of the video's own."""
     scheme, bucket, name = split_url(url)
     return join_url(scheme, bucket, str(PurePosixPath(name).with_suffix(suffix)))
 
 
 def own_subtitles(storage: Storage, url: str) -> list[ObjectStat]:
-    """The subtitles there are beside that video; [] where another's object may have them as well.
+    """The existing subtitles of that video; [] if they may belong to another object as well.
 
-    `talk.srt` belongs to `talk.mp4` and to `talk.mov` alike.
+    `talk.srt` belongs to both `talk.mp4` and `talk.mov`.
     """
     bare = sibling_url(url, "")
     there = [stat for stat in storage.list(f"{bare}.") if sibling_url(stat.url, "") == bare]
@@ -35,10 +35,10 @@ def own_subtitles(storage: Storage, url: str) -> list[ObjectStat]:
 
 
 def delete_upload(storage: Storage, url: str, video: str) -> tuple[bool, int]:
-    """Delete that video's upload; a newer version of it, or of its subtitles, is another's.
+    """Delete that video's upload. Newer versions of it, or of its subtitles, stay.
 
-    Subtitles go before it: what is killed in between finds them again by it. Whether it went, and
-    how many subtitles did.
+    Deletes the subtitles first, so that an interrupted deletion can find them again. Returns
+    (deleted, number of subtitles).
     """
     subtitles = 0
     with suppress(ObjectMissing, ObjectChanged):

@@ -52,7 +52,7 @@ class VideoJob(Job):
 
     @property
     def sandbox(self) -> Sandbox:
-        """For a media child that starts now: it may take until the stage's own time limit.
+        """The limits of a media child that starts now; it may run until the stage's time limit.
 
         Raises `LeaseLost` if another worker took over.
         """
@@ -66,7 +66,7 @@ class VideoJob(Job):
 
 
 def media_limits(settings: Settings) -> Limits:
-    """What the deployment allows a media child to use."""
+    """The resources that the deployment allows a media child to use."""
     return Limits(
         address_space_bytes=settings.child_memory_mib * 1024 * 1024,
         max_pixels=settings.max_pixels,

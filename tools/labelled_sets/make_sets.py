@@ -18,7 +18,7 @@ import numpy as np
 
 from shared.domain.documents import Json
 from tools.labelled_sets.chatter import chatter
-from tools.labelled_sets.speaking import Passage, item
+from tools.labelled_sets.speech import Passage, item
 
 HERE = Path(__file__).parent
 SETS = HERE.parents[1] / "cli" / "evaluation" / "sets"

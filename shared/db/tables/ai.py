@@ -1,4 +1,4 @@
-"""Language models: which there are, what they were asked, and what they proposed."""
+"""Language models: their configurations, their calls, and their proposals."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from shared.db.tables.base import Base
 class ModelConfig(Base):
     """A named model: endpoint and parameters. NULL means the deployment's setting.
 
-    `api_key_name` names the secret, which is no part of a row: with the name `MINE` the key is
-    in VIDEOMOMENTS_LLM_API_KEY_MINE. Prices are for a million tokens.
+    `api_key_name` names the secret, which the row does not hold: for the name `MINE`, the variable
+    VIDEOMOMENTS_LLM_API_KEY_MINE holds the key. Prices are per million tokens.
     """
 
     __tablename__ = "model_configs"
@@ -62,12 +62,12 @@ class ModelConfig(Base):
 
 
 class AiRequest(Base):
-    """One call of a model, kept for some days. Reserved before it is made, settled after.
+    """One call of a model, kept for some days. Reserved before the call, settled afterwards.
 
-    While `outcome` is `reserved` the tokens and the cost are estimates, so that a budget holds
-    for calls under way. `request_hash` is the hash of everything that decides the answer.
+    While `outcome` is `reserved`, the tokens and the cost are estimates, so that a budget holds for
+    calls in progress. `request_hash` is the hash of everything that determines the answer.
 
-    `pipeline_id` serves the last release alone; the trigger `ai_requests_run` fills it.
+    `pipeline_id` serves only the last release; the trigger `ai_requests_run` fills it.
     """
 
     __tablename__ = "ai_requests"
@@ -101,10 +101,10 @@ class AiRequest(Base):
 
 
 class MomentCandidate(Base):
-    """What a model proposed, and what became of it.
+    """A proposal of a model, and its outcome.
 
-    `asked` says what it was shown (`first`..`last` sentence, and more by operation), from which,
-    with `prompt_id`, the whole prompt can be rebuilt. `moment_id` is the moment it became.
+    `asked` describes the question (`first`..`last` sentence, and more by operation); with
+    `prompt_id` it reproduces the whole prompt. `moment_id` is the moment made from the proposal.
     """
 
     __tablename__ = "moment_candidates"

@@ -1,4 +1,4 @@
-"""What all tables share: naming of constraints, column types, and the clock of the database."""
+"""The base of all tables: names of constraints, column types, and the database's clock."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAMING_CONVENTION = {
 
 
 class Base(DeclarativeBase):
-    """Base of every model. Times are TIMESTAMPTZ, documents JSONB, text unbounded unless said."""
+    """Base of every model. Times are TIMESTAMPTZ, documents JSONB, text unbounded by default."""
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
     type_annotation_map: ClassVar[dict[Any, Any]] = {
@@ -31,5 +31,5 @@ class Base(DeclarativeBase):
 
 
 def time_of_creation() -> Mapped[datetime]:
-    """A `DEFAULT NOW()` column. The specification lets it be NULL; nothing of ours writes NULL."""
+    """A `DEFAULT NOW()` column. The specification allows NULL; our code never writes it."""
     return mapped_column(DateTime(timezone=True), server_default=func.now(), nullable=True)

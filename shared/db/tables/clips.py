@@ -1,4 +1,4 @@
-"""The files made of a video. A row exists only once its file does."""
+"""A video's output files. A row exists only once its file does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from shared.db.tables.base import Base, time_of_creation
 
 
 class Clip(Base):
-    """The file of one root moment; the paddings are those really used, in seconds."""
+    """The file of one root moment; the paddings are the actual ones, in seconds."""
 
     __tablename__ = "clips"
     __table_args__ = (

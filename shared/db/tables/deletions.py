@@ -1,4 +1,4 @@
-"""What was deleted, and how far that is."""
+"""The deletions of videos and their progress."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from shared.db.tables.base import Base
 
 
 class Deletion(Base):
-    """A video's tombstone: written before anything of it is deleted, kept afterwards.
+    """The deletion of a video: written before its rows and objects go, kept afterwards.
 
-    While it is there, an event that is delivered late does not bring the video back. `objects`
-    are the URLs its rows named, kept because the rows go first. `completed_at` is NULL while
+    While the row exists, a late event does not bring the video back. `objects` are the URLs that
+    the video's rows named, kept because the rows are deleted first. `completed_at` is NULL while
     something may be left.
     """
 

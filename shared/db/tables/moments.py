@@ -1,4 +1,4 @@
-"""The moments of a video, and what they were found with."""
+"""The moments of a video, with the prompts and the settings that found them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from shared.db.tables.base import Base, time_of_creation
 
 
 class Prompt(Base):
-    """What the generator was told, once per text."""
+    """A prompt of the generator, stored once per text."""
 
     __tablename__ = "prompts"
     __table_args__ = (UniqueConstraint("prompt_hash", name="idx_prompts_hash"),)
@@ -36,10 +36,10 @@ class Prompt(Base):
 
 
 class GenerationConfig(Base):
-    """The generator's settings, shared by all videos they were used on.
+    """The generator's settings, shared by all videos that used them.
 
-    A shared config leaves `transcript_id` NULL: filled in, deleting that one transcript would
-    delete the config and with it every other video's moments (docs/decisions/0001).
+    A shared config leaves `transcript_id` NULL: otherwise deleting that one transcript would delete
+    the config and with it every other video's moments (docs/decisions/0001).
     """
 
     __tablename__ = "generation_configs"
@@ -70,10 +70,11 @@ class GenerationConfig(Base):
 
 
 class Moment(Base):
-    """A stretch of a video worth watching; times are seconds from the video's start.
+    """A part of a video worth watching; times are seconds from the video's start.
 
-    A refined moment has a parent when it is inserted (trigger `moments_refined_has_parent`);
-    deleting the parent leaves it without. `updated_at` is kept by trigger `moments_updated_at`.
+    A refined moment has a parent when it is inserted (trigger `moments_refined_has_parent`); if the
+    parent is deleted, the moment stays without one. The trigger `moments_updated_at` maintains
+    `updated_at`.
     """
 
     __tablename__ = "moments"

@@ -1,4 +1,4 @@
-"""The runs, the ledger of their stages, and the history of the pipelines over videos."""
+"""The runs, the ledger of their stages, and the history of pipelines over videos."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from shared.db.tables.base import Base, time_of_creation
 
 
 class PipelineHistory(Base):
-    """A pipeline's run over one video with one config, as the product's owner reads it.
+    """A run over one video with one config, as the product's owner reads it.
 
     The trigger `history_of_runs` copies the status, the end and the error of its run. The stages
     write the totals.
@@ -98,11 +98,11 @@ class StageRun(Base):
     """One unit of work: inbox, outbox, lease and log of one stage about one subject.
 
     `run_id` is NULL for a failure before any run began. `parent_id` is the stage run that emitted
-    it, `available_at` when its next attempt is due, `result` what its siblings need at the fan-in,
-    `traceparent` the span it continues, and once it has ended its own. The trigger
-    `stage_runs_updated_at` keeps `updated_at`.
+    it. `available_at`: when its next attempt is due. `result`: the data that its siblings need at
+    the fan-in. `traceparent`: the span it continues and, once it has ended, its own span. The
+    trigger `stage_runs_updated_at` maintains `updated_at`.
 
-    `pipeline_id` serves the last release alone; the trigger `stage_runs_run` fills it.
+    `pipeline_id` serves only the last release; the trigger `stage_runs_run` fills it.
     """
 
     __tablename__ = "stage_runs"

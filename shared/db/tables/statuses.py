@@ -1,4 +1,4 @@
-"""The statuses of runs and of stage runs, as their tables keep them."""
+"""The statuses of runs and of stage runs, as stored."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class RunStatus(StrEnum):
-    """Where a run stands. Only a running one begins further stage runs."""
+    """The status of a run. Only a running one begins further stage runs."""
 
     RUNNING = "running"
     """At least one stage run is unfinished."""
@@ -15,10 +15,10 @@ class RunStatus(StrEnum):
     """Every stage run is completed or had nothing to do."""
 
     PARTIAL = "partial"
-    """Only stages failed that the run can do without: a clip or a thumbnail is missing."""
+    """Only optional stages failed: a clip or a thumbnail is missing."""
 
     FAILED = "failed"
-    """A stage failed that the run cannot do without."""
+    """A required stage failed."""
 
     SUPERSEDED = "superseded"
     """The source was overwritten; the newer version has its own run."""
@@ -28,7 +28,7 @@ class RunStatus(StrEnum):
 
 
 class StageRunStatus(StrEnum):
-    """Where a stage run stands. It holds a lease exactly while it is running."""
+    """The status of a stage run. It holds a lease exactly while it is running."""
 
     QUEUED = "queued"
     """Its message is published, or will be: a worker may take it once it is due."""
@@ -40,7 +40,7 @@ class StageRunStatus(StrEnum):
     """Its results and its messages are committed."""
 
     FAILED = "failed"
-    """It was rejected, or no attempt is left."""
+    """It was rejected, or has no attempt left."""
 
     SKIPPED = "skipped"
     """It had nothing to do, or it never began because its run had failed."""

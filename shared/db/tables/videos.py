@@ -1,4 +1,4 @@
-"""What was dropped, and what was said in it."""
+"""The uploaded videos and their transcripts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from shared.db.tables.base import Base, time_of_creation
 
 
 class Video(Base):
-    """One source: a video, or a recording of sound alone."""
+    """One uploaded video, sound alone included."""
 
     __tablename__ = "videos"
     __table_args__ = (
@@ -44,7 +44,7 @@ class Video(Base):
 
 
 class Transcript(Base):
-    """What was said in a video; written once. Both arrays empty means: no speech."""
+    """The transcript of a video; written once. Both arrays empty means: no speech."""
 
     __tablename__ = "transcripts"
     __table_args__ = (

@@ -15,7 +15,7 @@ from shared.errors import MalformedMessage
 from shared.http.events.decode import Contracts, decode
 from shared.messaging.delivery import Delivery, Handler, Ignored, Outcome, worst
 from shared.telemetry import measures, spans
-from shared.telemetry.recording import Value
+from shared.telemetry.span import Value
 
 log = structlog.get_logger(__name__)
 

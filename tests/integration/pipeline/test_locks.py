@@ -19,7 +19,7 @@ from shared.pipeline.clock import Clock
 from shared.pipeline.job import Job
 from shared.pipeline.ledger import finish as finishing
 from shared.pipeline.ledger.run_state import end_if_done
-from shared.videos.deletion import Deleted, delete_video
+from shared.videos.deletion import DeletionReport, delete_video
 from shared.videos.video_job import VideoJob
 from tests.integration.videos.test_deletion import rows
 from tests.support.pipelines.concurrent_runs import a_rival
@@ -71,7 +71,7 @@ def test_deletion_waits_for_a_finishing_stage(world: World, tmp_path: Path) -> N
     world.deliver("split", probed(world.begin()))
     world.receive(world.publisher.take()[0])
     (moment,) = world.publisher.take()
-    deletion: list[Future[Deleted]] = []
+    deletion: list[Future[DeletionReport]] = []
 
     def delete_meanwhile(message: Message, job: VideoJob) -> None:
         video = job.video.identifier

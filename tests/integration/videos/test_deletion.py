@@ -19,7 +19,7 @@ from shared.moments import admission
 from shared.storage.protocol import ObjectStat
 from shared.videos import registration
 from shared.videos.deletion import delete_video, forget_deletion
-from shared.videos.tombstones import DeletionUnderWay, only_deletion, tombstone
+from shared.videos.deletion_rows import DeletionUnderWay, deletion_lock, find_deletion
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.pipelines.pipelines import World, in_threads
 
@@ -61,7 +61,7 @@ def rows(world: World) -> dict[str, int]:
 def tombstone_of(world: World, video: str) -> Deletion | None:
     """The row that records the deletion."""
     with world.context.session() as session:
-        return tombstone(session, video)
+        return find_deletion(session, video)
 
 
 def uploads(world: World) -> list[str]:
@@ -204,7 +204,7 @@ def test_delete_video_refuses_a_second_deletion_meanwhile(world: World, tmp_path
     """The second one changes nothing."""
     video = drop(world, tmp_path)
     before = rows(world)
-    with only_deletion(world.engine, video), pytest.raises(DeletionUnderWay):
+    with deletion_lock(world.engine, video), pytest.raises(DeletionUnderWay):
         delete_video(world.context, video)
     assert rows(world) == before
     assert delete_video(world.context, video).pipelines == 1

@@ -17,7 +17,7 @@ from shared.messages.videos import VideoUploaded
 from shared.messaging.delivery import Outcome
 from shared.videos import deletion as deleting
 from shared.videos.deletion import delete_video, forget_deletion
-from shared.videos.tombstones import only_deletion, unfinished
+from shared.videos.deletion_rows import deletion_lock, unfinished_deletions
 from tests.integration.videos.test_deletion import drop, rows, tombstone_of, uploads
 from tests.support.pipelines.pipelines import World
 
@@ -63,7 +63,7 @@ def test_sweep_leaves_a_running_deletion_alone(
     video = drop(world, tmp_path)
     interrupted(world, video, "_delete_rows", monkeypatch)
     before = rows(world)
-    with only_deletion(world.engine, video):
+    with deletion_lock(world.engine, video):
         assert sweep_all(world.context).chores["deleted"] == 0
     assert rows(world) == before
     assert sweep_all(world.context).chores["deleted"] == 1
@@ -99,7 +99,7 @@ def test_sweep_keeps_a_video_that_was_requested_again(
     video = drop(world, tmp_path)
     (url,) = uploads(world)
     interrupted(world, video, "_delete_rows", monkeypatch, with_source=False)
-    look: Callable[..., object] = unfinished
+    look: Callable[..., object] = unfinished_deletions
 
     def look_too_early(session: object) -> object:
         found = look(session)
@@ -109,7 +109,7 @@ def test_sweep_keeps_a_video_that_was_requested_again(
         world.drain()
         return found
 
-    monkeypatch.setattr(deleting, "unfinished", look_too_early)
+    monkeypatch.setattr(deleting, "unfinished_deletions", look_too_early)
     assert sweep_all(world.context).chores["deleted"] == 0
     assert rows(world)["videos"] == 1
     assert len(world.objects()) == 2
@@ -137,10 +137,10 @@ def test_gc_reports_unfinished_deletions(
 
     code, said = gc(as_json=False, dry_run=True)
     assert (code, said.count("is not finished")) == (0, 2)
-    with only_deletion(world.engine, stuck):
+    with deletion_lock(world.engine, stuck):
         code, said = gc(as_json=True)
         told = json.loads(said)
-        assert (code, told["deletions"], told["unfinished_deletions"]) == (1, [other], [stuck])
+        assert (code, told["deletions"], told["unfinished"]) == (1, [other], [stuck])
         code, said = gc(as_json=False)
         assert (code, f"videomoments delete {stuck}" in said) == (1, True)
     code, said = gc(as_json=False)

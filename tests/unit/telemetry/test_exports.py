@@ -10,7 +10,7 @@ import pytest
 
 from shared.settings.settings import Settings
 from shared.telemetry import measures, otlp, process, spans, trace
-from shared.telemetry.flushing import METRIC_SECONDS, Flusher
+from shared.telemetry.flusher import METRIC_SECONDS, Flusher
 from shared.telemetry.quiet import FIRST_PAUSE_SECONDS, LINE_SECONDS, OneLine, Pause
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.telemetry.otlp import Collector, exporting

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import pytest
 
 from cli.dev.open_files import is_written_to
-from cli.dev.watching import CONFIRM_SECONDS, Settling, Watcher
+from cli.dev.watcher import CONFIRM_SECONDS, SettleCheck, Watcher
 from shared.errors import PublishFailed
 from shared.storage.folder.store import FolderStorage
 from shared.storage.protocol import ObjectStat
@@ -98,7 +98,7 @@ def bucket(tmp_path: Path) -> WatchedBucket:
 
 def test_settling_returns_a_file_once_it_stops_changing() -> None:
     """A file is ready after it stays the same for the settle time, once for each version."""
-    settling = Settling(2)
+    settling = SettleCheck(2)
     assert settling.observe([stat("a", "1")], 0) == []
     assert settling.observe([stat("a", "2")], 1.5) == []
     assert settling.observe([stat("a", "2")], 3.4) == []
@@ -112,7 +112,7 @@ def test_settling_returns_a_file_once_it_stops_changing() -> None:
 
 def test_settling_returns_a_file_again_when_it_was_deleted_between() -> None:
     """A file that was deleted and put back is new; an empty file never settles."""
-    settling = Settling(1)
+    settling = SettleCheck(1)
     settling.observe([stat("a")], 0)
     assert settling.observe([stat("a")], 1)
     assert settling.observe([], 2) == []
@@ -125,7 +125,7 @@ def test_settling_returns_a_file_again_when_it_was_deleted_between() -> None:
 
 def test_settling_holds_a_video_until_its_subtitles_settle() -> None:
     """A video and the subtitles beside it are ready together."""
-    settling = Settling(1)
+    settling = SettleCheck(1)
     settling.observe([stat("talk.mp4")], 0)
     assert settling.observe([stat("talk.mp4"), stat("talk.srt", "1")], 1) == []
     assert settling.observe([stat("talk.mp4"), stat("talk.srt", "2")], 1.5) == []

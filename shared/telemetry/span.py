@@ -1,4 +1,4 @@
-"""What a span records: attributes without secrets, failures without what errors say."""
+"""A span's contents: attributes without secrets, failures without the errors' messages."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ Value = str | bool | int | float | None
 
 
 class Span:
-    """A span of OpenTelemetry's, which may be one that records nothing."""
+    """An OpenTelemetry span, possibly one that records nothing."""
 
     def __init__(self, span: api.Span) -> None:
         self._span = span
         self._failed = False
 
     def set(self, **attributes: Value) -> None:
-        """Say more of it, under `videomoments.` and the name; None says nothing."""
+        """Add attributes under `videomoments.` and their names. None is ignored."""
         if self._span.is_recording():
             self._span.set_attributes(
                 clean({f"{PREFIX}{name}": value for name, value in attributes.items()})
             )
 
     def fail(self, code: str, error: BaseException | None = None) -> None:
-        """It went wrong; the first failure counts.
+        """Mark the span as failed; only the first failure counts.
 
-        Of the error its types and places are kept, never what it says.
+        Records the error's types and places, never its message.
         """
         if self._failed or not self._span.is_recording():
             return
@@ -54,14 +54,14 @@ class Span:
             )
 
     def link(self, traceparent: str | None) -> None:
-        """It has to do with that span, which is not its parent."""
+        """Link to a related span."""
         linked = trace.parse(traceparent)
         if linked is not None:
             self._span.add_link(linked)
 
 
 def clean(attributes: Mapping[str, Value]) -> dict[str, str | bool | int | float]:
-    """The attributes without secrets, None and long texts."""
+    """The attributes without secrets and None; long texts are cut."""
     found = {name: redact(value, name) for name, value in attributes.items() if value is not None}
     return {
         name: value[:MAX_CHARACTERS] if isinstance(value, str) else value
@@ -70,7 +70,7 @@ def clean(attributes: Mapping[str, Value]) -> dict[str, str | bool | int | float
 
 
 def code_of(error: BaseException) -> str:
-    """What a failure is counted and looked for by: a word, never a sentence."""
+    """The code by which failures are counted and found: a word, never a sentence."""
     return error.code if isinstance(error, Reject) else type(error).__qualname__
 
 

@@ -1,4 +1,4 @@
-"""Exports from a thread of its own, so that nobody waits for a collector longer than he allows."""
+"""Exports from its own thread, so that a slow collector never delays a delivery too long."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Callable
 
 TICK_SECONDS = 5.0
 METRIC_SECONDS = 15.0
-"""Google Cloud takes a point of one time series every 5 seconds, at most."""
+"""Google Cloud accepts at most one point of a time series every 5 seconds."""
 
 
 class Flusher:
-    """Calls `export_spans` and `export_metrics`: now and then, when asked, and at the end.
+    """Calls `export_spans` and `export_metrics`: at intervals, on request, and at the end.
 
-    Metrics are exported at most every `METRIC_SECONDS`, when `touch` was called since: they are
-    sums, so what one export leaves out the next one brings. `clock` gives seconds.
+    Exports metrics at most every `METRIC_SECONDS`, and only after a `touch`. Metrics are sums, so
+    the next export includes everything that one leaves out. `clock` gives seconds.
     """
 
     def __init__(
@@ -39,13 +39,13 @@ class Flusher:
         self._thread.start()
 
     def touch(self) -> None:
-        """There are new figures."""
+        """Note that there are new measurements."""
         self._touched = True
 
     def flush(self, timeout_seconds: float) -> bool:
-        """Have everything exported; False when that took too long, and goes on.
+        """Export everything. False if that took too long; the export then continues.
 
-        Nobody waits behind what is late already.
+        Does not wait while an earlier export is late.
         """
         with self._changed:
             if self._late or self._closing:
@@ -58,7 +58,7 @@ class Flusher:
             return done
 
     def close(self, timeout_seconds: float) -> None:
-        """Export the rest, and end."""
+        """Export the rest, and end the thread."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()

@@ -10,7 +10,7 @@ from opentelemetry.trace import format_span_id, format_trace_id
 from shared.settings.settings import Settings
 from shared.telemetry import spans, trace
 from shared.telemetry.otlp import resource_of
-from shared.telemetry.recording import places
+from shared.telemetry.span import places
 from tests.support.telemetry.otlp import Collector, exporting
 
 # Sampling looks at the second half of a trace's id.

@@ -1,4 +1,4 @@
-"""Tombstones of videos, and the locks by which deletions and new runs keep out of each other."""
+"""The records of deletions, and the locks that keep deletions and new runs apart."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from shared.db.models import Deletion
 from shared.errors import VideoMomentsError
 
-# The first halves of advisory locks' keys; any numbers, as long as they stay.
+# The first halves of advisory locks' keys. Any numbers will do, but they must not change.
 _IDENTIFIER = 0x5649_4401
 _DELETION = 0x5649_4402
 
@@ -22,18 +22,18 @@ class DeletionUnderWay(VideoMomentsError):
 
 
 def hold_identifier(session: Session, video: str) -> None:
-    """Until the transaction ends, nobody else begins a run of that video or its deletion."""
+    """Until the transaction ends, no other begins a run or a deletion of that video."""
     session.execute(select(func.pg_advisory_xact_lock(_IDENTIFIER, func.hashtext(video))))
 
 
-def tombstone(session: Session, video: str) -> Deletion | None:
-    """The video's tombstone, read anew; None when it was never deleted."""
+def find_deletion(session: Session, video: str) -> Deletion | None:
+    """The video's deletion, read afresh; None if it was never deleted."""
     return session.execute(
         select(Deletion).where(Deletion.video == video).execution_options(populate_existing=True)
     ).scalar_one_or_none()
 
 
-def unfinished(session: Session) -> list[Deletion]:
+def unfinished_deletions(session: Session) -> list[Deletion]:
     """Deletions that may have left something, the oldest first."""
     return list(
         session.execute(
@@ -45,10 +45,10 @@ def unfinished(session: Session) -> list[Deletion]:
 
 
 @contextmanager
-def only_deletion(engine: Engine, video: str) -> Iterator[None]:
-    """One deletion of a video at a time. Raises `DeletionUnderWay`.
+def deletion_lock(engine: Engine, video: str) -> Iterator[None]:
+    """Hold the lock of the video's deletion. Raises `DeletionUnderWay` if another process has it.
 
-    The lock goes with its connection, so that a killed process leaves none behind.
+    The lock belongs to the connection, so a killed process leaves none behind.
     """
     with engine.connect() as connection:
         key = (_DELETION, func.hashtext(video))
@@ -59,7 +59,7 @@ def only_deletion(engine: Engine, video: str) -> Iterator[None]:
         try:
             yield
         finally:
-            # A broken connection has let go of the lock by itself.
+            # A broken connection has lost its lock.
             with suppress(DBAPIError):
                 connection.execute(select(func.pg_advisory_unlock(*key)))
                 connection.commit()

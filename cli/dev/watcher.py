@@ -30,7 +30,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class Settling:
+class SettleCheck:
     """Decide which files are complete: those that have not changed for a while. Pure.
 
     A generation covers a file's times, size and inode. A video also waits until its companions,
@@ -115,7 +115,7 @@ class Watcher:
         self._is_known = is_known
         self._rescan_seconds = rescan_seconds
         self._clock = clock
-        self._settling = Settling(settle_seconds)
+        self._settling = SettleCheck(settle_seconds)
         self._unconfirmed: dict[str, _Announced] = {}
 
     def run(self, stop: threading.Event) -> None:

@@ -54,13 +54,13 @@ class Process:
 
 def targets(topology: Topology) -> dict[str, Target]:
     """One target for each function, by its name."""
-    serving = Process(topology)
+    parts = Process(topology)
     return {
         function.name: make_target(
             function.name,
             function.consumes,
-            partial(serving.handler, function),
-            serving.verifier,
+            partial(parts.handler, function),
+            parts.verifier,
         )
         for function in topology.functions
     }
