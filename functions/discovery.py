@@ -25,7 +25,7 @@ def find_functions(package: ModuleType) -> list[Function]:
 
 
 def _modules(name: str) -> Iterator[ModuleType]:
-    """The package of that name and the modules inside it, at any depth, by name."""
+    """The package of that name and the modules inside it, at any depth, sorted by name."""
     package = _imported(name)
     yield package
     for module in pkgutil.iter_modules(package.__path__, f"{name}."):
@@ -43,6 +43,6 @@ def _imported(name: str) -> ModuleType:
 
 
 def _defined_in(module: ModuleType) -> list[Function]:
-    """Functions that the module only imports are left to the module that defines them."""
+    """Whether the module defines the function. Imported functions belong to their own module."""
     found = [value for value in vars(module).values() if isinstance(value, Stage | Task)]
     return [one for one in found if one.handler.__module__ == module.__name__]

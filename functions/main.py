@@ -1,6 +1,6 @@
-"""All functions, in the order data flows through them; each is a target of functions-framework.
+"""All functions, in the order data flows through them; each is a functions-framework target.
 
-The module connects to nothing and makes no client: the wiring happens at the first delivery.
+The module opens no connection and makes no client: that happens at the first delivery.
 """
 
 from __future__ import annotations
@@ -11,6 +11,6 @@ from shared.pipeline.topology import Topology
 
 TOPOLOGY = Topology(discovery.find_functions(functions))
 
-# functions-framework looks a target up among this module's names, and would serve any function
-# it finds there: so nothing else of that kind may be one.
+# functions-framework looks a target up among this module's names and would serve any function it
+# finds, so the module must have no others.
 globals().update(targets.targets(TOPOLOGY))

@@ -75,7 +75,7 @@ class Models:
 
 
 def engine_from(settings: Settings) -> Engine:
-    """The settings' database. Raises `SettingsError` if none is named."""
+    """The settings' database. Raises `SettingsError` if they name none."""
     url = settings.database_url.get_secret_value() if settings.database_url else None
     if url is None and settings.cloud_sql_instance is None:
         raise SettingsError(f"Set {PREFIX}DATABASE_URL or {PREFIX}CLOUD_SQL_INSTANCE.")
@@ -119,7 +119,7 @@ def make_context(
     llm: Callable[[Endpoint], LanguageModel] | None = None,
     work_root: Path | None = None,
 ) -> Context:
-    """All ports of one process. Raises `SettingsError` that names what is missing."""
+    """All ports of one process. Raises `SettingsError` that names the missing setting."""
     if settings.upload_url is None or settings.derived_url is None:
         raise SettingsError(f"Set {PREFIX}UPLOAD_URL and {PREFIX}DERIVED_URL.")
     return Context(

@@ -1,4 +1,4 @@
-"""Every error that the project raises on purpose. Any other is a bug, or comes from outside."""
+"""Every error that the project raises on purpose. Other errors are bugs or come from libraries."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CODES_BY_ERRNO = {
 
 
 class VideoMomentsError(Exception):
-    """Base of all errors raised on purpose. `code` says what happened."""
+    """Base of all errors raised on purpose. `code` names the cause."""
 
     code: ErrorCode = TRANSIENT
 
@@ -52,20 +52,20 @@ class Reject(VideoMomentsError):
 class NotThere(Reject):
     """The message names something that does not exist.
 
-    Permanent only when nothing can create it any more. While an earlier stage is unfinished, the
-    message has come too early, and is tried again without counting the attempt.
+    Permanent only if nothing can create it any more. While an earlier stage is unfinished, the
+    message has come too early; another attempt follows, and this one does not count.
     """
 
 
 class SourceGone(Reject):
-    """The source object no longer exists; the pipeline ends `source_gone`."""
+    """The source object no longer exists; the run ends as `source_gone`."""
 
     def __init__(self, url: str) -> None:
         super().__init__(SOURCE_GONE, f"The source {url} no longer exists. Upload it again.")
 
 
 class SourceSuperseded(Reject):
-    """The source object was overwritten since the pipeline began; it ends `superseded`."""
+    """The source object was overwritten since the run began, which ends as `superseded`."""
 
     def __init__(self, url: str) -> None:
         super().__init__(
@@ -74,19 +74,19 @@ class SourceSuperseded(Reject):
 
 
 class MalformedMessage(VideoMomentsError):
-    """A body that is no message of ours nor a storage event: 400, then dead-lettered."""
+    """A body that is neither one of our messages nor a storage event: 400, then dead-lettered."""
 
 
 class PublishFailed(VideoMomentsError):
-    """The broker did not take every message: transient, publish all of them again."""
+    """The broker did not take every message: transient; publish all of them again."""
 
 
 class LeaseLost(VideoMomentsError):
-    """Our lease was taken over before we finished: nothing of ours may be committed."""
+    """Another worker took our lease over before we finished: commit nothing."""
 
 
 class StorageError(VideoMomentsError):
-    """Base of what an object store answers. Not a `Reject` of itself: most of it is transient."""
+    """Base of an object store's errors. Not a `Reject` itself, because most are transient."""
 
     def __init__(self, url: str, message: str) -> None:
         super().__init__(f"{url}: {message}")
@@ -94,14 +94,14 @@ class StorageError(VideoMomentsError):
 
 
 class ObjectMissing(StorageError):
-    """No object of this name (or not at this generation any more)."""
+    """No object has this name (or no longer at this generation)."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url, "no such object")
 
 
 class ObjectChanged(StorageError):
-    """The object's generation is no longer the one that was pinned."""
+    """The object no longer has the pinned generation."""
 
     code = OBJECT_CHANGED
 
@@ -112,20 +112,20 @@ class ObjectChanged(StorageError):
 
 
 class ObjectExists(StorageError):
-    """An only-if-absent upload found an object already there."""
+    """An only-if-absent upload found an existing object."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url, "exists already")
 
 
 class StorageUnavailable(StorageError):
-    """The store could not be reached or kept failing after retries: transient."""
+    """The store could not be reached, or kept failing after retries: transient."""
 
     code = STORAGE_UNAVAILABLE
 
 
 class MediaError(VideoMomentsError):
-    """A media child failed, and the input may not be to blame: transient."""
+    """A media child failed, perhaps not because of its input: transient."""
 
     def __init__(self, message: str, code: ErrorCode = TRANSIENT) -> None:
         super().__init__(message)

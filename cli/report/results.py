@@ -1,4 +1,4 @@
-"""What came of pipelines, as the one JSON document of `run --json` and `status --json`."""
+"""The results of runs, as the one JSON document of `run --json` and `status --json`."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def pipeline_json(session: Session, identifier: str) -> Json:
 
 
 def refused_json(pipeline_type: str, message: str) -> Json:
-    """A file that never became a pipeline, in the same shape."""
+    """A file that never started a run, in the same shape."""
     return {
         "identifier": None,
         "status": RunStatus.FAILED,
@@ -109,7 +109,7 @@ def _transcript(session: Session, video_id: int) -> Json | None:
 
 
 def file_notes(session: Session, video_id: int) -> list[str]:
-    """What of the video's file was not as it should be, as the runs noted that looked into it."""
+    """Notes about the file that this video's runs recorded."""
     kept = session.execute(
         select(StageRun.metrics["notes"])
         .join(Run, Run.id == StageRun.run_id)

@@ -1,4 +1,4 @@
-"""transcript-windowed → a model's proposals for a batch of windows; the last batch hands on."""
+"""transcript-windowed → a model's proposals for a batch of windows; the last batch continues."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from shared.pipeline.stage import Resources, stage
     needs=["models"],
 )
 def generate_window(message: TranscriptWindowed, job: MomentsJob) -> None:
-    """Ask about each window, several at a time; keep what was proposed, and why it was rejected."""
+    """Ask about each window, several at a time; keep the proposals and the rejections."""
     asker = Asker(job, message.subject, job.endpoint())
     windows = [Window(first, last) for first, last in message.windows]
     reader = reader_of(job, asker, script_of(job), message.count * len(windows))
     found = run_concurrently(reader.read, windows, job.settings.llm_concurrency)
-    _not_all_refused(found)
+    _raise_if_all_refused(found)
     with job.finish() as done:
         for window, outcomes in zip(windows, found, strict=True):
             asked = {"first": window.first, "last": window.last, "count": reader.count}
@@ -49,8 +49,8 @@ def generate_window(message: TranscriptWindowed, job: MomentsJob) -> None:
             done.emit(job.message(CandidatesFound))
 
 
-def _not_all_refused(found: list[list[ProposalResult]]) -> None:
-    """A refusal of some windows costs their moments alone; of all, it is the stage's failure."""
+def _raise_if_all_refused(found: list[list[ProposalResult]]) -> None:
+    """Raise if the model refused every window. If it refused some, only their moments are lost."""
     refused = [
         outcome.result.reason
         for outcomes in found

@@ -62,7 +62,7 @@ def refine_moments(message: RefinementRequested, job: MomentsJob) -> None:
 
 
 def _around(script: Script, parent: Moment, seconds: float) -> tuple[Window, Window]:
-    """The sentences to show, and those among them that are the moment."""
+    """The sentences to show, and the moment's own among them."""
     focus = script.sentences_of(TimeSpan(parent.start_time, parent.end_time))
     shown = script.sentences_of(
         TimeSpan(max(0.0, parent.start_time - seconds), parent.end_time + seconds)

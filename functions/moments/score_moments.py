@@ -1,4 +1,4 @@
-"""scoring-requested → the moments of the run, scored against one another."""
+"""scoring-requested → the moments of the run, compared and scored by a model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NO_WORDS = "There is no speech, and a model scores what is said."
     needs=["models"],
 )
 def score_moments(message: ScoringRequested, job: MomentsJob) -> None:
-    """Write score, scoring model and time of the moments and of the refined ones below them.
+    """Store score, model and time of the moments and of their refined children.
 
     A `scores_only` run scores all moments of the video, whatever found them.
     """

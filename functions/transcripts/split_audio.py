@@ -26,7 +26,7 @@ NO_AUDIO = "The file has no audio."
     decides_moments=True,
 )
 def split_audio(message: VideoProbed, job: VideoJob) -> None:
-    """Read the source once, end to end. Skip what was transcribed before, or has subtitles."""
+    """Read the source once, end to end. Skip a video with a transcript or with subtitles."""
     with job.read() as session:
         known = has_speech(session, job.video.id)
     if known is not None:
@@ -44,7 +44,7 @@ def split_audio(message: VideoProbed, job: VideoJob) -> None:
             row = transcript_row(job.video.id, subtitles.transcript, service=SERVICE, seconds=0.0)
             write_once(done.session, row)
         if slices:
-            # Tells the clean-up that there are temporary objects.
+            # Tells the clean-up that temporary objects exist.
             done.result = {"slices": len(slices)}
             for piece in slices:
                 done.emit(piece.model_copy(update={"count": len(slices)}))

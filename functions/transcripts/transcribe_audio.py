@@ -53,11 +53,11 @@ def transcribe_audio(message: AudioSliced, job: VideoJob) -> None:
 
 
 def _engine(job: VideoJob) -> SpeechEngine:
-    """The engine of the settings. Raises `Reject` for settings that no retry can mend."""
+    """The engine of the settings. Raises `Reject` for settings that a retry cannot fix."""
     try:
         return job.context.speech()
     except SpeechModelMissing:
-        raise  # the next attempt may download it
+        raise  # The next attempt may download it.
     except SettingsError as error:
         raise Reject(SPEECH_NOT_SET_UP, str(error)) from error
 

@@ -28,7 +28,7 @@ MAX_TEXT = 4000
 def record_failure(message: DeadLetter, context: Context) -> None:
     """Record a message that no function could read.
 
-    A readable message of a run has a row in the ledger already, and the sweep sends it again: a
+    A readable message of a run already has a row in the ledger, and the sweep publishes it again. A
     message that was refused too often because its worker was busy is not a failure.
     """
     function = _function_name(message, context.topology)

@@ -1,4 +1,4 @@
-"""Every minute: the ledger and the subjects go on with whatever was interrupted."""
+"""Every minute: the ledger and the subjects resume interrupted work."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.videos.deletion import resume_deletions
 
 
 def finish_deletions(context: Context) -> int:
-    """Go on with the deletions that were interrupted. Returns how many are finished now."""
+    """Resume interrupted deletions. Returns how many are finished now."""
     return len(resume_deletions(context))
 
 
@@ -36,5 +36,5 @@ def sweep(message: SweepRequested, context: Context) -> None:
 def sweep_all(
     context: Context, *, at_once: bool = False, dead_owners: Collection[str] | None = None
 ) -> SweepReport:
-    """Sweep the ledger and do every subject's chore. Parameters and errors as the ledger's."""
+    """Sweep the ledger and run every subject's chore. Parameters and errors as in the ledger's."""
     return sweep_ledger(context, at_once=at_once, dead_owners=dead_owners, chores=CHORES)

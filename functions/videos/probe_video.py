@@ -1,4 +1,4 @@
-"""video-uploaded → the video's row holds what its file says of itself."""
+"""video-uploaded → the video's row with the facts from its file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from shared.videos.video_job import VideoJob
     needs=["uploads"],
 )
 def probe_video(message: VideoUploaded, job: VideoJob) -> None:
-    """Read container and streams, check the claimed duration, fill in the video's row."""
+    """Read container and streams, check the stated duration, fill in the video's row."""
     source = pinned(job.storage, job.video)
     info = _probe(job) if job.video.duration_seconds is None else None
     with job.finish() as done:

@@ -1,4 +1,4 @@
-"""Create what a video is, what was said in it, and what its moments are found with."""
+"""Create videos, their transcripts, prompts and configs."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ BEGIN
 END $$
 """
 
-# A CHECK would hold at every update too, and so make the deletion of a parent fail: it sets
-# parent_id NULL, and nothing but parent_id, which this rule does not look at.
+# A CHECK would also apply to updates: deleting a parent sets parent_id to NULL in its children and
+# would fail. The trigger does not fire for that update.
 REFINED_NEEDS_PARENT = """
 CREATE FUNCTION refuse_refined_without_parent() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

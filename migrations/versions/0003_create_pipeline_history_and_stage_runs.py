@@ -1,4 +1,4 @@
-"""Create the history of pipelines and the ledger of their stages."""
+"""Create the history of pipelines and the ledger of stage runs."""
 
 from __future__ import annotations
 

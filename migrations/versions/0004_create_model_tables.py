@@ -1,4 +1,4 @@
-"""Create the models, their calls and what they proposed."""
+"""Create the models, their calls and their proposals."""
 
 from __future__ import annotations
 

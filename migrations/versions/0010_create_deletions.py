@@ -1,4 +1,4 @@
-"""Create the tombstones of deleted videos."""
+"""Create the deletions of videos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keep with each stage run the span it goes on from, so that what is published again does."""
+"""Store each stage run's span, so that a republished message continues its trace."""
 
 from __future__ import annotations
 

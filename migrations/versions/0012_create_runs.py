@@ -66,7 +66,7 @@ END $$
 """
 
 # The last release keeps one stage run for each (pipeline_id, stage, subject), NULL included. The
-# negative number keeps a run without pipeline_history apart from the failures without any run.
+# negative number distinguishes a run without pipeline_history from failures without any run.
 RUN_OF_ROW = """
 CREATE FUNCTION run_of_row() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -114,7 +114,7 @@ def upgrade() -> None:
     _create_runs()
     for statement in (RUN_OF_HISTORY, HISTORY_OF_RUN, RUN_OF_ROW, LOCK_RUN, *TRIGGERS):
         op.execute(statement)
-    # The new triggers' lock keeps the last release from inserting until this is committed.
+    # The lock of the new triggers keeps the last release from inserting until the commit.
     op.execute(FILL)
     for table in REFERRING:
         op.add_column(

@@ -1,8 +1,8 @@
 """Fill `run_id` in the stage runs and the model calls that the last release left.
 
-Each batch is a transaction of its own, so that a big table is neither locked nor held up. A
-batch leaves out rows that a worker has locked, and the next pass fills them. Killed in between,
-the next upgrade continues with the rows that are left.
+Each batch is a transaction of its own, so that a big table is not locked for long. A batch leaves
+out rows that a worker has locked, and the next pass fills them. After an interruption the next
+upgrade continues with the remaining rows.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Nothing to take back: 0012 drops the column."""
+    """Do nothing: 0012 drops the column."""
 
 
 def _is_unfilled(table: str) -> bool:
@@ -55,7 +55,7 @@ def _is_unfilled(table: str) -> bool:
 
 
 def _fill(table: str) -> None:
-    """One pass over the table; short of rows that are locked."""
+    """One pass over the table, without the locked rows."""
     last: int | None = 0
     while last is not None:
         last = (

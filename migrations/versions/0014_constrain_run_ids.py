@@ -1,10 +1,9 @@
 """One stage run for each (run, stage, subject), found by its run.
 
 `pipeline_id` stays for the last release, without its foreign keys: deleting a row of
-pipeline_history deletes its run, and with it all that refers to the run.
+pipeline_history deletes its run and all rows that refer to the run.
 
-Building the indexes keeps others from writing to the two tables meanwhile: some seconds for each
-million rows.
+Building the indexes blocks writes to the two tables: some seconds for each million rows.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Stage runs and model calls of runs without pipeline_history are lost."""
+    """Delete the stage runs and model calls of runs without pipeline_history."""
     for table in REFERRING:
         op.execute(sa.text(f"DELETE FROM {table} WHERE pipeline_id < 0"))  # noqa: S608
         op.create_foreign_key(

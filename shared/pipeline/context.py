@@ -24,7 +24,7 @@ from shared.storage.protocol import Storage
 
 
 def this_process() -> str:
-    """Names this process in leases: host, process id, and a number that no later process has."""
+    """Names this process in leases: host, process id, and a number that no other process has."""
     return f"{socket.gethostname()}:{os.getpid()}:{time.time_ns()}"
 
 
@@ -36,7 +36,7 @@ def _no_model(endpoint: Endpoint) -> LanguageModel:
 class Context:
     """The ports and the settings that functions work with.
 
-    `speech` is called at the first slice to transcribe, so that only such a process loads a model.
+    `speech` is called at the first slice to transcribe, so that other processes load no model.
     `llm` is called with an endpoint at a stage's first question to a model. `work_root` is the
     folder for temporary files; None means the system's.
     """

@@ -11,8 +11,8 @@ from shared.pipeline.stage import Function, Task
 def in_flow_order(functions: Sequence[Function]) -> tuple[Function, ...]:
     """Sort functions so that each comes after those whose messages it consumes.
 
-    If several could come next: stages before tasks, a branch that ends soon before one that goes
-    on, then by name. Dead letters may come from any function, so their consumer is the last one.
+    If several could come next: stages before tasks, then a branch that ends soon before a longer
+    one, then by name. Dead letters may come from any function, so their consumer comes last.
     """
     followers = [_followers(function, functions) for function in functions]
     reach = [_reach(index, followers) for index in range(len(functions))]
@@ -33,7 +33,7 @@ def in_flow_order(functions: Sequence[Function]) -> tuple[Function, ...]:
 
 
 def _followers(function: Function, functions: Sequence[Function]) -> set[int]:
-    """The numbers of the functions that consume what this one sends."""
+    """The indices of the functions that consume this function's messages."""
     return {
         number
         for number, other in enumerate(functions)
@@ -47,7 +47,7 @@ def _consumes_dead_letters(function: Function) -> bool:
 
 
 def _reach(start: int, followers: Sequence[set[int]]) -> set[int]:
-    """The numbers of all functions that follow, directly or not."""
+    """The indices of all functions that follow, directly or not."""
     found: set[int] = set()
     new = followers[start]
     while new:

@@ -1,4 +1,4 @@
-"""Keep a lease alive from a thread of its own while a stage works."""
+"""Renews a lease from its own thread while a stage works."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Heartbeat:
                 with self._context.session() as session, session.begin():
                     ours = renew(session, self._claim, policy=policy, clock=self._context.clock)
             except Exception as error:
-                # The database may be back before the lease ends; the fence decides at the finish.
+                # The database may recover before the lease ends; the fence decides at the finish.
                 _log.warning("heartbeat failed", error=str(error))
                 continue
             if not ours:

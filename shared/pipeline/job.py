@@ -1,4 +1,4 @@
-"""What a stage is handed beside its message."""
+"""The job: everything a stage may use while it handles one message."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ from shared.storage.protocol import ObjectStat, Storage
 
 
 class Job:
-    """One attempt at one stage run. `metrics` end up in the ledger (bytes, media seconds, …).
+    """One attempt at one stage run. The ledger keeps `metrics` (bytes, media seconds, …).
 
-    `recorded` are those that did, once it has finished. `notes` stand beside them, for people.
+    `recorded` are the metrics as stored, once the attempt has finished. `notes` are for users and
+    stored with the metrics.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Job:
 
     @cached_property
     def attempt_name(self) -> str:
-        """Unique to this attempt, so that what it stores is its own."""
+        """A name unique to this attempt, so that its objects are its own."""
         return f"{self.claim.attempt:02d}-{self.claim.token.hex[:10]}"
 
     @property
@@ -79,8 +80,8 @@ class Job:
     def read(self) -> Iterator[Session]:
         """A short read. Do no work inside.
 
-        Within `finish` it reads in that transaction: a second connection, waited for while a
-        lock is held, could be waited for in vain.
+        Within `finish` it reads in that transaction: waiting for a second connection while holding
+        a lock could deadlock.
         """
         if self._finishing is not None:
             yield self._finishing
@@ -89,7 +90,7 @@ class Job:
             yield session
 
     def store(self, path: Path, url: str, *, content_type: str) -> ObjectStat:
-        """Upload; taken back if this attempt does not finish."""
+        """Upload an object; it is deleted if this attempt does not finish."""
         self._stored.append(url)
         stat = self.storage.upload(path, url, content_type=content_type)
         self.add_metric("bytes_written", stat.size_bytes)
@@ -100,20 +101,20 @@ class Job:
         self.metrics[name] = self.metrics.get(name, 0) + amount
 
     def note(self, text: str) -> None:
-        """Tell whoever asks for the video what of its file was not used as it came, and why."""
+        """Record a note for users, e.g. that subtitles were ignored and why."""
         self.notes.append(without_unstorable(text))
 
     def take_back(self) -> None:
-        """Delete what this attempt stored: nothing refers to it."""
+        """Delete the objects that this attempt stored: nothing refers to them."""
         while self._stored:
             self.storage.delete(self._stored.pop())
 
     def replace(self, url: str) -> None:
-        """Delete that object once this attempt has finished: a row no longer names it."""
+        """Delete that object once this attempt has finished, because no row names it any more."""
         self._replaced.append(url)
 
     def drop_replaced(self) -> None:
-        """Delete what was replaced. Idempotent."""
+        """Delete the replaced objects. Idempotent."""
         while self._replaced:
             self.storage.delete(self._replaced.pop())
 
@@ -121,7 +122,7 @@ class Job:
     def finish(self, *, skipped: str | None = None) -> Iterator[Completion]:
         """The end of the stage: one short fenced transaction, committed when the block ends.
 
-        `skipped`: the reason why there was nothing to do. Raises `LeaseLost`.
+        `skipped`: the reason why the stage had nothing to do. Raises `LeaseLost`.
         """
         context = self.context
         with context.session() as session, session.begin():
@@ -136,7 +137,7 @@ class Job:
                 done, clock=context.clock, metrics=self._account(figures), skipped=skipped
             )
             session.flush()
-            # Should the commit raise, the database alone knows whether it was made.
+            # If the commit raises, only the database knows whether it took place.
             self.commit_began = True
         self._stored.clear()
         self.recorded = figures

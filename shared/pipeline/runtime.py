@@ -1,4 +1,4 @@
-"""Carry one delivery through a function: claim, heartbeat, work, fenced finish, publish."""
+"""Take one delivery through a function: claim, heartbeat, work, fenced finish, publish."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ class Runtime:
             _log.warning("lease lost", reason=str(error))
             self._take_back(job)
             return Outcome.BUSY
-        # A commit that raised may have been made: then rows name what was stored.
+        # A commit that raised may have taken place, and then rows name the stored objects.
         may_be_named = job.commit_began
         try:
             outcome = record_error(self.context, job, error)
@@ -208,7 +208,7 @@ class Runtime:
 
 @contextmanager
 def working_folder(folder: Path) -> Iterator[None]:
-    """The folder of one attempt: made for this process alone, deleted when the block ends."""
+    """The folder of one attempt, readable by this user only and deleted when the block ends."""
     folder.mkdir(mode=0o700, parents=True)
     try:
         yield
@@ -228,7 +228,7 @@ def _tell_claimed(stage: Stage, claim: claims.Claim) -> None:
     )
     queued_in = trace.parse(claim.traceparent)
     if queued_in is not None and (here is None or queued_in.trace_id != here.trace_id):
-        # The same event delivered twice comes with two traces.
+        # Two deliveries of one event bring two traces.
         span.link(claim.traceparent)
     measures.run_claimed(stage.name, claim.queued_seconds)
 

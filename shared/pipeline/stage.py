@@ -1,4 +1,4 @@
-"""One decorator makes a plain function a stage and holds everything that is declared about it."""
+"""One decorator turns a plain function into a stage and takes all of its declarations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.messaging.delivery import Ignored
 
 ALL_PIPELINE_TYPES: frozenset[str] = frozenset(get_args(PipelineType))
 Image = Literal["media", "speech"]
-# What a function uses besides the database and its topics; its cloud account is granted no more.
+# A function's needs besides the database and its topics; its cloud account has no other grants.
 Need = Literal["uploads", "derived", "models"]
 
 
@@ -30,16 +30,16 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A unit of work on one subject of one pipeline, run under a lease of the ledger.
+    """A unit of work on one subject of one run, under a lease of the ledger.
 
-    `does`: what it does in words, such as "cutting a clip".
-    `job`: the class of the job that the handler gets; its annotation names it.
-    `decides_moments`: which moments a run has may depend on this stage having nothing to do.
-    `required`: the pipeline fails when this stage does; otherwise it ends `partial`.
-    `entry`: admits messages from outside, which may have to begin a pipeline first.
+    `does`: its work in words, such as "cutting a clip".
+    `job`: the class of the handler's job; the handler's annotation names it.
+    `decides_moments`: when the stage skips, its reason may explain why the run has no moments.
+    `required`: the run fails when this stage does; otherwise it ends `partial`.
+    `entry`: admits messages from outside, which may have to begin a run first.
     `pipeline_types`: the types of run that the stage takes part in.
-    `needs`: the uploads it reads, the models it asks. Every stage needs the derived bucket: the
-    one that ends a run deletes its temporary objects.
+    `needs`: the uploads that it reads, the models that it asks. Every stage needs the derived
+    bucket, because the one that ends a run deletes its temporary objects.
     """
 
     name: str
@@ -67,10 +67,10 @@ and has the stage queued. Raises `Reject` when the message cannot be admitted.""
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A function outside any pipeline, without a row in the ledger; it must be safe to repeat.
+    """A function outside any run, without a row in the ledger; it must be idempotent.
 
-    `does`: what it does in words, such as "recording a dead letter".
-    `republishes`: it may publish again any message that a stage waits for.
+    `does`: its work in words, such as "recording a dead letter".
+    `republishes`: it may republish any message that a stage waits for.
     """
 
     name: str
@@ -102,9 +102,9 @@ def stage(
     needs: Collection[Need] = (),
     decides_moments: bool = False,
 ) -> Callable[[Callable[[Any, Any], None]], Stage]:
-    """Make a function of (message, job) a stage of the same name.
+    """Make a stage of the same name from a function of (message, job).
 
-    The annotation of `job` names the class of job that the stage gets.
+    The annotation of `job` names the class of the stage's job.
     """
 
     def declare(handler: Callable[[Any, Any], None]) -> Stage:
@@ -127,7 +127,7 @@ def stage(
 
 
 def _job_of(handler: Callable[[Any, Any], None]) -> type[Any]:
-    """The class that annotates the parameter `job`. Raises TypeError when none does."""
+    """The class in the annotation of the parameter `job`. Raises TypeError if there is none."""
     found = get_type_hints(handler).get("job")
     if not isinstance(found, type):
         raise TypeError(f"{handler.__name__} must annotate its parameter `job` with a class of job")
@@ -142,7 +142,7 @@ def task(
     needs: Collection[Need] = (),
     republishes: bool = False,
 ) -> Callable[[Callable[[Any, Any], None]], Task]:
-    """Make a function of (message, context) a task of the same name."""
+    """Make a task of the same name from a function of (message, context)."""
 
     def declare(handler: Callable[[Any, Any], None]) -> Task:
         return Task(

@@ -1,4 +1,4 @@
-"""Who consumes what: derived from the stages' declarations, and from nothing else."""
+"""The consumers of every message, derived from the functions' declarations alone."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from shared.messages.base import DEAD_LETTER_TOPIC, Message
 from shared.pipeline.flow import in_flow_order
 from shared.pipeline.stage import Function, Stage, Task
 
-# With waits of 10 s to a minute: some nine minutes, longer than any message may take.
+# With waits of 10 s to a minute: about nine minutes, longer than any message may take.
 MAX_DELIVERY_ATTEMPTS = 12
 ACK_DEADLINE_MARGIN_SECONDS = 60
 MAX_ACK_DEADLINE_SECONDS = 600
 
 
 class TopologyError(VideoMomentsError):
-    """The declarations do not fit together; nothing may start."""
+    """The declarations contradict each other; no process may start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """One function's claim on one topic."""
+    """One function's subscription to one topic."""
 
     topic: str
     function: str
@@ -36,10 +36,10 @@ class Subscription:
 
 
 class Topology:
-    """All functions, checked: every emitted message has a consumer, no name stands twice."""
+    """All functions, checked: every emitted message has a consumer, and names are unique."""
 
     def __init__(self, functions: Sequence[Function]) -> None:
-        """Raises `TopologyError` naming every misfit."""
+        """Raises `TopologyError` that names every fault."""
         self.functions = in_flow_order(functions)
         problems = list(self._problems())
         if problems:
@@ -109,7 +109,7 @@ class Topology:
         )
 
     def consumers(self, message: type[Message], pipeline_type: str) -> list[Stage]:
-        """The stages which this message queues in a run of that type."""
+        """The stages that this message queues in a run of that type."""
         return [
             stage
             for stage in self.stages
@@ -117,7 +117,7 @@ class Topology:
         ]
 
     def before(self, stage: Stage) -> frozenset[str]:
-        """The stages from whose messages that stage's follow, at once or by way of others."""
+        """The stages upstream of that stage, directly or not."""
         found: set[str] = set()
         wanted = set(stage.consumes)
         while emitters := {
@@ -129,12 +129,12 @@ class Topology:
 
     @property
     def dead_letter_topic(self) -> str:
-        """Where undeliverable messages go."""
+        """The topic of undeliverable messages."""
         return DEAD_LETTER_TOPIC
 
 
 def published_topics(topology: Topology, function: Function) -> list[str]:
-    """Every topic that the function may publish on, in the order data flows."""
+    """Every topic that the function may publish to, in the order data flows."""
     if isinstance(function, Task) and function.republishes:
         return _topics(message for stage in topology.stages for message in stage.consumes)
     return _topics(function.emits)

@@ -48,7 +48,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class AlreadyEnded:
-    """The stage run ended before. The messages it emitted may have to be published again."""
+    """The stage run has ended already. Its messages may have to be published again."""
 
     stage_run_id: int
     status: str
@@ -147,16 +147,16 @@ def due_at() -> ColumnElement[datetime]:
     """The time since which an unfinished stage run waits for a worker, in SQL."""
     return case(
         (StageRun.status == StageRunStatus.RUNNING, StageRun.lease_expires_at),
-        # The sweep backdates the stage runs that it frees, so as to publish them at once.
+        # The sweep backdates the stage runs that it frees, to publish them at once.
         (StageRun.error_code == LEASE_EXPIRED, StageRun.updated_at),
         else_=StageRun.available_at,
     )
 
 
 def _new_row(session: Session, run_id: int, stage: Stage, message: Message, clock: Clock) -> Any:
-    """A message that no stage queued, as a person may publish it. Only an open run takes it.
+    """Admit a message that no stage queued, e.g. one that a person published, to a running run.
 
-    The run's lock keeps others from deciding its end meanwhile.
+    The run's lock keeps others from ending the run meanwhile.
     """
     run = lock_run(session, run_id)
     if run is None or is_closed(run):
@@ -175,9 +175,9 @@ def queue(
     clock: Clock,
     closed: bool = False,
 ) -> bool:
-    """Insert the stage run as `queued`, or in a `closed` run as skipped.
+    """Insert the stage run as `queued`, or as skipped if its run is `closed`.
 
-    False when it exists already, in whatever status. The caller holds the run's lock.
+    False if it exists already, in any status. The caller holds the run's lock.
     """
     values = {
         "run_id": run_id,

@@ -25,7 +25,7 @@ from shared.telemetry import spans, trace
 
 @dataclass(slots=True)
 class Completion:
-    """The results that a stage hands in. `run` is locked while this is open: be short."""
+    """The results of a stage. The run stays locked while this is open, so be short."""
 
     session: Session
     run: Run
@@ -187,9 +187,9 @@ def own_trace() -> dict[str, str]:
 
 
 def pending_children(session: Session, stage_run_id: int, topology: Topology) -> list[Outgoing]:
-    """The messages of an ended stage run that no worker has taken up: perhaps never published.
+    """The messages of an ended stage run that no worker has claimed, so perhaps never published.
 
-    A message that was tried before and waits for its next attempt is not among them.
+    A message that was tried before and waits for its next attempt is left out.
     """
     rows = session.execute(
         select(StageRun.stage, StageRun.topic, StageRun.message, StageRun.traceparent)
@@ -204,10 +204,10 @@ def pending_children(session: Session, stage_run_id: int, topology: Topology) ->
 
 
 def again(topology: Topology, row: Any) -> Outgoing:
-    """The message of a queued stage run once more, for its stage alone and in its trace.
+    """The message of a queued stage run, to be published again for its stage and in its trace.
 
     `row` has the stage run's stage, topic, message and traceparent. Raises KeyError and
-    ValidationError when this version knows no such message.
+    ValidationError if this version does not know the message.
     """
     message = topology.messages[row.topic].model_validate(row.message)
     return outgoing(message, stage=row.stage, traceparent=row.traceparent)

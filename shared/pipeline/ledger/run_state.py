@@ -1,4 +1,4 @@
-"""How a run begins, fails and ends: decided under its lock, from its stage runs alone."""
+"""The begin, failure and end of a run: decided under its lock, from its stage runs alone."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def _final_status(session: Session, run: Run) -> RunStatus:
 
 
 def reopen(session: Session, run: Run, clock: Clock, *, stage: str | None = None) -> int:
-    """Queue the failed stage runs again (of that stage), and those skipped because of them.
+    """Queue the failed stage runs (of that stage) again, and those skipped because of them.
 
     Returns how many. Completed stage runs stay. The caller holds the run's lock and publishes
     afterwards.

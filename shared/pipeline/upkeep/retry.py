@@ -1,4 +1,4 @@
-"""Retry the failed stage runs of an ended run, and none that was completed."""
+"""Retry the failed stage runs of an ended run, never the completed ones."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from shared.pipeline.topology import Topology
 def retry(context: Context, identifier: str, stage: str | None = None) -> int:
     """Queue and publish the failed stage runs of the run again, or those of one stage.
 
-    Returns how many stage runs; 0 when the run is running, completed, or ended for a reason that
-    a retry cannot mend. The sweep publishes what cannot be published now. Raises `Reject` when
-    the stage alone would not help, `TopologyError` when there is no such stage.
+    Returns how many; 0 if the run is running, completed, or ended for a reason that a retry cannot
+    fix. If publishing fails, the sweep publishes them. Raises `Reject` if the stage alone would not
+    help, `TopologyError` if the stage does not exist.
     """
     if stage is not None:
         context.topology.stage(stage)

@@ -1,4 +1,4 @@
-"""The sweep: rebuild everything in flight from the ledger alone."""
+"""The sweep: resume everything in flight from the ledger alone."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _log = structlog.get_logger(__name__)
 BATCH = 500
 
 Chore = Callable[[Context], int]
-"""Upkeep of one subject. Returns how much there was to do."""
+"""Upkeep of one subject. Returns the number of things done."""
 
 
 @dataclass(frozen=True, slots=True)
 class SweepReport:
-    """How many of each one sweep found. `chores` has each subject's number, by its chore's name."""
+    """The counts of one sweep. `chores` has each subject's count, by its chore's name."""
 
     freed: int
     abandoned: int
@@ -41,7 +41,7 @@ class SweepReport:
     chores: Mapping[str, int] = field(default_factory=dict)
 
     def counts(self) -> dict[str, int]:
-        """All of it in one list, as it is logged."""
+        """All counts in one mapping, as logged."""
         own = ("freed", "abandoned", "published", "ended", "cleaned_up")
         return {name: getattr(self, name) for name in own} | dict(self.chores)
 
@@ -55,10 +55,10 @@ def sweep(
 ) -> SweepReport:
     """Free expired leases, abandon exhausted stage runs, republish messages that wait long.
 
-    `at_once`: for a process whose topics start empty: publish every queued message, however young.
-    `dead_owners`: processes known to be gone. Their leases are freed before they expire, and their
-    attempts are not counted. `chores`: the subjects' upkeep, by the name that the report gives it.
-    Raises `PublishFailed`, or the error of the first chore that failed, when all else is done.
+    `at_once`: publish every queued message, however young, because this process's topics start
+    empty. `dead_owners`: processes that have ended. Their leases are freed before they expire, and
+    their attempts do not count. `chores`: the subjects' upkeep, by its name in the report. After
+    all other work is done, raises `PublishFailed` or the error of the first failed chore.
     """
     freed = _free_leases(context) + _free_dead(context, dead_owners or ())
     abandoned = _abandon_exhausted(context)
@@ -82,7 +82,7 @@ def sweep(
 def _do_chores(
     context: Context, chores: Mapping[str, Chore], errors: list[Exception]
 ) -> dict[str, int]:
-    """What each chore did. One that fails is added to `errors` and holds up no other."""
+    """The count of each chore. A failure goes to `errors` and does not stop other chores."""
     done = {}
     for name, chore in chores.items():
         try:
@@ -208,7 +208,7 @@ def _message(context: Context, row: Any) -> Outgoing | None:
 
 
 def _mark_published(context: Context, ids: list[int]) -> None:
-    # A worker that holds a row's lock is at work on it.
+    # A worker that holds a row's lock has claimed it.
     free = (
         select(StageRun.id)
         .where(StageRun.id.in_(ids), StageRun.status == StageRunStatus.QUEUED)
@@ -224,7 +224,7 @@ def _mark_published(context: Context, ids: list[int]) -> None:
 
 
 def _end_forgotten(context: Context) -> int:
-    """End running runs that have nothing unfinished. Other versions of the code may leave such."""
+    """End running runs without unfinished stage runs; other versions of the code may leave some."""
     with context.session() as session:
         forgotten = list(
             session.execute(

@@ -28,7 +28,7 @@ def test_places_show_types_and_lines_without_messages() -> None:
         text = places(error)
     lines = text.splitlines()
     assert (lines[0], lines[2]) == ("ValueError", "caused by OSError")
-    assert lines[1].startswith("  tests/unit/telemetry/test_recording.py:")
+    assert lines[1].startswith("  tests/unit/telemetry/test_span.py:")
     assert "CANARY" not in text
 
 
