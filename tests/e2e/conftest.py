@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.databases.server import DatabaseServer
 
+HERE = Path(__file__).parent
+
 
 @pytest.fixture(scope="module")
 def module_database_url(database_server: DatabaseServer) -> Iterator[str]:
@@ -24,5 +26,5 @@ def module_database_url(database_server: DatabaseServer) -> Iterator[str]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of one module in one process, which then makes their fixtures once."""
     for item in items:
-        if item.path.parent == Path(__file__).parent and not item.get_closest_marker("xdist_group"):
+        if HERE in item.path.parents and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
