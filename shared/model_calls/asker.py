@@ -13,13 +13,11 @@ from shared.db.text import json_without_unstorable
 from shared.domain.names import digest_of
 from shared.engines.llm.forms import Unreadable, repair_request
 from shared.engines.llm.protocol import Answer, Endpoint, LanguageModel, Question, request_json
-from shared.error_codes.models import BUDGET_EXCEEDED
 from shared.error_codes.runs import NO_TIME_LEFT
 from shared.errors import LanguageModelUnavailable, Reject
 from shared.model_calls import budget as ai_requests
-from shared.model_calls.budget import Budget, Spending
+from shared.model_calls.budget import budget_of, estimate_spending, is_over_budget
 from shared.pipeline.job import Job
-from shared.settings.settings import Settings
 from shared.telemetry import spans
 from shared.telemetry.span import Value
 
@@ -38,22 +36,6 @@ class RecordedAnswer:
 
     answer: Answer
     request_id: int
-
-
-def is_over_budget(reject: Reject) -> bool:
-    """True if the budget is spent. The answers so far still count."""
-    return reject.code == BUDGET_EXCEEDED
-
-
-def budget_of(settings: Settings) -> Budget:
-    """The budget of one run."""
-    return Budget(settings.llm_budget_tokens, settings.llm_budget_cost)
-
-
-def estimate_spending(endpoint: Endpoint, question: Question) -> Spending:
-    """An estimate of the most that a question may use."""
-    tokens = question.input_tokens
-    return Spending(tokens, endpoint.answer_tokens, endpoint.cost(tokens, endpoint.answer_tokens))
 
 
 class Asker:

@@ -10,9 +10,11 @@ from sqlalchemy.orm import Session
 
 from shared.db.models import AiRequest
 from shared.db.text import without_unstorable
+from shared.engines.llm.protocol import Endpoint, Question
 from shared.error_codes.models import BUDGET_EXCEEDED, PRICES_UNKNOWN
 from shared.errors import Reject
 from shared.pipeline.context import Context
+from shared.settings.settings import Settings
 
 BUDGET_LOCK = 0x4149
 """The first half of the advisory lock that guards the sum of a run's calls; the other is its id."""
@@ -39,6 +41,22 @@ class Spending:
     def tokens(self) -> int:
         """The tokens of both directions."""
         return self.input_tokens + self.output_tokens
+
+
+def is_over_budget(reject: Reject) -> bool:
+    """True if the budget is spent. The answers so far still count."""
+    return reject.code == BUDGET_EXCEEDED
+
+
+def budget_of(settings: Settings) -> Budget:
+    """The budget of one run."""
+    return Budget(settings.llm_budget_tokens, settings.llm_budget_cost)
+
+
+def estimate_spending(endpoint: Endpoint, question: Question) -> Spending:
+    """An estimate of the most that a question may use."""
+    tokens = question.input_tokens
+    return Spending(tokens, endpoint.answer_tokens, endpoint.cost(tokens, endpoint.answer_tokens))
 
 
 def reserve(session: Session, row: AiRequest, budget: Budget) -> None:

@@ -9,7 +9,8 @@ from shared.engines.llm.forms import Unreadable, read, schema_of
 from shared.engines.llm.protocol import Question, Turn
 from shared.error_codes.models import INVALID_ANSWER, MODEL_REFUSED
 from shared.errors import Reject
-from shared.model_calls.asker import Asker, ModelRefusal, is_over_budget
+from shared.model_calls.asker import Asker, ModelRefusal
+from shared.model_calls.budget import is_over_budget
 from shared.moments.prompts.answers import Ranking, Scoring
 from shared.moments.prompts.questions import Item, comparison_message
 from shared.moments.rules.ranking import complete_order, weighted_score

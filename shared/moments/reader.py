@@ -10,7 +10,8 @@ from shared.engines.llm.forms import Unreadable, schema_of
 from shared.engines.llm.protocol import Question, Turn
 from shared.error_codes.models import INVALID_ANSWER, MODEL_REFUSED
 from shared.errors import Reject
-from shared.model_calls.asker import Asker, ModelRefusal, RecordedAnswer, is_over_budget
+from shared.model_calls.asker import Asker, ModelRefusal, RecordedAnswer
+from shared.model_calls.budget import is_over_budget
 from shared.moments.prompts.answers import Moments, read_moments
 from shared.moments.prompts.questions import (
     generation_message,

@@ -8,8 +8,8 @@ from shared.domain.tokens import estimate_tokens
 from shared.engines.llm.protocol import Endpoint
 from shared.error_codes.models import MODEL_CONTEXT_EXCEEDED
 from shared.errors import Reject
-from shared.model_calls.asker import MARGIN_SECONDS, Asker, budget_of, estimate_spending
-from shared.model_calls.budget import Spending, check_budget
+from shared.model_calls.asker import MARGIN_SECONDS, Asker
+from shared.model_calls.budget import Spending, budget_of, check_budget, estimate_spending
 from shared.moments.inputs import bounds_of, instruction_of, system_of
 from shared.moments.moments_job import MomentsJob
 from shared.moments.reader import Reader

@@ -25,7 +25,8 @@ from shared.pipeline.heartbeat import Heartbeat
 from shared.pipeline.job import Job
 from shared.pipeline.ledger import claim as claims
 from shared.pipeline.ledger.fail import abandon, count_abandoned, record_orphan
-from shared.pipeline.ledger.finish import AfterCommit, pending_children
+from shared.pipeline.ledger.finish import AfterCommit
+from shared.pipeline.ledger.queued_messages import pending_children
 from shared.pipeline.stage import Function, Stage, Task
 from shared.pipeline.upkeep.cleanup import clean_up
 from shared.telemetry import measures, spans, trace

@@ -10,7 +10,7 @@ from shared.error_codes.commands import RETRY_NOT_ENOUGH
 from shared.errors import Reject
 from shared.messaging.protocol import Outgoing
 from shared.pipeline.context import Context
-from shared.pipeline.ledger.finish import again
+from shared.pipeline.ledger.queued_messages import again
 from shared.pipeline.ledger.run_state import RETRYABLE_STATUSES, lock_run, reopen
 from shared.pipeline.topology import Topology
 

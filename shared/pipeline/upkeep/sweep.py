@@ -7,23 +7,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
-from pydantic import ValidationError
 from sqlalchemy import ColumnElement, exists, func, select, update
 
 from shared.db.models import UNFINISHED, Run, RunStatus, StageRun, StageRunStatus
 from shared.error_codes.runs import LEASE_EXPIRED
 from shared.errors import PublishFailed
-from shared.messaging.protocol import Outgoing
 from shared.pipeline.context import Context
 from shared.pipeline.ledger.fail import abandon, count_abandoned
-from shared.pipeline.ledger.finish import again
 from shared.pipeline.ledger.run_state import end_if_done, lock_run
 from shared.pipeline.topology import TopologyError
 from shared.pipeline.upkeep.backlog import tell_backlog
 from shared.pipeline.upkeep.cleanup import clean_up, not_cleaned_up
+from shared.pipeline.upkeep.republish import publish_queued
 
 _log = structlog.get_logger(__name__)
-BATCH = 500
 
 Chore = Callable[[Context], int]
 """Upkeep of one subject. Returns the number of things done."""
@@ -64,7 +61,7 @@ def sweep(
     abandoned = _abandon_exhausted(context)
     published, errors = 0, list[Exception]()
     try:
-        published = _publish_queued(context, at_once=at_once)
+        published = publish_queued(context, at_once=at_once)
     except PublishFailed as error:
         errors.append(error)
     ended = _end_forgotten(context)
@@ -162,65 +159,6 @@ def _abandon_exhausted(context: Context) -> int:
         if abandoned.run_ended:
             clean_up(context, row.run_id)
     return count
-
-
-def _publish_queued(context: Context, *, at_once: bool) -> int:
-    clock = context.clock
-    running = select(Run.id).where(Run.status == RunStatus.RUNNING)
-    since = func.greatest(
-        StageRun.available_at, func.coalesce(StageRun.published_at, StageRun.queued_at)
-    )
-    waiting = (StageRun.status == StageRunStatus.QUEUED) & StageRun.run_id.in_(running)
-    if not at_once:
-        waiting &= since <= clock.after(-context.policy.republish_seconds)
-    published = 0
-    last_id = 0
-    while True:
-        with context.session() as session:
-            rows = session.execute(
-                select(
-                    StageRun.id,
-                    StageRun.stage,
-                    StageRun.topic,
-                    StageRun.message,
-                    StageRun.traceparent,
-                )
-                .where(waiting, StageRun.id > last_id)
-                .order_by(StageRun.id)
-                .limit(BATCH)
-            ).all()
-        if not rows:
-            return published
-        last_id = rows[-1].id
-        messages = {row.id: message for row in rows if (message := _message(context, row))}
-        context.publisher.publish(list(messages.values()))
-        # Marked after publishing: if that fails, the next sweep publishes these again.
-        _mark_published(context, list(messages))
-        published += len(messages)
-
-
-def _message(context: Context, row: Any) -> Outgoing | None:
-    try:
-        return again(context.topology, row)
-    except (KeyError, ValidationError) as error:
-        _log.warning("left by another version", run=row.id, topic=row.topic, reason=str(error))
-        return None
-
-
-def _mark_published(context: Context, ids: list[int]) -> None:
-    # A worker that holds a row's lock has claimed it.
-    free = (
-        select(StageRun.id)
-        .where(StageRun.id.in_(ids), StageRun.status == StageRunStatus.QUEUED)
-        .with_for_update(skip_locked=True)
-    )
-    with context.session() as session, session.begin():
-        session.execute(
-            update(StageRun)
-            .where(StageRun.id.in_(free))
-            .values(published_at=context.clock.now())
-            .execution_options(synchronize_session=False)
-        )
 
 
 def _end_forgotten(context: Context) -> int:

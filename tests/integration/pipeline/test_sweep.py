@@ -12,7 +12,7 @@ from shared.db.models import PipelineHistory, StageRun
 from shared.errors import PublishFailed, Reject
 from shared.messaging.delivery import Outcome
 from shared.pipeline.context import Context
-from shared.pipeline.upkeep import sweep as sweeping
+from shared.pipeline.upkeep import republish
 from shared.pipeline.upkeep.cleanup import not_cleaned_up
 from shared.pipeline.upkeep.sweep import SweepReport, sweep
 from tests.support.error_codes import NOISE
@@ -60,7 +60,7 @@ def test_sweep_publishes_all_waiting_messages_in_batches(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each is published once, in any number of batches."""
-    monkeypatch.setattr(sweeping, "BATCH", 2)
+    monkeypatch.setattr(republish, "BATCH", 2)
     pipelines = [world.begin() for _ in range(5)]
     assert sweep(world.context, at_once=True).published == 5
     assert len({sent.body for sent in world.publisher.take()}) == 5
