@@ -26,16 +26,16 @@ def find_functions(package: ModuleType) -> list[Function]:
 
 def _modules(name: str) -> Iterator[ModuleType]:
     """The package of that name and the modules inside it, at any depth, sorted by name."""
-    package = _imported(name)
+    package = _import_module(name)
     yield package
     for module in pkgutil.iter_modules(package.__path__, f"{name}."):
         if module.ispkg:
             yield from _modules(module.name)
         else:
-            yield _imported(module.name)
+            yield _import_module(module.name)
 
 
-def _imported(name: str) -> ModuleType:
+def _import_module(name: str) -> ModuleType:
     try:
         return import_module(name)
     except Exception as error:

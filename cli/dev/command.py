@@ -170,7 +170,7 @@ class _Dev:
         folder = path_of(context.upload_url)
         if folder is None:
             self._console.say(
-                f"{context.upload_url} is no folder: have its notifications published on"
+                f"{context.upload_url} is not a folder: have its notifications published on"
                 " video-uploaded."
             )
             yield

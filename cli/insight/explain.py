@@ -36,7 +36,7 @@ def explain_video(settings: Settings, home: Home, video: str) -> int:
 def _lines(session: Session, video: str, deserted: bool) -> Iterator[str]:
     deletion = find_deletion(session, video)
     if deletion is not None:
-        yield _deleted(deletion)
+        yield _deletion_line(deletion)
         return
     runs = pipelines_of(session, video)
     row = session.execute(select(Video).where(Video.identifier == video)).scalar_one()
@@ -59,7 +59,7 @@ def _lines(session: Session, video: str, deserted: bool) -> Iterator[str]:
         )
 
 
-def _deleted(deletion: Deletion) -> str:
+def _deletion_line(deletion: Deletion) -> str:
     if deletion.completed_at is None:
         # Functions in the cloud may not delete uploads.
         automatic = (

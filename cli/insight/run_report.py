@@ -45,20 +45,20 @@ def run_lines(
     """
     yield f"Run of type {pipeline['pipeline_type']} ({pipeline['identifier']})"
     if pipeline["status"] == RunStatus.RUNNING:
-        yield from _indented(_running_lines(stages, deserted))
+        yield from _indent(_running_lines(stages, deserted))
     else:
         spent = pipeline["duration_seconds"]
         took = f" It took {time_words(spent)}." if spent is not None else ""
         end = ENDS.get(pipeline["status"], f"It ended as {pipeline['status']}.")
         yield f"  {end}{took}"
     yield f"  Results: {_results(pipeline)}."
-    yield from _indented(iter(notes))
-    yield from _indented(_failure_lines(pipeline, stages, video))
-    yield from _indented(_skipped_lines(stages))
-    yield from _indented(advice(pipeline, stages, video, deserted=deserted, noted=noted))
+    yield from _indent(iter(notes))
+    yield from _indent(_failure_lines(pipeline, stages, video))
+    yield from _indent(_skipped_lines(stages))
+    yield from _indent(advice(pipeline, stages, video, deserted=deserted, noted=noted))
 
 
-def _indented(lines: Iterator[str]) -> Iterator[str]:
+def _indent(lines: Iterator[str]) -> Iterator[str]:
     return (f"  {line}" for line in lines)
 
 
@@ -108,8 +108,8 @@ def _waiting(stage: Json) -> str:
         return f"{line}."
     line += f". Attempt {stage['attempt']} failed: {_sentence(without_types(message))}"
     code = ERROR_CODES.get(stage["error_code"] or "")
-    told = code is not None and code not in _SAYS_NOTHING
-    return f"{line} {code.meaning} {code.remedy}" if code and told else line
+    is_helpful = code is not None and code not in _SAYS_NOTHING
+    return f"{line} {code.meaning} {code.remedy}" if code and is_helpful else line
 
 
 def _failure_lines(pipeline: Json, stages: Sequence[Json], video: str) -> Iterator[str]:
@@ -121,7 +121,7 @@ def _failure_lines(pipeline: Json, stages: Sequence[Json], video: str) -> Iterat
             groups.setdefault((stage["stage"], code, _cause(stage, code)), []).append(stage)
     for (name, code, cause), failed in groups.items():
         times = f", {len(failed)} times" if len(failed) > 1 else ""
-        yield f"What failed: {stage_words(name)}{times}{_about(failed, titles)}"
+        yield f"What failed: {stage_words(name)}{times}{_affected_moments(failed, titles)}"
         # The message of a permanent failure says why; that of the last attempt may not.
         why = f"{cause.meaning} " if code == ATTEMPTS_EXHAUSTED else ""
         yield f"  Why: {why}{_reasons(failed)} (code {code})"
@@ -143,7 +143,7 @@ def _reasons(failed: Sequence[Json]) -> str:
     return f"{said[0]}{more}"
 
 
-def _about(failed: Sequence[Json], moments: dict[str, Json]) -> str:
+def _affected_moments(failed: Sequence[Json], moments: dict[str, Json]) -> str:
     """The moments whose stages failed; empty for a stage that is not about a moment."""
     names = [
         f"“{shorten(moment['title'], 48, placeholder='…')}” at {clock_time(moment['start_time'])}"

@@ -121,8 +121,7 @@ def file_notes(session: Session, video_id: int) -> list[str]:
 
 
 def notes(session: Session, identifier: str) -> list[str]:
-    """What is to be said of a run's file, what it left out and why, and whether its moments were
-    found without a word."""
+    """Notes for users about a run: its file, unused inputs, and moments found without speech."""
     pipeline, video = _pipeline(session, identifier)
     found = session.execute(
         select(StageRun.error_message)
@@ -135,16 +134,16 @@ def notes(session: Session, identifier: str) -> list[str]:
         )
         .order_by(StageRun.id)
     ).scalars()
-    told = [*file_notes(session, video.id), *(reason for reason in found if reason)]
+    lines = [*file_notes(session, video.id), *(reason for reason in found if reason)]
     if any(moment.generation_model == SCENES for moment in _moments(session, pipeline)):
         seen, heard = video.video_codec is not None, video.audio_codec is not None
         by = ["scene changes"] * seen + ["loudness"] * heard
-        told.append(f"No speech: moments chosen from {' and '.join(by)}.")
-    return list(dict.fromkeys([*told, *without_the_model(session, identifier)]))
+        lines.append(f"No speech: moments chosen from {' and '.join(by)}.")
+    return list(dict.fromkeys([*lines, *without_the_model(session, identifier)]))
 
 
 def without_the_model(session: Session, identifier: str) -> list[str]:
-    """That moments were chosen without the model the run was asked with, where they were."""
+    """A note if moments were chosen without the model that the run was asked to use."""
     pipeline, _ = _pipeline(session, identifier)
     config = session.get(GenerationConfig, pipeline.generation_config_id)
     if config is None or is_extractive(config.model) or config.operation_type != "generation":

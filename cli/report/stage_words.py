@@ -1,4 +1,4 @@
-"""What stages do, in the words of their declarations."""
+"""Descriptions of stages from their declarations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _WORDS = {function.name: function.does for function in TOPOLOGY.functions}
 
 
 def stage_words(name: str) -> str:
-    """What the stage does, followed by its name; the name alone of a stage that is unknown here."""
+    """The stage's description and name; only the name if this version does not know the stage."""
     return f"{_WORDS[name]} ({name})" if name in _WORDS else name
 
 

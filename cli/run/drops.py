@@ -33,11 +33,11 @@ def drop(context: Context, path: Path) -> Dropped:
         if beside.is_file() and beside != path:
             url = _url(context, beside, folder)
             # The folder's name identifies the video's content, not the subtitles'.
-            if _existing(context, beside, url, compare=True) is None:
+            if _reusable(context, beside, url, compare=True) is None:
                 _put(context, beside, url)
                 new.append(beside.name)
     url = _url(context, path, folder)
-    return Dropped(_existing(context, path, url, compare=False) or _put(context, path, url), new)
+    return Dropped(_reusable(context, path, url, compare=False) or _put(context, path, url), new)
 
 
 def _url(context: Context, path: Path, folder: str) -> str:
@@ -52,18 +52,18 @@ def _put(context: Context, path: Path, url: str) -> ObjectStat:
         return context.storage.upload(path, url)
 
 
-def _existing(context: Context, path: Path, url: str, *, compare: bool) -> ObjectStat | None:
+def _reusable(context: Context, path: Path, url: str, *, compare: bool) -> ObjectStat | None:
     """The object if it equals the file: in size and, with `compare`, in content."""
     try:
         stat = context.storage.stat(url)
         if stat.size_bytes != path.stat().st_size:
             return None
-        return stat if not compare or _same(context, path, stat) else None
+        return stat if not compare or _has_same_bytes(context, path, stat) else None
     except (ObjectMissing, ObjectChanged):
         return None
 
 
-def _same(context: Context, path: Path, stat: ObjectStat) -> bool:
+def _has_same_bytes(context: Context, path: Path, stat: ObjectStat) -> bool:
     with context.storage.open(stat.url, generation=stat.generation) as stored:
         kept = hashlib.file_digest(stored, "sha256").hexdigest()
     return kept == _digest(path)

@@ -70,7 +70,7 @@ class Dockerfile:
         current: Stage | None = None
         for instruction in _instructions(path.read_text(encoding="utf-8")):
             if instruction.name == "FROM":
-                current = _begun(instruction)
+                current = _begin_stage(instruction)
                 stages[current.name] = current
             elif current is None:
                 raise DockerfileError(f"line {instruction.line}: nothing may stand before FROM")
@@ -101,7 +101,7 @@ def expand(text: str, values: dict[str, str]) -> str:
     return _VARIABLE.sub(lambda found: values.get(found[1], found[0]), text)
 
 
-def _begun(instruction: Instruction) -> Stage:
+def _begin_stage(instruction: Instruction) -> Stage:
     words = instruction.words
     if len(words) != 3 or words[1].upper() != "AS":
         raise DockerfileError(f"line {instruction.line}: write FROM image AS name")

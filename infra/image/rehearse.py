@@ -56,7 +56,7 @@ def main() -> int:
     )
     parser.add_argument("--work", type=Path, default=ROOT / ".cache/image-rehearsal")
     asked = parser.parse_args()
-    if (lacking := _lacking()) is not None:
+    if (lacking := _missing_tool()) is not None:
         say(lacking)
         return 1
     asked.work.mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,7 @@ def main() -> int:
     return 0
 
 
-def _lacking() -> str | None:
+def _missing_tool() -> str | None:
     if os.geteuid() != 0:
         return "The rehearsal needs root: it enters folders as their root."
     missing = [name for name in NEEDED if shutil.which(name) is None]
@@ -172,12 +172,12 @@ def _try(world: _World, target: str) -> None:
     try_function(world.image, world.environment, "probe_video", uploaded)
     seconds = world.ask("SELECT duration_seconds FROM videos")
     say(f"The video lasts {seconds} s")
-    _completed(world, "probe_video")
+    _check_completed(world, "probe_video")
     if target == "speech":
         try_function(world.image, world.environment, "transcribe_audio", _slice(world))
         heard = world.ask("SELECT left(full_text, 60) FROM transcripts")
         say(f"It heard {heard!r}")
-        _completed(world, "transcribe_audio")
+        _check_completed(world, "transcribe_audio")
 
 
 def _slice(world: _World) -> AudioSliced:
@@ -198,7 +198,7 @@ def _slice(world: _World) -> AudioSliced:
     )
 
 
-def _completed(world: _World, stage: str) -> None:
+def _check_completed(world: _World, stage: str) -> None:
     """The ledger must show the stage as completed."""
     status = world.ask(f"SELECT status FROM stage_runs WHERE stage = '{stage}'")  # noqa: S608
     say(f"The ledger: {stage} {status}")

@@ -98,5 +98,5 @@ def check_server(engine: Engine) -> None:
 def _reason(error: BaseException) -> str:
     original = getattr(error, "orig", None) or error
     details = original.args[0] if original.args else ""
-    said = details.get("M", "") if isinstance(details, dict) else str(original)
-    return " ".join(said.split()).rstrip(".") or type(original).__name__
+    message = details.get("M", "") if isinstance(details, dict) else str(original)
+    return " ".join(message.split()).rstrip(".") or type(original).__name__

@@ -21,7 +21,7 @@ def parse_database_url(database_url: str) -> tuple[URL, ServerAddress]:
         url = make_url(database_url)
     except (ArgumentError, ValueError):
         raise SettingsError(
-            f"{_SETTING} is no URL; write postgresql+pg8000://USER@HOST:PORT/DATABASE."
+            f"{_SETTING} is not a URL; write postgresql+pg8000://USER@HOST:PORT/DATABASE."
         ) from None
     if url.drivername not in _DRIVERS:
         raise SettingsError(
@@ -59,4 +59,4 @@ def _check_query(query: dict[str, str]) -> None:
         raise SettingsError(f"{_SETTING} has sslmode={mode}; use one of {', '.join(SSL_MODES)}.")
     certificate = query.get("sslrootcert")
     if certificate is not None and not Path(certificate).is_file():
-        raise SettingsError(f"{_SETTING} has sslrootcert={certificate}, which is no file.")
+        raise SettingsError(f"{_SETTING} has sslrootcert={certificate}, which is not a file.")

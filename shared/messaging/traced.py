@@ -24,7 +24,7 @@ class TracedPublisher:
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
         """See `Publisher`."""
-        if not spans.recorded():
+        if not spans.is_recording():
             self._publisher.publish(messages)
             return
         with ExitStack() as stack:
@@ -41,7 +41,7 @@ def _in_own_span(stack: ExitStack, message: Outgoing, here: str | None) -> Outgo
         "messaging.destination.name": message.topic,
         "messaging.message.body.size": len(message.body),
     }
-    span = stack.enter_context(spans.sending(f"send {message.topic}", span_attributes, parent))
+    span = stack.enter_context(spans.publication(f"send {message.topic}", span_attributes, parent))
     if here != parent:
         span.link(here)
     attributes = {**message.attributes, TRACE_ATTRIBUTE: trace.traceparent() or ""}

@@ -110,7 +110,7 @@ def _fail(
 
 def _tell(job: Job, code: ErrorCode, error: BaseException, *, final: bool) -> None:
     spans.current().fail(code, error)
-    measures.failed(job.stage.name, code, final=final)
+    measures.count_failure(job.stage.name, code, final=final)
 
 
 def one_line(error: BaseException) -> str:

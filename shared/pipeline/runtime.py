@@ -66,7 +66,7 @@ class Runtime:
                     raise
                 _log.warning("delivery failed", error=one_line(error), exc_info=True)
                 spans.current().fail(DELIVERY_FAILED, error)
-                measures.failed(function.name, DELIVERY_FAILED, final=False)
+                measures.count_failure(function.name, DELIVERY_FAILED, final=False)
                 return Outcome.RETRY
 
     def _run_stage(self, stage: Stage, message: Message) -> Outcome:
@@ -97,7 +97,7 @@ class Runtime:
             )
         _log.warning("rejected", code=reject.code, reason=reject.message)
         spans.current().fail(reject.code, reject)
-        measures.failed(stage.name, reject.code, final=True)
+        measures.count_failure(stage.name, reject.code, final=True)
         return Outcome.REJECTED
 
     def _claim_and_work(self, stage: Stage, message: Message, pipeline: str) -> Outcome:

@@ -57,7 +57,7 @@ class Topology:
                 yield f"{function.name} consumes a message twice"
             for message in function.emits:
                 if message not in consumed:
-                    yield f"{function.name} emits {message.__name__}, which nobody consumes"
+                    yield f"{function.name} emits {message.__name__}, which no function consumes"
             limit = MAX_ACK_DEADLINE_SECONDS - ACK_DEADLINE_MARGIN_SECONDS
             if function.resources.timeout_seconds > limit:
                 yield f"{function.name} may take longer than {limit} s"
@@ -79,7 +79,7 @@ class Topology:
         """The stage of that name. Raises `TopologyError`."""
         found = self[name]
         if not isinstance(found, Stage):
-            raise TopologyError(f"{name} is no stage of a pipeline.")
+            raise TopologyError(f"{name} is not a stage of a pipeline.")
         return found
 
     @cached_property

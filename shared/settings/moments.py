@@ -45,7 +45,7 @@ class MomentSettings(BaseSettings):
         default=90, gt=0, description="Longest moment; a hard bound."
     )
     min_moments: int = Field(
-        default=1, ge=0, description="Fewest moments, if the recording has enough."
+        default=1, ge=0, description="Fewest moments, if the video has enough."
     )
     max_moments: int = Field(default=10, ge=1, description="Most moments; a hard bound.")
     padding_left_seconds: float = Field(
@@ -70,7 +70,7 @@ class MomentSettings(BaseSettings):
 
     # Limits
     max_duration_seconds: float = Field(
-        default=43_200, gt=0, description="Longest recording; a longer one is refused."
+        default=43_200, gt=0, description="Longest video; a longer one is refused."
     )
     max_pixels: int = Field(
         default=8192 * 4320,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 64 * 1024
 LARGEST_FETCH_BYTES = 8 << 20
-# The window grows to this share of the bytes read in sequence, so the bytes fetched in vain stay in
+# The window grows to this share of the bytes read in sequence, so the unused bytes stay in
 # proportion.
 _AHEAD = 8
 _WINDOWS_KEPT = 4

@@ -115,7 +115,7 @@ def install(sink: Sink | None) -> None:
     _sink = sink
 
 
-def measured() -> bool:
+def is_measuring() -> bool:
     """Whether a sink is installed; without one, skip figures that are costly to obtain."""
     return _sink is not None
 
@@ -133,12 +133,12 @@ def run_claimed(stage: str, queued_seconds: float) -> None:
     _record(QUEUE_AGE, queued_seconds, {"stage": stage})
 
 
-def failed(stage: str, code: str, *, final: bool) -> None:
+def count_failure(stage: str, code: str, *, final: bool) -> None:
     """Count a failure, permanent or to be retried."""
     _record(FAILURES, 1, {"stage": stage, "code": code, "final": "true" if final else "false"})
 
 
-def delivered(stage: str, outcome: str) -> None:
+def count_delivery(stage: str, outcome: str) -> None:
     """Count a handled delivery."""
     _record(DELIVERIES, 1, {"stage": stage, "outcome": outcome})
 

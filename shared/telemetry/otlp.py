@@ -76,7 +76,7 @@ def tracer_provider(settings: Settings, resource: Resource) -> TracerProvider:
         shutdown_on_exit=False,
         meter_provider=NoOpMeterProvider(),
     )
-    if _wanted("TRACES"):
+    if _is_enabled("TRACES"):
         exporter = _Spans(
             **export_target(settings, "traces"),
             timeout=settings.telemetry_timeout_seconds,
@@ -95,7 +95,7 @@ def tracer_provider(settings: Settings, resource: Resource) -> TracerProvider:
 
 def meter_provider(settings: Settings, resource: Resource) -> MeterProvider:
     """Adds measurements up until a flush."""
-    if not _wanted("METRICS"):
+    if not _is_enabled("METRICS"):
         return MeterProvider(resource=resource, shutdown_on_exit=False)
     exporter = _Metrics(
         **export_target(settings, "metrics"),
@@ -169,7 +169,7 @@ def export_target(settings: Settings, signal: str) -> dict[str, Any]:
     return {"endpoint": endpoint, "session": GoogleSession()}
 
 
-def _wanted(signal: str) -> bool:
+def _is_enabled(signal: str) -> bool:
     """False if OTEL's own variable turns the signal off, for a backend that lacks it."""
     return os.environ.get(f"OTEL_{signal}_EXPORTER", "").strip().lower() != "none"
 

@@ -83,11 +83,11 @@ def places(error: BaseException) -> str:
             break
         lines += [f"caused by {type(seen).__qualname__}" if lines else type(seen).__qualname__]
         frames = traceback.extract_tb(seen.__traceback__)[-_FRAMES:]
-        lines += [f"  {_short(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames]
+        lines += [f"  {_shorten(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames]
         seen = seen.__cause__ or seen.__context__
     return "\n".join(lines)
 
 
-def _short(filename: str) -> str:
+def _shorten(filename: str) -> str:
     path = Path(filename)
     return str(path.relative_to(_ROOT)) if path.is_relative_to(_ROOT) else "/".join(path.parts[-3:])

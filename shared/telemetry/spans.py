@@ -26,7 +26,7 @@ def install(tracer: api.Tracer | None) -> None:
     _tracer = tracer
 
 
-def recorded() -> bool:
+def is_recording() -> bool:
     """Whether spans are recorded at all."""
     return _tracer is not None
 
@@ -51,27 +51,27 @@ def span(
     here = trace.current()
     if _tracer is None or here is None:
         return _UNRECORDED
-    return _recording(_tracer, name, kind, attributes or {}, here, current=current)
+    return _open(_tracer, name, kind, attributes or {}, here, current=current)
 
 
-def sending(
+def publication(
     name: str, attributes: Mapping[str, Value], traceparent: str | None
 ) -> AbstractContextManager[Span]:
     """The sending of a message, on behalf of that span."""
     if _tracer is None:
         return _UNRECORDED
-    return _recording(_tracer, name, "producer", attributes, trace.parse(traceparent))
+    return _open(_tracer, name, "producer", attributes, trace.parse(traceparent))
 
 
 @contextmanager
 def delivery(name: str, attributes: Mapping[str, Value], traceparent: str | None) -> Iterator[Span]:
     """The handling of a delivery. Continues the delivery's trace, or begins one."""
     if _tracer is None:
-        with trace.tracing(traceparent):
+        with trace.in_trace(traceparent):
             yield NOTHING
         return
     parent = trace.parse(traceparent)
-    with _recording(_tracer, name, "consumer", attributes, parent, came_with=traceparent) as made:
+    with _open(_tracer, name, "consumer", attributes, parent, came_with=traceparent) as made:
         token = _current.set(made)
         try:
             yield made
@@ -80,7 +80,7 @@ def delivery(name: str, attributes: Mapping[str, Value], traceparent: str | None
 
 
 @contextmanager
-def _recording(
+def _open(
     tracer: api.Tracer,
     name: str,
     kind: Kind,
@@ -96,7 +96,7 @@ def _recording(
         above = api.set_span_in_context(api.NonRecordingSpan(parent), above)
     made = tracer.start_span(name, above, api.SpanKind[kind.upper()], clean(attributes))
     span = Span(made)
-    with trace.running(made, came_with) if current else nullcontext():
+    with trace.in_span(made, came_with) if current else nullcontext():
         try:
             yield span
         except GeneratorExit:

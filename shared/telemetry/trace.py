@@ -91,7 +91,7 @@ def origin() -> str | None:
 
 
 @contextmanager
-def running(span: Span, came_with: str | None = None) -> Iterator[None]:
+def in_span(span: Span, came_with: str | None = None) -> Iterator[None]:
     """Run the block in that span. `came_with`: the traceparent of the delivery that opened it."""
     token = _origin.set(came_with) if came_with is not None else None
     try:
@@ -103,12 +103,12 @@ def running(span: Span, came_with: str | None = None) -> Iterator[None]:
 
 
 @contextmanager
-def tracing(traceparent: str | None) -> Iterator[None]:
+def in_trace(traceparent: str | None) -> Iterator[None]:
     """Run the block in a new unrecorded span: of the given trace, or of a new one."""
     parent = parse(traceparent)
     trace_id, flags = (parent.trace_id, parent.trace_flags) if parent else (_new_id(128), _SAMPLED)
     made = NonRecordingSpan(SpanContext(trace_id, _new_id(64), False, flags))
-    with running(made, write(parent) if parent else None):
+    with in_span(made, write(parent) if parent else None):
         yield
 
 

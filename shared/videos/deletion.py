@@ -156,13 +156,13 @@ def _delete_rows(context: Context, video: str) -> tuple[int, list[str]]:
             .order_by(PipelineHistory.id)
             .with_for_update()
         ).all()
-        deletion.objects = sorted({*deletion.objects, *_named(session, video_id)})
+        deletion.objects = sorted({*deletion.objects, *_named_objects(session, video_id)})
         session.flush()
         session.execute(delete(Video).where(Video.id == video_id))
         return len(pipelines), deletion.objects
 
 
-def _named(session: Session, video_id: int) -> Iterator[str]:
+def _named_objects(session: Session, video_id: int) -> Iterator[str]:
     clips = select(Clip.id).where(Clip.video_id == video_id)
     yield from session.execute(select(Clip.cloud_url).where(Clip.video_id == video_id)).scalars()
     yield from session.execute(

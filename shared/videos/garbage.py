@@ -52,7 +52,7 @@ def find_garbage(
         if stat.updated_at <= before or grace_seconds == 0
     )
     while batch := list(itertools.islice(old, BATCH)):
-        yield from _unnamed(context, batch)
+        yield from _orphans(context, batch)
 
 
 def collect(context: Context, *, grace_seconds: float = DEFAULT_GRACE_SECONDS) -> Iterator[Garbage]:
@@ -78,13 +78,15 @@ def _as_listed(derived_url: str) -> str:
     return derived_url if path is None else folder_url(path.parent, path.name)
 
 
-def _unnamed(context: Context, batch: Sequence[tuple[ObjectStat, OwnName]]) -> Iterator[Garbage]:
+def _orphans(context: Context, batch: Sequence[tuple[ObjectStat, OwnName]]) -> Iterator[Garbage]:
     with context.session() as session:
         held = _held_tokens(session)
     # A new snapshot sees the commits of every attempt that no longer held a lease.
     with context.session() as session:
         named = _named_urls(session, [stat.url for stat, _ in batch])
-        needed = _needed(context, session, {name.pipeline for _, name in batch if name.pipeline})
+        needed = _unfinished(
+            context, session, {name.pipeline for _, name in batch if name.pipeline}
+        )
     for stat, name in batch:
         if name.token in held or stat.url in named or name.pipeline in needed:
             continue
@@ -106,7 +108,7 @@ def _named_urls(session: Session, urls: list[str]) -> set[str]:
     return found
 
 
-def _needed(context: Context, session: Session, pipelines: set[str]) -> set[str]:
+def _unfinished(context: Context, session: Session, pipelines: set[str]) -> set[str]:
     """Runs that may still need their temporary objects: running, or failed not long ago."""
     return set(
         session.execute(

@@ -20,7 +20,7 @@ def unknown_video(session: Session, asked: str) -> Reject:
     """The error for an unknown identifier; it names similar ones."""
     if find_deletion(session, asked) is not None:
         return deleted_video(asked)
-    near = " or ".join(_near(session, asked))
+    near = " or ".join(_similar(session, asked))
     if near:
         return Reject(UNKNOWN_VIDEO, f"There is no video {asked!r}. Did you mean {near}?")
     return Reject(
@@ -34,7 +34,7 @@ def deleted_video(video: str) -> Reject:
     return Reject(VIDEO_DELETED, f"The video {video} was deleted. Upload its file again.")
 
 
-def _near(session: Session, asked: str) -> list[str]:
+def _similar(session: Session, asked: str) -> list[str]:
     """Identifiers with the same file name, or with this beginning: the newest first."""
     stem = slug(PurePosixPath(asked).stem)
     alike = or_(

@@ -25,13 +25,13 @@ def own_subtitles(storage: Storage, url: str) -> list[ObjectStat]:
     `talk.srt` belongs to both `talk.mp4` and `talk.mov`.
     """
     bare = sibling_url(url, "")
-    there = [stat for stat in storage.list(f"{bare}.") if sibling_url(stat.url, "") == bare]
+    siblings = [stat for stat in storage.list(f"{bare}.") if sibling_url(stat.url, "") == bare]
     if bare != url:
         with suppress(ObjectMissing):
-            there.append(storage.stat(bare))
-    others = [found for found in there if found.url != url and not_a_source(found.url) is None]
+            siblings.append(storage.stat(bare))
+    others = [found for found in siblings if found.url != url and not_a_source(found.url) is None]
     names = {sibling_url(url, suffix) for suffix in SUFFIXES}
-    return [] if others else [found for found in there if found.url in names]
+    return [] if others else [found for found in siblings if found.url in names]
 
 
 def delete_upload(storage: Storage, url: str, video: str) -> tuple[bool, int]:

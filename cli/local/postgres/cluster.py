@@ -201,7 +201,7 @@ class Cluster:
         return (
             f"The disk of {self.home} is full, so that the database cannot start. Make room "
             "(files in buckets/ that are not needed any more, for example), and give the same "
-            "command again: it goes on where it stopped."
+            "command again: it continues where it stopped."
         )
 
     def _last_words(self) -> str:

@@ -117,4 +117,4 @@ def _check_lifetime(claims: Mapping[str, Any]) -> None:
 def _reason(error: jwt.PyJWTError) -> str:
     if isinstance(error, jwt.MissingRequiredClaimError):
         return _REASONS_BY_MISSING_CLAIM.get(error.claim, _REASONS[type(error)])
-    return _REASONS.get(type(error), "The token is no token.")
+    return _REASONS.get(type(error), "The token is malformed.")

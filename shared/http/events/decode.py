@@ -51,19 +51,19 @@ def _of_headers(envelope: Envelope) -> Envelope:
 
 def _read(envelope: Envelope, consumes: Contracts) -> Decoded:
     if gcs_events.is_storage_event(envelope.event_type):
-        return [_stored(envelope, gcs_events.from_cloud_event(envelope), consumes)]
+        return [_from_storage(envelope, gcs_events.from_cloud_event(envelope), consumes)]
     if gcs_events.is_notification(envelope.attributes):
-        return [_stored(envelope, gcs_events.from_notification(envelope), consumes)]
+        return [_from_storage(envelope, gcs_events.from_notification(envelope), consumes)]
     value = bodies.parse(envelope.data, envelope.where) if envelope.data.strip() else {}
     if isinstance(value, list) and "cloudevents-batch" in envelope.headers.get("content-type", ""):
-        return _each(envelope, value, consumes)
+        return _decode_batch(envelope, value, consumes)
     found = bodies.as_object(value, envelope.where)
     if TOPIC_ATTRIBUTE in envelope.attributes:
         return [envelope.delivery(_message(envelope, found, consumes))]
-    return _wrapped(envelope, found, consumes)
+    return _decode_wrapped(envelope, found, consumes)
 
 
-def _each(envelope: Envelope, events: list[Any], consumes: Contracts) -> Decoded:
+def _decode_batch(envelope: Envelope, events: list[Any], consumes: Contracts) -> Decoded:
     decoded: Decoded = []
     for index, item in enumerate(events):
         where = f"{envelope.where}[{index}]"
@@ -74,7 +74,7 @@ def _each(envelope: Envelope, events: list[Any], consumes: Contracts) -> Decoded
     return decoded
 
 
-def _wrapped(envelope: Envelope, value: JsonObject, consumes: Contracts) -> Decoded:
+def _decode_wrapped(envelope: Envelope, value: JsonObject, consumes: Contracts) -> Decoded:
     if pubsub_push.is_wrapped(value):
         return _read(pubsub_push.unwrap(envelope, value), consumes)
     if cloud_events.is_structured(value):
@@ -85,16 +85,16 @@ def _wrapped(envelope: Envelope, value: JsonObject, consumes: Contracts) -> Deco
         if value["Type"] != "Notification":
             return [envelope.ignored(f"SNS sent a {value['Type']}: confirm it by hand")]
         return _read(aws_events.open_sns(envelope, value, envelope.where), consumes)
-    return [_single(envelope, value, consumes)]
+    return [_decode_one(envelope, value, consumes)]
 
 
-def _single(envelope: Envelope, value: JsonObject, consumes: Contracts) -> Delivery | Ignored:
+def _decode_one(envelope: Envelope, value: JsonObject, consumes: Contracts) -> Delivery | Ignored:
     if aws_events.is_test_event(value):
-        return envelope.ignored("S3 tries whether its events arrive")
+        return envelope.ignored("S3 tests whether its events arrive")
     if aws_events.is_event_bridge(value):
-        return _stored(envelope, aws_events.from_event_bridge(envelope, value), consumes)
+        return _from_storage(envelope, aws_events.from_event_bridge(envelope, value), consumes)
     if gcs_events.is_resource(value):
-        return _stored(envelope, gcs_events.from_resource(value, envelope.where), consumes)
+        return _from_storage(envelope, gcs_events.from_resource(value, envelope.where), consumes)
     return envelope.delivery(_message(envelope, value, consumes))
 
 
@@ -107,17 +107,17 @@ def _records(envelope: Envelope, records: list[Any], consumes: Contracts) -> Dec
             decoded += _read(aws_events.open_carrier(envelope, record, where), consumes)
         else:
             found = aws_events.from_record(envelope, record, where)
-            decoded.append(_stored(envelope, found, consumes))
+            decoded.append(_from_storage(envelope, found, consumes))
     return decoded
 
 
-def _stored(
+def _from_storage(
     envelope: Envelope, found: VideoUploaded | Ignored, consumes: Contracts
 ) -> Delivery | Ignored:
     if isinstance(found, Ignored):
         return found
     if VideoUploaded not in consumes:
-        raise malformed(envelope.where, f"a storage event, but {_expected(consumes)}")
+        raise malformed(envelope.where, f"a storage event, but {_expectation(consumes)}")
     return envelope.delivery(found)
 
 
@@ -125,7 +125,7 @@ def _message(envelope: Envelope, value: JsonObject, consumes: Contracts) -> Mess
     topic = envelope.attributes.get(TOPIC_ATTRIBUTE)
     candidates = [c for c in consumes if topic in (None, c.topic)]
     if not candidates:
-        raise malformed("attributes.topic", f"{topic!r:.80}, but {_expected(consumes)}")
+        raise malformed("attributes.topic", f"{topic!r:.80}, but {_expectation(consumes)}")
     reasons = []
     for contract in candidates:
         try:
@@ -135,7 +135,7 @@ def _message(envelope: Envelope, value: JsonObject, consumes: Contracts) -> Mess
     raise malformed(envelope.where, "; ".join(reasons))
 
 
-def _expected(consumes: Contracts) -> str:
+def _expectation(consumes: Contracts) -> str:
     return "this function takes " + ", ".join(contract.topic for contract in consumes)
 
 

@@ -30,7 +30,7 @@ def from_notification(envelope: Envelope) -> VideoUploaded | Ignored:
         return envelope.ignored(f"a bucket's {event} event")
     bucket = bodies.text(envelope.attributes, "bucketId", where)
     name = bodies.text(envelope.attributes, "objectId", where)
-    return _uploaded(bucket, name, envelope.attributes.get("objectGeneration"))
+    return _upload(bucket, name, envelope.attributes.get("objectGeneration"))
 
 
 def is_storage_event(event_type: str | None) -> bool:
@@ -49,7 +49,7 @@ def from_cloud_event(envelope: Envelope) -> VideoUploaded | Ignored:
     kind, _, name = (envelope.event_subject or "").partition("/")
     if bucket is None or kind != "objects" or not name:
         raise malformed(envelope.where, "no data, and no object named by subject and source")
-    return _uploaded(bucket[1], name, None)
+    return _upload(bucket[1], name, None)
 
 
 def is_resource(value: JsonObject) -> bool:
@@ -60,8 +60,8 @@ def is_resource(value: JsonObject) -> bool:
 def from_resource(value: JsonObject, where: str) -> VideoUploaded:
     """The object of a JSON resource. Raises `MalformedMessage`."""
     bucket = bodies.text(value, "bucket", where)
-    return _uploaded(bucket, bodies.text(value, "name", where), optional_text(value, "generation"))
+    return _upload(bucket, bodies.text(value, "name", where), optional_text(value, "generation"))
 
 
-def _uploaded(bucket: str, name: str, generation: str | None) -> VideoUploaded:
+def _upload(bucket: str, name: str, generation: str | None) -> VideoUploaded:
     return VideoUploaded(source_url=f"gs://{bucket}/{name}", generation=generation or None)

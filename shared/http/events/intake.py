@@ -42,9 +42,9 @@ class Intake:
         except MalformedMessage as error:
             log.error("message malformed", stage=self.name, reason=str(error), bytes=len(body))
             raise
-        return worst([self._one(item) for item in found])
+        return worst([self._handle_item(item) for item in found])
 
-    def _one(self, item: Delivery | Ignored) -> Outcome:
+    def _handle_item(self, item: Delivery | Ignored) -> Outcome:
         if isinstance(item, Ignored):
             fields = {"stage": self.name, "message_id": item.message_id}
             log.info("event ignored", reason=item.reason, **fields)
@@ -58,7 +58,7 @@ class Intake:
             stack.enter_context(structlog.contextvars.bound_contextvars(**self._log_fields(item)))
             outcome = self._handle(item, handler)
             span.set(outcome=outcome.value)
-            measures.delivered(self.name, outcome.value)
+            measures.count_delivery(self.name, outcome.value)
             return outcome
 
     def _span_attributes(self, item: Delivery) -> dict[str, Value]:

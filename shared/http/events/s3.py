@@ -93,7 +93,7 @@ def from_event_bridge(envelope: Envelope, value: JsonObject) -> VideoUploaded | 
     item = bodies.child(detail, "object", where)
     bucket = bodies.text(bodies.child(detail, "bucket", where), "name", f"{where}.bucket")
     key = bodies.text(item, "key", f"{where}.object")
-    return _uploaded(bucket, key, item, "version-id", "etag")
+    return _upload(bucket, key, item, "version-id", "etag")
 
 
 def from_record(envelope: Envelope, record: JsonObject, where: str) -> VideoUploaded | Ignored:
@@ -111,10 +111,10 @@ def from_record(envelope: Envelope, record: JsonObject, where: str) -> VideoUplo
         key = unquote_plus(encoded, errors="strict")
     except UnicodeDecodeError:
         raise malformed(f"{where}.s3.object.key", "not URL-encoded UTF-8") from None
-    return _uploaded(bucket, key, item, "versionId", "eTag")
+    return _upload(bucket, key, item, "versionId", "eTag")
 
 
-def _uploaded(
+def _upload(
     bucket: str, key: str, item: JsonObject, version_field: str, etag_field: str
 ) -> VideoUploaded:
     # S3 names every version of a bucket with suspended versioning "null".

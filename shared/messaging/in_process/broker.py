@@ -127,7 +127,7 @@ class MemoryBroker:
         spent = parcel.attempt >= spec.max_delivery_attempts
         if not acknowledged and not (spent and spec.dead_letter_topic):
             pause = backoff_seconds(spec, parcel.attempt, self._jitter)
-            self._schedule(parcel.again(), self._clock() + pause)
+            self._schedule(parcel.next_attempt(), self._clock() + pause)
             return
         if not acknowledged and spec.dead_letter_topic:
             self._enqueue(dead_letter(parcel, spec.dead_letter_topic))

@@ -29,7 +29,7 @@ class Parcel:
     attempt: int = 1
     published_at: str = field(default_factory=_now)
 
-    def again(self) -> Parcel:
+    def next_attempt(self) -> Parcel:
         """The next attempt to deliver it."""
         return replace(self, attempt=self.attempt + 1)
 

@@ -42,13 +42,13 @@ class RestPublisher:
             path = f"/v1/{topic_path(self._project, topic)}:publish"
             connection.request("POST", path, body, {"Content-Type": "application/json"})
             answer = connection.getresponse()
-            said = answer.read().decode(errors="replace")
+            text = answer.read().decode(errors="replace")
         except (OSError, http.client.HTTPException) as error:
             raise PublishFailed(f"Not published to {topic}: {error}") from error
         finally:
             connection.close()
         if answer.status != http.HTTPStatus.OK:
-            raise PublishFailed(f"Not published to {topic}: {answer.status} {said[:500]}")
+            raise PublishFailed(f"Not published to {topic}: {answer.status} {text[:500]}")
 
 
 def _as_json(message: Outgoing) -> dict[str, object]:

@@ -42,7 +42,7 @@ class Abandoned:
 def count_abandoned(stage: Stage, abandoned: Abandoned) -> None:
     """Count the failure, once it is committed."""
     if abandoned.status == StageRunStatus.FAILED:
-        measures.failed(stage.name, ATTEMPTS_EXHAUSTED, final=True)
+        measures.count_failure(stage.name, ATTEMPTS_EXHAUSTED, final=True)
 
 
 def exhausted_message(attempt: int, last_error: str | None) -> str:

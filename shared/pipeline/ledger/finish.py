@@ -75,7 +75,7 @@ class Completion:
 
     def _link_siblings(self) -> None:
         """Link this span to its siblings' spans: its parent is only the span that queued it."""
-        if not spans.recorded():
+        if not spans.is_recording():
             return
         siblings = self.session.execute(
             select(StageRun.traceparent).where(*self._siblings()).order_by(StageRun.id)

@@ -27,10 +27,10 @@ def pending_children(session: Session, stage_run_id: int, topology: Topology) ->
         )
         .order_by(StageRun.id)
     ).all()
-    return [again(topology, row) for row in rows]
+    return [queued_message(topology, row) for row in rows]
 
 
-def again(topology: Topology, row: Any) -> Outgoing:
+def queued_message(topology: Topology, row: Any) -> Outgoing:
     """The message of a queued stage run, to be published again for its stage and in its trace.
 
     `row` has the stage run's stage, topic, message and traceparent. Raises KeyError and

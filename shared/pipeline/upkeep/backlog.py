@@ -12,7 +12,7 @@ from shared.telemetry import measures
 
 def tell_backlog(context: Context) -> None:
     """Measure the backlog if metrics are exported: it costs two queries."""
-    if not measures.measured():
+    if not measures.is_measuring():
         return
     oldest = extract("epoch", func.max(context.clock.now() - due_at()))
     with context.session() as session:

@@ -95,7 +95,7 @@ def _discard_results(context: Context, run_id: int) -> bool:
             .values(
                 status=StageRunStatus.SKIPPED,
                 error_code=PIPELINE_FAILED,
-                error_message="What it had left for the next stage is no longer kept.",
+                error_message="Its results for the next stage have been deleted.",
                 updated_at=context.clock.now(),
             )
             .execution_options(synchronize_session=False)

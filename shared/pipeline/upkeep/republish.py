@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 from shared.db.models import Run, RunStatus, StageRun, StageRunStatus
 from shared.messaging.protocol import Outgoing
 from shared.pipeline.context import Context
-from shared.pipeline.ledger.queued_messages import again
+from shared.pipeline.ledger.queued_messages import queued_message
 
 _log = structlog.get_logger(__name__)
 BATCH = 500
@@ -55,7 +55,7 @@ def publish_queued(context: Context, *, at_once: bool) -> int:
 
 def _message(context: Context, row: Any) -> Outgoing | None:
     try:
-        return again(context.topology, row)
+        return queued_message(context.topology, row)
     except (KeyError, ValidationError) as error:
         _log.warning("left by another version", run=row.id, topic=row.topic, reason=str(error))
         return None

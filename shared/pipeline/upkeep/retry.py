@@ -10,7 +10,7 @@ from shared.error_codes.commands import RETRY_NOT_ENOUGH
 from shared.errors import Reject
 from shared.messaging.protocol import Outgoing
 from shared.pipeline.context import Context
-from shared.pipeline.ledger.queued_messages import again
+from shared.pipeline.ledger.queued_messages import queued_message
 from shared.pipeline.ledger.run_state import RETRYABLE_STATUSES, lock_run, reopen
 from shared.pipeline.topology import Topology
 
@@ -25,18 +25,18 @@ def retry(context: Context, identifier: str, stage: str | None = None) -> int:
     if stage is not None:
         context.topology.stage(stage)
     with context.session() as session, session.begin():
-        run = _locked(session, identifier)
+        run = _lock_run(session, identifier)
         if run is None or run.status not in RETRYABLE_STATUSES:
             return 0
         if stage is not None and not _is_enough(session, run, stage, context.topology):
             return 0
         reopened = reopen(session, run, context.clock, stage=stage)
-        messages = _queued(session, run, context.topology) if reopened else []
+        messages = _queued_messages(session, run, context.topology) if reopened else []
     context.publisher.publish(messages)
     return reopened
 
 
-def _locked(session: Session, identifier: str) -> Run | None:
+def _lock_run(session: Session, identifier: str) -> Run | None:
     found = session.execute(select(Run.id).where(Run.identifier == identifier)).scalar_one_or_none()
     return lock_run(session, found) if found is not None else None
 
@@ -64,10 +64,10 @@ def _is_enough(session: Session, run: Run, stage: str, topology: Topology) -> bo
     return stage in failed
 
 
-def _queued(session: Session, run: Run, topology: Topology) -> list[Outgoing]:
+def _queued_messages(session: Session, run: Run, topology: Topology) -> list[Outgoing]:
     rows = session.execute(
         select(StageRun.stage, StageRun.topic, StageRun.message, StageRun.traceparent)
         .where(StageRun.run_id == run.id, StageRun.status == StageRunStatus.QUEUED)
         .order_by(StageRun.id)
     ).all()
-    return [again(topology, row) for row in rows]
+    return [queued_message(topology, row) for row in rows]

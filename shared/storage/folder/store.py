@@ -101,11 +101,11 @@ class FolderStorage:
         """See `Storage`. Also deletes folders that become empty, since an object store has none."""
         if generation is not None:
             try:
-                there = self.stat(url).generation
+                present = self.stat(url).generation
             except ObjectMissing:
                 return False
-            if there != generation:
-                raise ObjectChanged(url, generation, there)
+            if present != generation:
+                raise ObjectChanged(url, generation, present)
         return self._writer.remove(self._path(url), self._split(url)[0])
 
     def signed_read_url(self, url: str, *, expires_seconds: int) -> str:

@@ -22,7 +22,7 @@ _PLACING_ATTEMPTS = 100
 
 
 class FolderWriter:
-    """Writes below one root. A hidden folder there holds unfinished files."""
+    """Writes below one root. A hidden folder holds unfinished files."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -80,7 +80,7 @@ class FolderWriter:
 
     @contextmanager
     def _temporary(self) -> Iterator[tuple[Path, BinaryIO]]:
-        """A new locked file. If it is still there when the block ends, it is deleted."""
+        """A new locked file. If it still exists when the block ends, it is deleted."""
         self._incoming.mkdir(parents=True, exist_ok=True)
         while True:
             path = self._incoming / secrets.token_hex(8)
@@ -128,8 +128,8 @@ def _is_stale(file: BinaryIO) -> bool:
 
 
 def _in_the_way(target: Path) -> Reject:
-    there = (path for path in target.parents if path.exists() or path.is_symlink())
-    file = next((path for path in there if not path.is_dir()), None)
+    existing = (path for path in target.parents if path.exists() or path.is_symlink())
+    file = next((path for path in existing if not path.is_dir()), None)
     if file is not None:
         return Reject(
             OBJECT_NAME_TAKEN, f"{file} is a file where a folder is needed. Move it away."

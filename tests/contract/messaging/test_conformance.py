@@ -24,7 +24,7 @@ from shared.messaging.outgoing import outgoing
 from shared.messaging.protocol import Outgoing, Publisher
 from shared.messaging.pubsub.provision import SubscriptionSpec, ensure
 from shared.messaging.pubsub.publisher import PubSubPublisher
-from shared.telemetry.trace import traceparent, tracing
+from shared.telemetry.trace import in_trace, traceparent
 from tests.support.patience import PATIENCE_SECONDS
 
 PROJECT = "conformance"
@@ -176,7 +176,7 @@ def test_broker_delivers_attributes_and_trace(broker: Broker) -> None:
     broker.subscribe(wanted, got)
     message = VideoProbed(pipeline="p", video="v", generation="1")
     sent = outgoing(message, stage="split_audio")
-    with tracing(TRACE):
+    with in_trace(TRACE):
         span = traceparent()
         broker.publisher.publish([Outgoing(wanted.topic, sent.body, sent.attributes)])
     got.wait(1)

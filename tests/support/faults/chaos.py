@@ -225,9 +225,9 @@ class ChaosBroker:
             if outcome.acknowledged:
                 if self._happens(self.chaos.dropped_acks):
                     self.faults["dropped acknowledgement"] += 1
-                    self._refused.append(parcel.again())
+                    self._refused.append(parcel.next_attempt())
             elif parcel.attempt < spec.max_delivery_attempts:
-                self._refused.append(parcel.again())
+                self._refused.append(parcel.next_attempt())
             elif spec.dead_letter_topic is not None:
                 self.faults["dead letter"] += 1
                 dead = dead_letter(parcel, spec.dead_letter_topic)

@@ -55,13 +55,13 @@ def test_url_sslmode_overrides_the_default() -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("not a url", "is no URL"),
-        ("postgresql://u:s3cret@h:port/d", "is no URL"),
+        ("not a url", "is not a URL"),
+        ("postgresql://u:s3cret@h:port/d", "is not a URL"),
         ("mysql://u:s3cret@h/d", "only postgresql"),
         ("postgresql+psycopg2://u:s3cret@h/d", "only postgresql"),
         ("postgresql://u:s3cret@h/d?sslmode=maybe", "sslmode=maybe"),
         ("postgresql://u:s3cret@h/d?colour=red", "colour"),
-        ("postgresql://u:s3cret@h/d?sslmode=verify-full&sslrootcert=/no/such", "is no file"),
+        ("postgresql://u:s3cret@h/d?sslmode=verify-full&sslrootcert=/no/such", "is not a file"),
     ],
 )
 def test_url_is_refused_in_one_line_when_unusable(url: str, said: str) -> None:

@@ -55,7 +55,7 @@ def _stage(
         ([_stage("a", consumes=[ClipCut, ClipCut])], "a consumes a message twice"),
         (
             [_stage("a", consumes=[VideoProbed], emits=[AudioSliced])],
-            "a emits AudioSliced, which nobody consumes",
+            "a emits AudioSliced, which no function consumes",
         ),
         (
             [_stage("a", consumes=[AudioSliced]), _stage("b", consumes=[OtherSliced])],
@@ -89,7 +89,7 @@ def test_topology_lists_the_known_functions_when_a_name_is_unknown() -> None:
     topology = Topology([_stage("a", consumes=[VideoProbed]), sweep])
     with pytest.raises(TopologyError, match=r"no function 'b'\. There are: a, sweep\."):
         topology["b"]
-    with pytest.raises(TopologyError, match="sweep is no stage"):
+    with pytest.raises(TopologyError, match="sweep is not a stage"):
         topology.stage("sweep")
     assert topology["sweep"] is sweep
     assert [found.name for found in topology.stages] == ["a"]

@@ -120,10 +120,10 @@ def test_google_target_is_its_own_address_by_default() -> None:
         where = otlp.export_target(settings, signal)["endpoint"]
         assert where == f"https://telemetry.googleapis.com/v1/{signal}"
     with process.recorded_by(settings, "x"):
-        assert spans.recorded()
-        assert measures.measured()
-    assert not spans.recorded()
-    assert not measures.measured()
+        assert spans.is_recording()
+        assert measures.is_measuring()
+    assert not spans.is_recording()
+    assert not measures.is_measuring()
 
 
 def test_metrics_are_not_exported_when_the_standard_variable_says_none(
@@ -132,7 +132,7 @@ def test_metrics_are_not_exported_when_the_standard_variable_says_none(
     """A backend that takes only traces gets only traces."""
     monkeypatch.setenv("OTEL_METRICS_EXPORTER", "none")
     with exporting(collector.url), spans.delivery("one", {}, None):
-        measures.delivered("one", "done")
+        measures.count_delivery("one", "done")
     assert set(collector.paths) == {"/v1/traces"}
 
 
@@ -140,7 +140,7 @@ def test_metrics_are_not_exported_when_the_standard_variable_says_none(
 def test_telemetry_records_nothing_when_off(settings: dict[str, str]) -> None:
     """A delivery still has a trace for its log."""
     with process.recorded_by(Settings.model_validate(settings), "x"):
-        assert not spans.recorded()
+        assert not spans.is_recording()
         with spans.delivery("one", {}, UNMARKED) as span:
             assert span is spans.NOTHING
             assert (trace.traceparent() or "").split("-")[1].endswith("4701")
@@ -151,7 +151,7 @@ def test_telemetry_is_off_when_the_sdk_is_disabled(monkeypatch: pytest.MonkeyPat
     """OTEL_SDK_DISABLED turns it off, as in other programs."""
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     with process.recorded_by(Settings(telemetry="otlp"), "x"):
-        assert not spans.recorded()
+        assert not spans.is_recording()
 
 
 def test_flush_returns_at_once_in_a_forked_child(collector: Collector) -> None:

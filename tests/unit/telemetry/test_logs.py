@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from shared.telemetry import logs as log
-from shared.telemetry.trace import tracing
+from shared.telemetry.trace import in_trace
 from tests.support.telemetry.log_capture import logged, restored
 
 __all__ = ["restored"]
@@ -30,7 +30,7 @@ def test_record_has_the_fields_of_cloud_logging() -> None:
     """Severity, message, trace, span and bound fields are where Cloud Logging looks for them."""
 
     def act() -> None:
-        with tracing(TRACE), log.bind(pipeline="p1", stage="cut_clip", subject="m1", attempt=2):
+        with in_trace(TRACE), log.bind(pipeline="p1", stage="cut_clip", subject="m1", attempt=2):
             structlog.get_logger("x").warning("clip cut", clips=3)
 
     found = record(act)
@@ -95,7 +95,7 @@ def test_record_is_a_readable_line_on_a_terminal() -> None:
     """The line has no fields of the cloud."""
 
     def act() -> None:
-        with tracing(TRACE):
+        with in_trace(TRACE):
             structlog.get_logger().info("clip cut", clips=3)
 
     text = logged(act, "console")
