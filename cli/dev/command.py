@@ -161,7 +161,7 @@ class _Dev:
                 topics.wire(servers.urls)
                 sweep_all(context, at_once=True)
         except Exception as error:
-            self._console.say(f"The topics are out of order: {error}", "bold red")
+            self._console.say(f"The topics do not work: {error}", "bold red")
             self._stop.wait(5)
 
     @contextmanager
@@ -170,7 +170,7 @@ class _Dev:
         folder = path_of(context.upload_url)
         if folder is None:
             self._console.say(
-                f"{context.upload_url} is not a folder: have its notifications published on"
+                f"{context.upload_url} is not a folder: publish its notifications on"
                 " video-uploaded."
             )
             yield

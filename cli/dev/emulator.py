@@ -16,7 +16,7 @@ from typing import IO
 HOW_TO_GET_IT = (
     "The Pub/Sub emulator was not found. Install the Google Cloud CLI, then run"
     " `gcloud components install pubsub-emulator` (or `apt install"
-    " google-cloud-cli-pubsub-emulator`), and have java on the PATH."
+    " google-cloud-cli-pubsub-emulator`), and put java on the PATH."
 )
 _LAUNCHER = Path("platform/pubsub-emulator/bin/cloud-pubsub-emulator")
 

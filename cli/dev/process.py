@@ -21,7 +21,7 @@ def only_one(home: Home) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         raise SettingsError(
-            f"Another videomoments is at work in {home.root}. Stop it, or choose another --data."
+            f"Another videomoments is running in {home.root}. Stop it, or choose another --data."
         ) from None
     try:
         yield

@@ -79,7 +79,7 @@ class _Requests(BaseHTTPRequestHandler):
     def _body(self) -> bytes:
         length = int(self.headers.get("Content-Length") or 0)
         if not 0 <= length <= MAX_BODY_BYTES:
-            raise ValueError(f"a body of {length} bytes is not taken")
+            raise ValueError(f"a body of {length} bytes is too large")
         return self.rfile.read(length)
 
     def _answer(self, status: HTTPStatus, value: Mapping[str, Any]) -> None:
@@ -119,7 +119,7 @@ def read_messages(topic: str, body: bytes) -> list[Outgoing]:
     except binascii.Error as error:
         raise ValueError(f"data is not base64: {error}") from None
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
-        raise ValueError(f"no publish request: {error!r}") from None
+        raise ValueError(f"not a publish request: {error!r}") from None
 
 
 def _error(status: HTTPStatus, message: str) -> dict[str, Any]:

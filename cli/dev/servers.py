@@ -135,7 +135,7 @@ class Servers:
         pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** (care.failures - 1))
         care.due_at = now + pause
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        self._notice(name, f"The server {how}; it is started again in {pause:.0f} s.")
+        self._notice(name, f"The server {how}; it restarts in {pause:.0f} s.")
 
 
 def choose_ports(count: int, base: int | None) -> list[int]:

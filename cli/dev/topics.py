@@ -183,7 +183,7 @@ class EmulatorTopics:
             return False
         if self._own.is_running:
             return False
-        self._notice("The Pub/Sub emulator has ended; it is started again.")
+        self._notice("The Pub/Sub emulator has ended; it restarts.")
         self._start(self._own)
         return True
 

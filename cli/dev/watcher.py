@@ -179,7 +179,7 @@ class Watcher:
                 yield bool(changes)
         except OSError as error:
             # The system may be out of watches. Polling works everywhere.
-            _log.warning("changes are not reported, the folder is read instead", error=str(error))
+            _log.warning("changes are not reported, so the folder is polled", error=str(error))
         while not stop.wait(SETTLE_SECONDS):
             yield True
 

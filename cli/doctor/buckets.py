@@ -48,6 +48,6 @@ def _try(storage: Storage, url: str) -> None:
         try:
             storage.upload(path, probe, content_type="text/plain")
             if storage.stat(probe).size_bytes != 0:
-                raise ValueError("what is read back is not what was written")
+                raise ValueError("the bytes read back differ from those written")
         finally:
             storage.delete(probe)

@@ -71,7 +71,7 @@ def check_machine(home: Home) -> Iterator[Check]:
     yield from checked("disk", "Choose another --data.", lambda: [check_disk(home)])
     database = checked(
         "database",
-        "A full disk, or a folder of another account's, are the usual causes."
+        "The usual causes are a full disk, or a folder of another account."
         if is_embedded(local)
         else f"Check {PREFIX}DATABASE_URL or {PREFIX}CLOUD_SQL_INSTANCE, and that the server runs.",
         lambda: check_database(local, home),
@@ -98,8 +98,8 @@ def check_machine(home: Home) -> Iterator[Check]:
 def _language_models(local: Settings, home: Home, unreachable: bool) -> Iterator[Check]:
     name = "language model"
     if unreachable:
-        found = "not examined, as the database that lists the models does not answer"
-        yield Check(name, "warning", found, "Put the database right first.")
+        found = "not checked, because the database that lists the models does not answer"
+        yield Check(name, "warning", found, "Repair the database first.")
         return
     yield from checked(
         name,
@@ -113,7 +113,7 @@ def _settings(settings: Settings) -> Check:
     known = {f"{PREFIX}{name.upper()}" for name in type(settings).model_fields}
     unknown = [name for name in given if name.upper() not in known and "_TEST_" not in name]
     if unknown:
-        remedy = "Correct the name, or unset it; docs/settings.md lists all."
+        remedy = "Correct the name, or unset it; docs/settings.md lists all settings."
         return Check("settings", "warning", f"not known: {', '.join(unknown)}", remedy)
     said = ", ".join(name.removeprefix(PREFIX) for name in given) or "all at their defaults"
     return Check("settings", "ok", said)

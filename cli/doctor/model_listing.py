@@ -45,7 +45,7 @@ def list_models_of(url: str, api_key: str | None) -> Listing:
 
 def _ask(url: str, api_key: str | None) -> Listing:
     if not _is_web(url):
-        return Listing(unreachable="this is no http:// or https:// address")
+        return Listing(unreachable="this is not an http:// or https:// address")
     headers = {"Accept": "application/json"}
     if api_key is not None:
         headers["Authorization"] = f"Bearer {api_key}"
@@ -61,7 +61,7 @@ def _ask(url: str, api_key: str | None) -> Listing:
         return Listing(unreachable=f"cannot be reached: {reason}")
     except ValueError:
         # The error's text quotes the header, and so the key.
-        return Listing(unreachable="the address or the key has characters that none may have")
+        return Listing(unreachable="the address or the key contains forbidden characters")
 
 
 def _is_web(url: str) -> bool:

@@ -41,7 +41,7 @@ def check_models(
     if settings.llm_url is not None and is_extractive(settings.model):
         yield _unused()
     elif not endpoints:
-        yield Check(NAME, "ok", "none is named: moments are found without one")
+        yield Check(NAME, "ok", "none is named; moments are found without one")
     for endpoint in endpoints:
         yield _check(endpoint, connect)
 
@@ -73,12 +73,12 @@ def _check(endpoint: Endpoint, connect: Callable[[str | None], GoogleRest]) -> C
     name = f"{NAME} {endpoint.name}"
     if importlib.util.find_spec("pydantic_ai") is None:
         remedy = "pip install 'videomoments[llm]'"
-        return Check(name, "problem", "what speaks to models is not installed", remedy)
+        return Check(name, "problem", "the client of language models is not installed", remedy)
     if endpoint.provider == "vertex":
         return _check_vertex(name, endpoint, connect)
     if endpoint.url is None:
         remedy = f"Set {PREFIX}LLM_URL to that of an OpenAI-compatible API, like http://…/v1."
-        return Check(name, "problem", "nothing says where it is", remedy)
+        return Check(name, "problem", "no address is set for it", remedy)
     return _judged(name, endpoint, list_models_of(endpoint.url, endpoint.api_key))
 
 
@@ -99,7 +99,7 @@ def _judged(name: str, endpoint: Endpoint, listing: Listing) -> Check:
         return Check(name, "problem", f"{where} answers {listing.status}", remedy)
     if listing.models is None:
         found = f"{where} answers, but lists no models ({listing.status}): not checked further"
-        remedy = "Make sure that the address ends where the API begins, as …/v1 does."
+        remedy = "Make sure that the address ends with the API's path, such as …/v1."
         return Check(name, "warning", found, remedy)
     return _judged_by_list(name, endpoint, listing)
 
@@ -115,7 +115,7 @@ def _judged_by_list(name: str, endpoint: Endpoint, listing: Listing) -> Check:
     if endpoint.api_key is None:
         key = "no key is needed"
     elif listing.open_to_all:
-        key = "its list is open to all, so that the key is not proven"
+        key = "its list is open to all, so the key is not verified"
     else:
         key = "the key is accepted"
     return Check(name, "ok", f"{endpoint.model} at {endpoint.url}: {key}")
@@ -148,5 +148,5 @@ def _check_vertex(
         return Check(name, "problem", f"{where}: {error}", remedy)
     if found is None:
         remedy = f"Correct {PREFIX}MODEL or the model's row."
-        return Check(name, "warning", f"{where} knows no {endpoint.model}", remedy)
+        return Check(name, "warning", f"{where} does not know {endpoint.model}", remedy)
     return Check(name, "ok", f"{endpoint.model} on {where}: the login is accepted")

@@ -16,7 +16,9 @@ from shared.settings.settings import PREFIX, Settings
 
 LITTLE_BYTES = 2 * 1024**3
 NOTHING_BYTES = 200 * 1024**2
-BETTER_SPEECH = f"Set {PREFIX}WHISPER_MODEL to the folder of a Whisper model, or to a size as base."
+BETTER_SPEECH = (
+    f"Set {PREFIX}WHISPER_MODEL to the folder of a Whisper model, or to a size such as base."
+)
 
 
 def check_speech(settings: Settings) -> Check:
@@ -35,12 +37,12 @@ def check_speech(settings: Settings) -> Check:
     if choice.notice is None:
         return Check("speech", "ok", choice.engine.name)
     if settings.whisper_download:
-        return _to_be_fetched(model, " If it cannot be fetched, the offline engine listens.")
+        return _to_be_fetched(model, " If that fails, the offline engine transcribes.")
     return Check("speech", "warning", choice.notice, BETTER_SPEECH)
 
 
 def _to_be_fetched(model: str, otherwise: str = "") -> Check:
-    found = f"the Whisper model {model!r} is not here yet; the first run fetches it.{otherwise}"
+    found = f"the Whisper model {model!r} is not here yet; the first run downloads it.{otherwise}"
     return Check("speech", "warning", found, BETTER_SPEECH)
 
 
@@ -54,8 +56,8 @@ def check_ffmpeg(settings: Settings) -> Check:
     if lacks:
         return Check("ffmpeg", "problem", f"{what} lacks {', '.join(lacks)}", remedy)
     if ffmpeg.major is not None and ffmpeg.major < TESTED_FROM:
-        return Check("ffmpeg", "warning", f"{what} is older than what is tested", remedy)
-    return Check("ffmpeg", "ok", f"{what}, with all codecs that are needed")
+        return Check("ffmpeg", "warning", f"{what} is older than the tested versions", remedy)
+    return Check("ffmpeg", "ok", f"{what}, with all required codecs")
 
 
 def check_disk(home: Home) -> Check:
@@ -66,7 +68,7 @@ def check_disk(home: Home) -> Check:
     if not os.access(folder, os.W_OK) or not folder.is_dir():
         return Check("disk", "problem", f"{folder} cannot be written to", "Choose another --data.")
     if free < NOTHING_BYTES:
-        return Check("disk", "problem", found, "Make room; videomoments gc may find some.")
+        return Check("disk", "problem", found, "Make room; videomoments gc may free some.")
     if free < LITTLE_BYTES:
-        return Check("disk", "warning", found, "Make room before long recordings.")
+        return Check("disk", "warning", found, "Make room before you process long videos.")
     return Check("disk", "ok", found)

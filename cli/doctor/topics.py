@@ -23,10 +23,13 @@ def check_topics(settings: Settings, home: Home) -> Iterator[Check]:
     if host is not None:
         project = running.project if running is not None else settings.project or DEFAULT_PROJECT
         yield _compared(
-            settings, project, host, "Start videomoments dev: it makes what the emulator lacks."
+            settings,
+            project,
+            host,
+            "Start videomoments dev; it creates the missing topics and subscriptions.",
         )
     elif settings.project is not None and settings.pubsub_endpoint is None:
-        remedy = "Run terraform apply in infra/terraform: it makes and corrects them."
+        remedy = "Run terraform apply in infra/terraform; it creates and corrects them."
         yield _compared(settings, settings.project, None, remedy)
     elif running is not None:
         yield Check("topics", "ok", f"in the process of videomoments dev ({running.pid})")

@@ -27,7 +27,7 @@ def evaluate(
             exists=True,
             dir_okay=False,
             readable=True,
-            help="Recordings or transcripts, and what people marked (docs/labelled-sets.md).",
+            help="Recordings or transcripts with people's labels (docs/labelled-sets.md).",
         ),
     ],
     config: Annotated[
@@ -43,7 +43,7 @@ def evaluate(
     fail_under: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="[NAME:]METRIC=VALUE", help="Exit code 1 where a total is worse than this."
+            metavar="[NAME:]METRIC=VALUE", help="Exit with code 1 if a total is worse than this."
         ),
     ] = None,
     diff: Annotated[

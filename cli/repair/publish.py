@@ -39,7 +39,7 @@ def publish_message(settings: Settings, home: Home, topic: str, text: str) -> in
     with local_cloud(settings, home, on_notice=say, on_wait=say) as cloud:
         _send(cloud.broker, message)
         cloud.broker.wait_idle()
-    say(f"Published on {topic}. What came of it: videomoments status")
+    say(f"Published on {topic}. To see the result: videomoments status")
     return 0
 
 

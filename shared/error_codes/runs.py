@@ -30,7 +30,7 @@ DEAD_LETTER = ErrorCode(
 INTERRUPTED = ErrorCode(
     "interrupted",
     "The process that ran the stage was stopped.",
-    "On one machine, give the same command again. Elsewhere, if it happens often, find out what "
+    "On one machine, run the same command again. Elsewhere, if it happens often, find out what "
     "stops the process.",
 )
 LEASE_EXPIRED = ErrorCode(

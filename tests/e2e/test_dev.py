@@ -123,7 +123,7 @@ def test_dev_works_without_an_emulator(tmp_path: Path, talk: Path) -> None:
 
         second = videomoments("dev", "--data", dev.data, env=dev.env)
         assert second.returncode == 1
-        assert "is at work in" in second.stderr
+        assert "is running in" in second.stderr
 
         before = len(dev.pipelines())
         _kill_function(dev, "cut_clip")

@@ -30,7 +30,7 @@ def _database(view: View) -> Iterator[Check]:
     url = f"{SQL}/{view.project_path}/instances/{instance}"
     found = view.api.find(url)
     if found is None:
-        yield view.again("database", f"the instance {instance} is not there")
+        yield view.again("database", f"the instance {instance} does not exist")
         return
     settings = found.get("settings", {})
     stopped = settings.get("activationPolicy", "ALWAYS") != "ALWAYS"
@@ -67,7 +67,7 @@ def _migration(view: View) -> Iterator[Check]:
     command = f"gcloud run jobs execute {job} {view.deployment.at} --wait"
     path = f"{RUN}/{view.place_path}/jobs/{job}"
     if view.api.find(path) is None:
-        yield view.again("migration", f"the job {job} is not there")
+        yield view.again("migration", f"the job {job} does not exist")
         return
     # The same job also runs `status`; only the newest execution that migrated counts.
     runs = (run for run in view.api.every(f"{path}/executions", "executions") if _migrates(run))
@@ -87,7 +87,7 @@ def _last_run(view: View, newest: Json, command: str) -> Iterator[Check]:
         said = f"{name} failed: {why or 'it does not say why'}"
         yield Check("migration", "problem", said, f"{look}   then: {command}")
     elif state != "CONDITION_SUCCEEDED":
-        yield Check("migration", "warning", f"{name} is not done yet", "Wait, and look again.")
+        yield Check("migration", "warning", f"{name} is not done yet", "Wait, then check again.")
     elif image != view.deployment.images["media"]:
         said = f"last ran with {image}, not with the image of the services"
         yield Check("migration", "problem", said, command)

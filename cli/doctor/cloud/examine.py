@@ -125,7 +125,7 @@ def _remedy(error: Exception, project: str) -> str:
     if isinstance(error, NoCredentials):
         return LOG_IN
     if isinstance(error, Unreachable):
-        return "See whether this machine reaches https://www.googleapis.com; then look again."
+        return "Make sure that this machine reaches https://www.googleapis.com, then check again."
     if isinstance(error, Refused):
         if error.api is not None:
             return f"gcloud services enable {error.api} --project={project}"
@@ -135,4 +135,4 @@ def _remedy(error: Exception, project: str) -> str:
         return "Give --outputs what `terraform output -json` writes in infra/terraform."
     if isinstance(error, SettingsError):
         return "Deploy this version: see docs/deploy.md."
-    return "Look again; if it stays, report it with this line."
+    return "Check again; if it remains, report it with this line."

@@ -114,7 +114,9 @@ class GoogleRest:
         except TransportError as error:
             raise Unreachable(f"Google's sign-in cannot be reached: {_line(error)}") from error
         except GoogleAuthError as error:
-            raise NoCredentials(f"Google does not take these credentials: {_line(error)}") from None
+            raise NoCredentials(
+                f"Google does not accept these credentials: {_line(error)}"
+            ) from None
         except requests.RequestException as error:
             raise Unreachable(f"{host} cannot be reached: {_line(error)}") from error
         return _read(answer, host)
@@ -164,7 +166,9 @@ def _read(answer: Any, host: str) -> Json:
         found = None
     if answer.status_code < 300:
         if not isinstance(found, dict):
-            raise Unreachable(f"{host} answered with what is no JSON object: is a proxy between?")
+            raise Unreachable(
+                f"{host} did not answer with a JSON object: is there a proxy in between?"
+            )
         return found
     raise _failure(answer.status_code, found if isinstance(found, dict) else {}, host)
 
@@ -174,7 +178,7 @@ def _failure(status: int, body: Json, host: str) -> GoogleError:
     details = error if isinstance(error, dict) else {}
     said = " ".join(str(details.get("message") or error or "it said nothing more").split())[:300]
     if status == 401:
-        return NoCredentials(f"{host} does not take these credentials: {said}")
+        return NoCredentials(f"{host} does not accept these credentials: {said}")
     if status == 403:
         return Refused(f"{host} refuses: {said}", _disabled_api(details))
     if status == 404:

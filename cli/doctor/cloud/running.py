@@ -41,7 +41,7 @@ def _schedule(view: View) -> Iterator[Check]:
     at = f"--project={view.deployment.project} --location={view.deployment.region}"
     found = view.api.find(f"{SCHEDULER}/{view.place_path}/jobs/{job}")
     if found is None:
-        yield view.again("schedule", f"the job {job} is not there")
+        yield view.again("schedule", f"the job {job} does not exist")
         return
     if found.get("state") != "ENABLED":
         resume = f"gcloud scheduler jobs resume {job} {at}"
@@ -72,7 +72,7 @@ def _secrets(view: View) -> Iterator[Check]:
         try:
             filled = next(versions, None) is not None
         except NoSuchResource:
-            yield view.again(name, "is not there")
+            yield view.again(name, "does not exist")
             continue
         if not filled:
             fill = f"gcloud secrets versions add {secret.id} --project={project} --data-file=-"
@@ -111,7 +111,7 @@ def _subscriptions(view: View) -> Iterator[Check]:
     there = {resource_id(subscription["name"]): subscription for subscription in found}
     for name in (subscription.name for subscription in view.topology.subscriptions):
         if name not in there:
-            yield view.again(f"subscription {name}", "is not there")
+            yield view.again(f"subscription {name}", "does not exist")
         elif there[name].get("detached") or there[name].get("state", "ACTIVE") != "ACTIVE":
             said = "is detached or in error: it gets no messages"
             yield view.again(f"subscription {name}", said)

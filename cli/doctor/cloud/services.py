@@ -26,7 +26,7 @@ def _services(view: View) -> Iterator[Check]:
         if wanted is None:
             yield view.again(name, "this version's function was never deployed")
         elif wanted.service not in there:
-            yield view.again(name, "is not there")
+            yield view.again(name, "does not exist")
         else:
             yield from _service(view, name, function, wanted, there[wanted.service])
 

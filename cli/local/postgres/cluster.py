@@ -199,8 +199,8 @@ class Cluster:
         if shutil.disk_usage(self.home).free >= _ROOM_TO_START_BYTES:
             return None
         return (
-            f"The disk of {self.home} is full, so that the database cannot start. Make room "
-            "(files in buckets/ that are not needed any more, for example), and give the same "
+            f"The disk of {self.home} is full, so the database cannot start. Make room "
+            "(delete files in buckets/ that you no longer need, for example), then run the same "
             "command again: it continues where it stopped."
         )
 

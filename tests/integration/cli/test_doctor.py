@@ -178,7 +178,7 @@ def test_check_topics_is_ok_when_there_is_no_project(
 
 def test_check_ffmpeg_distinguishes_good_poor_old_and_missing_programs(tmp_path: Path) -> None:
     """An ffmpeg without codecs is a problem, an old one is a warning, a missing one is an error."""
-    assert "with all codecs" in check_ffmpeg(Settings()).found
+    assert "with all required codecs" in check_ffmpeg(Settings()).found
     poor, old = tmp_path / "poor", tmp_path / "old"
     poor.write_text("#!/bin/sh\necho ffmpeg version 7.1 Copyright\n", encoding="utf-8")
     real = shutil.which("ffmpeg") or "ffmpeg"

@@ -104,10 +104,10 @@ def test_check_models_reports_a_refused_key(tmp_path: Path, key: SecretStr | Non
 
 
 def test_check_models_does_not_vouch_for_the_key_when_the_list_is_public(tmp_path: Path) -> None:
-    """The finding says that the key is not proven, or that none is needed."""
+    """The finding says that the key is not verified, or that none is needed."""
     with model_server(lambda *_: (200, model_list("qwen"))) as url:
         found = model_checks(tmp_path, model="qwen", llm_url=url, llm_api_key=SecretStr(KEY))
-        assert "not proven" in single_result(found)[1]
+        assert "not verified" in single_result(found)[1]
         assert (
             "no key is needed"
             in single_result(model_checks(tmp_path, model="qwen", llm_url=url))[1]
@@ -159,7 +159,7 @@ def test_check_models_does_not_follow_a_redirect(tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "http://[::1"])
 def test_list_models_rejects_an_address_that_is_not_http(url: str) -> None:
     """A row may hold any text as its address; only http:// and https:// are requested."""
-    assert "no http:// or https://" in (list_models_of(url, None).unreachable or "")
+    assert "not an http:// or https://" in (list_models_of(url, None).unreachable or "")
 
 
 def test_check_models_reports_an_unreachable_endpoint(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_check_models_reports_an_unreachable_endpoint(tmp_path: Path) -> None:
 def test_check_models_names_the_missing_half_of_model_and_address(tmp_path: Path) -> None:
     """A model without an address is a problem; an address without a model is a warning."""
     state, found = single_result(model_checks(tmp_path, model="qwen"))
-    assert (state, found) == ("problem", "nothing says where it is")
+    assert (state, found) == ("problem", "no address is set for it")
     state, found = single_result(model_checks(tmp_path, llm_url="http://127.0.0.1:9/v1"))
     assert (state, "no model is named" in found) == ("warning", True)
 
@@ -281,5 +281,5 @@ def test_check_models_tolerates_a_line_break_only_at_the_end_of_the_key(
         monkeypatch.setenv("VIDEOMOMENTS_LLM_API_KEY", f"{KEY}\nmore")
         (check,) = check_models(load_settings(model="qwen", llm_url=url), Home(tmp_path))
     assert check.state == "problem"
-    assert "the key has characters" in check.found
+    assert "the key contains forbidden characters" in check.found
     assert KEY not in check.found + check.remedy

@@ -49,7 +49,7 @@ def test_embedded_postgres_names_the_full_disk_when_it_cannot_start(
         while True:
             file.write(bytes(4096))
             file.flush()
-    with pytest.raises(SettingsError, match="is full, so that the database cannot start"):
+    with pytest.raises(SettingsError, match="is full, so the database cannot start"):
         EmbeddedPostgres(folder, fsync=False).start()
     filler.unlink()
     with EmbeddedPostgres(folder, fsync=False) as postgres:

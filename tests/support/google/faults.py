@@ -19,7 +19,7 @@ from tests.support.google.world import series
 
 CLIP = "moment-found.cut_clip"
 DATABASE: dict[str, Fault] = {
-    "instance is missing": Fault(gone(SQL), "database", "the instance vm-dev is not there"),
+    "instance is missing": Fault(gone(SQL), "database", "the instance vm-dev does not exist"),
     "instance was stopped": Fault(
         lambda a: a[SQL]["settings"].update(activationPolicy="NEVER"),
         "database",
@@ -42,7 +42,7 @@ DATABASE: dict[str, Fault] = {
         "warning",
     ),
     "migration job is missing": Fault(
-        gone(f"{RUN}/jobs/vm-migrate"), "migration", "the job vm-migrate is not there"
+        gone(f"{RUN}/jobs/vm-migrate"), "migration", "the job vm-migrate does not exist"
     ),
     "never migrated": Fault(
         lambda a: a[f"{RUN}/jobs/vm-migrate/executions"].update(
@@ -69,7 +69,7 @@ SERVICES: dict[str, Fault] = {
     "service is missing": Fault(
         without(f"{RUN}/services", "services", "/vm-cut-clip"),
         "service vm-cut-clip",
-        "is not there",
+        "does not exist",
     ),
     "service is not ready": Fault(
         service(
@@ -97,7 +97,7 @@ SERVICES: dict[str, Fault] = {
         f"runs the image media:old, not {IMAGES['media']}",
     ),
     "secret is missing": Fault(
-        gone(f"{SECRETS}/versions", f"{SECRETS}:getIamPolicy"), f"secret {KEY}", "is not there"
+        gone(f"{SECRETS}/versions", f"{SECRETS}:getIamPolicy"), f"secret {KEY}", "does not exist"
     ),
     "secret is empty": Fault(
         lambda a: a.update({f"{SECRETS}/versions": {}}),
@@ -107,7 +107,7 @@ SERVICES: dict[str, Fault] = {
     ),
 }
 FLOW: dict[str, Fault] = {
-    "schedule is missing": Fault(gone(SCHEDULER), "schedule", "the job vm-sweep is not there"),
+    "schedule is missing": Fault(gone(SCHEDULER), "schedule", "the job vm-sweep does not exist"),
     "schedule is paused": Fault(
         lambda a: a[SCHEDULER].update(state="PAUSED"),
         "schedule",
@@ -129,7 +129,7 @@ FLOW: dict[str, Fault] = {
     "subscription is missing": Fault(
         without(f"{PUBSUB}/subscriptions", "subscriptions", CLIP),
         f"subscription {CLIP}",
-        "is not there",
+        "does not exist",
     ),
     "subscription in error": Fault(
         lambda a: item(a, f"{PUBSUB}/subscriptions", "subscriptions", CLIP).update(
