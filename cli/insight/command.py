@@ -23,7 +23,7 @@ def status(
     as_json: AsJson = False,
     forget: Annotated[
         bool,
-        typer.Option("--forget-failures", help="Keep those outside any run no longer, once shown."),
+        typer.Option("--forget-failures", help="Delete failures outside any run once shown."),
     ] = False,
 ) -> None:
     """Show the state of all runs, or of one video's runs and their stages.
@@ -57,14 +57,14 @@ def doctor(
     ] = False,
     project: Annotated[
         str | None,
-        typer.Option(help="Its project; by default the settings' or the credentials' own."),
+        typer.Option(help="Its project; default: that of the settings, else of the credentials."),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="The prefix it was deployed with, unless it is vm.")
+        str | None, typer.Option(help="The prefix of its deployment; default: vm.")
     ] = None,
     outputs: Annotated[
         Path | None,
-        typer.Option(help="What `terraform output -json` wrote, if not to read in its bucket."),
+        typer.Option(help="File that `terraform output -json` wrote; default: read its bucket."),
     ] = None,
 ) -> None:
     """Check everything a run needs, and name a remedy for each fault.

@@ -36,7 +36,7 @@ def list_models(settings: Settings, home: Home, *, as_json: bool) -> int:
         print(json.dumps({"models": listed}, ensure_ascii=False, indent=2))  # noqa: T201
         return 0
     if not rows:
-        print("There are none. Add one with: videomoments models set NAME --model …")  # noqa: T201
+        print("No model is named. Add one with: videomoments models set NAME --model …")  # noqa: T201
         return 0
     table = Table("Name", "Provider", "Model", "URL", "Key", "Prices (in/out)", show_edge=False)
     for row in rows:

@@ -143,4 +143,4 @@ def test_new_function_runs_and_is_explained(
     (pipeline,) = json.loads(listed)["pipelines"]
     name = pipeline["video"]["identifier"]
     told = _run(checkout, *main, "explain", name, *data, env=env)
-    assert "Left out: framing the picture (frame_picture). The picture is wide already." in told
+    assert "Skipped: framing the picture (frame_picture). The picture is wide already." in told
