@@ -22,7 +22,7 @@ def handler(event: Mapping[str, Any], _context: object = None) -> None:
     """Publish the event. If this raises, AWS calls it again with the same event."""
     endpoint = os.environ.get("PUBSUB_ENDPOINT", "https://pubsub.googleapis.com")
     data = base64.b64encode(json.dumps(event).encode()).decode()
-    answer = _session().post(
+    answer = session().post(
         f"{endpoint}/v1/{os.environ['TOPIC']}:publish",
         json={"messages": [{"data": data}]},
         timeout=TIMEOUT_SECONDS,
@@ -31,7 +31,7 @@ def handler(event: Mapping[str, Any], _context: object = None) -> None:
 
 
 @cache
-def _session() -> Any:
+def session() -> Any:
     """One publisher for the life of the process, with the environment's credentials."""
     import google.auth
     from google.auth.transport.requests import AuthorizedSession

@@ -42,7 +42,7 @@ def cloud_sql_connect(
     return connect
 
 
-_connector: CloudSqlConnector | None = None
+shared_connector: CloudSqlConnector | None = None
 _connector_lock = threading.Lock()
 
 
@@ -52,10 +52,10 @@ def _process_connector() -> CloudSqlConnector:
     It refreshes lazily: a background refresh stalls while a container has no CPU between requests,
     and the certificate then turns out to have expired.
     """
-    global _connector
+    global shared_connector
     with _connector_lock:
-        if _connector is None:
+        if shared_connector is None:
             from google.cloud.sql.connector import Connector
 
-            _connector = Connector(refresh_strategy="lazy")
-        return _connector
+            shared_connector = Connector(refresh_strategy="lazy")
+        return shared_connector

@@ -72,10 +72,10 @@ def delete_video(context: Context, video: str, *, with_source: bool = False) -> 
 
 def _carry_out(context: Context, video: str, *, resumed: bool) -> DeletionReport:
     """Carry out the recorded deletion. The caller must hold the deletion lock."""
-    pipelines, urls = _delete_rows(context, video)
-    objects = sum(context.storage.delete(url) for url in _objects(context, video, urls))
-    source, subtitles = _delete_source(context, video)
-    _end(context, video)
+    pipelines, urls = delete_rows(context, video)
+    objects = sum(context.storage.delete(url) for url in objects_of_video(context, video, urls))
+    source, subtitles = delete_source(context, video)
+    end_deletion(context, video)
     deleted = DeletionReport(video, pipelines, objects, source, resumed, subtitles)
     _log.info("deleted", video=video, pipelines=pipelines, objects=objects, source=source)
     return deleted
@@ -140,7 +140,7 @@ def _source_url(session: Session, video: str) -> str:
     return url
 
 
-def _delete_rows(context: Context, video: str) -> tuple[int, list[str]]:
+def delete_rows(context: Context, video: str) -> tuple[int, list[str]]:
     """Delete the rows and record the objects that they named, in one transaction."""
     with context.session() as session, session.begin():
         hold_identifier(session, video)
@@ -172,13 +172,13 @@ def _named_objects(session: Session, video_id: int) -> Iterator[str]:
     ).scalars()
 
 
-def _objects(context: Context, video: str, named: list[str]) -> Iterator[str]:
+def objects_of_video(context: Context, video: str, named: list[str]) -> Iterator[str]:
     """The objects that the rows named, in any bucket, and the video's other derived objects."""
     yield from named
     yield from [stat.url for stat, _ in own_objects(context, derived_folders(video))]
 
 
-def _delete_source(context: Context, video: str) -> tuple[bool, int]:
+def delete_source(context: Context, video: str) -> tuple[bool, int]:
     """Delete the upload if requested. Returns (deleted, number of subtitles)."""
     with context.session() as session:
         deletion = session.get_one(Deletion, video)
@@ -187,7 +187,8 @@ def _delete_source(context: Context, video: str) -> tuple[bool, int]:
     return delete_upload(context.storage, deletion.source_url, video)
 
 
-def _end(context: Context, video: str) -> None:
+def end_deletion(context: Context, video: str) -> None:
+    """Record the deletion as completed."""
     with context.session() as session, session.begin():
         session.execute(
             update(Deletion)

@@ -80,7 +80,7 @@ def _as_listed(derived_url: str) -> str:
 
 def _orphans(context: Context, batch: Sequence[tuple[ObjectStat, OwnName]]) -> Iterator[Garbage]:
     with context.session() as session:
-        held = _held_tokens(session)
+        held = held_tokens(session)
     # A new snapshot sees the commits of every attempt that no longer held a lease.
     with context.session() as session:
         named = _named_urls(session, [stat.url for stat, _ in batch])
@@ -93,7 +93,7 @@ def _orphans(context: Context, batch: Sequence[tuple[ObjectStat, OwnName]]) -> I
         yield Garbage(stat.url, name.kind, stat.size_bytes, stat.updated_at)
 
 
-def _held_tokens(session: Session) -> set[str]:
+def held_tokens(session: Session) -> set[str]:
     """The prefixes of the objects that running attempts may store now."""
     tokens = session.execute(
         select(StageRun.lease_token).where(StageRun.lease_token.is_not(None))

@@ -105,7 +105,7 @@ def end_if_done(session: Session, run: Run, clock: Clock) -> bool:
     ).scalar_one()
     if unfinished:
         return False
-    status = _final_status(session, run)
+    status = final_status(session, run)
     session.execute(
         update(Run)
         .where(Run.id == run.id)
@@ -123,7 +123,8 @@ def end_if_done(session: Session, run: Run, clock: Clock) -> bool:
     return True
 
 
-def _final_status(session: Session, run: Run) -> RunStatus:
+def final_status(session: Session, run: Run) -> RunStatus:
+    """The status in which the run ends, by the failures of its stage runs."""
     failures = session.execute(
         select(StageRun.stage, StageRun.error_code, StageRun.error_message)
         .where(StageRun.run_id == run.id, StageRun.status == StageRunStatus.FAILED)

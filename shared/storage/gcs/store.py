@@ -89,7 +89,7 @@ class GcsStorage:
         from google.api_core.exceptions import PreconditionFailed
 
         if only_if_absent:
-            self._refuse_existing(url)  # saves the upload; some servers ignore preconditions
+            self.refuse_existing(url)  # saves the upload; some servers ignore preconditions
         blob = self._blob(url, chunk_size=self._chunk_bytes)
         # If an answer is lost and the upload is repeated, the mark identifies our own object.
         mark = uuid.uuid4().hex
@@ -211,7 +211,8 @@ class GcsStorage:
         )
         return RangedReader(ranges, stat, self._policy)
 
-    def _refuse_existing(self, url: str) -> None:
+    def refuse_existing(self, url: str) -> None:
+        """Raise `ObjectExists` if the object exists."""
         try:
             self.stat(url)
         except ObjectMissing:

@@ -81,7 +81,7 @@ class S3Storage:
     ) -> ObjectStat:
         """See `Storage`."""
         if only_if_absent:
-            self._refuse_existing(url)  # saves the upload; some stores ignore preconditions
+            self.refuse_existing(url)  # saves the upload; some stores ignore preconditions
         content_type = content_type or content_type_of(url) or "application/octet-stream"
         mark = uuid.uuid4().hex
         headers: dict[str, Any] = {"ContentType": content_type, "Metadata": {_UPLOAD_MARK: mark}}
@@ -182,7 +182,8 @@ class S3Storage:
             raise ObjectExists(url)
         return _stat_of(url, answer)
 
-    def _refuse_existing(self, url: str) -> None:
+    def refuse_existing(self, url: str) -> None:
+        """Raise `ObjectExists` if the object exists."""
         try:
             self._head(url)
         except ObjectMissing:

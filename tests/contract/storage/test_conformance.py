@@ -88,7 +88,7 @@ def test_upload_only_if_absent_refuses_an_existing_large_object(
 ) -> None:
     """An upload in pieces also leaves the existing object alone."""
     put(backend, tmp_path, "large.bin", b"first")
-    monkeypatch.setattr(backend.storage, "_refuse_existing", lambda url: None, raising=False)
+    monkeypatch.setattr(backend.storage, "refuse_existing", lambda url: None, raising=False)
     with backend.has("write preconditions"), pytest.raises(ObjectExists):
         backend.storage.upload(large_file, backend.url("large.bin"), only_if_absent=True)
     assert read(backend, "large.bin") == b"first"

@@ -33,7 +33,7 @@ def test_upload_only_if_absent_is_enforced_by_the_store(
 ) -> None:
     """The condition does not rest on our check before the upload."""
     put(backend, tmp_path, "once", b"first")
-    monkeypatch.setattr(backend.storage, "_refuse_existing", lambda url: None, raising=False)
+    monkeypatch.setattr(backend.storage, "refuse_existing", lambda url: None, raising=False)
     with backend.has("write preconditions"), pytest.raises(ObjectExists):
         put(backend, tmp_path, "once", b"second", only_if_absent=True)
 

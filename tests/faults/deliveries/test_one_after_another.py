@@ -77,7 +77,7 @@ def test_request_does_not_reopen_a_run_that_is_ending(
     """A request after the last look for unfinished work queues nothing, and the run completes."""
     world = make_world(max_moments=1)
     url = world.drop()
-    judge = ending._final_status
+    judge = ending.final_status
     late: list[Future[Outcome]] = []
 
     def judge_slowly(session: Session, row: Run) -> str:
@@ -85,7 +85,7 @@ def test_request_does_not_reopen_a_run_that_is_ending(
         late.append(rival.meet(lambda: world.deliver("start_pipeline", asked)))
         return judge(session, row)
 
-    monkeypatch.setattr(ending, "_final_status", judge_slowly)
+    monkeypatch.setattr(ending, "final_status", judge_slowly)
     with a_rival(world.engine) as rival:
         world.settle(workers=1)
     counts.faults["asked for while it ends"] = 1

@@ -64,10 +64,10 @@ def pushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pushed]:
         sign_in(monkeypatch, tmp_path, f"{google.url}/token")
         monkeypatch.setenv("PUBSUB_ENDPOINT", server.endpoint)
         monkeypatch.setenv("TOPIC", f"projects/my-project/topics/{TOPIC}")
-        forward_event._session.cache_clear()
+        forward_event.session.cache_clear()
         yield found
     broker.close(1.0)
-    forward_event._session.cache_clear()
+    forward_event.session.cache_clear()
 
 
 @pytest.mark.parametrize("way", list(WAYS))

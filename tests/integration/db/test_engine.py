@@ -166,7 +166,7 @@ def test_engines_share_one_lazy_connector(
         return RecordingConnector(database_url)
 
     monkeypatch.setattr(google_connector, "Connector", make)
-    monkeypatch.setattr(cloud_sql, "_connector", None)
+    monkeypatch.setattr(cloud_sql, "shared_connector", None)
     for _ in range(2):
         engine = make_engine(None, cloud_sql_instance="p:r:i", iam_user="u")
         with engine.connect():

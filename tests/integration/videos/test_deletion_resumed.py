@@ -41,7 +41,7 @@ def interrupted(
             delete_video(world.context, video, with_source=with_source)
 
 
-@pytest.mark.parametrize("step", ["_delete_rows", "delete", "_delete_source", "_end"])
+@pytest.mark.parametrize("step", ["delete_rows", "delete", "delete_source", "end_deletion"])
 def test_sweep_finishes_an_interrupted_deletion(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -61,7 +61,7 @@ def test_sweep_leaves_a_running_deletion_alone(
 ) -> None:
     """It waits while another process deletes."""
     video = drop(world, tmp_path)
-    interrupted(world, video, "_delete_rows", monkeypatch)
+    interrupted(world, video, "delete_rows", monkeypatch)
     before = rows(world)
     with deletion_lock(world.engine, video):
         assert sweep_all(world.context).chores["deleted"] == 0
@@ -98,7 +98,7 @@ def test_sweep_keeps_a_video_that_was_requested_again(
     """Between its look and its turn the deletion finished and the video ran again."""
     video = drop(world, tmp_path)
     (url,) = uploads(world)
-    interrupted(world, video, "_delete_rows", monkeypatch, with_source=False)
+    interrupted(world, video, "delete_rows", monkeypatch, with_source=False)
     look: Callable[..., object] = unfinished_deletions
 
     def look_too_early(session: object) -> object:

@@ -73,7 +73,7 @@ def test_delete_video_keeps_subtitles_of_a_newer_version(world: World, tmp_path:
     assert left(world) == ["talk.mp4", "talk.srt"]
 
 
-@pytest.mark.parametrize("step", ["_delete_source", "_end"])
+@pytest.mark.parametrize("step", ["delete_source", "end_deletion"])
 def test_sweep_deletes_subtitles_of_an_interrupted_deletion(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

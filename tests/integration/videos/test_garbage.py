@@ -194,7 +194,7 @@ def test_garbage_excludes_objects_committed_during_the_look(
     clip = put(world, clip_url(root, VIDEO, MOMENT, attempt(token.hex[:10]), "mp4"))
     with world.context.session() as session, session.begin():
         session.execute(update(StageRun).values(status="running", lease_token=token))
-    read_tokens = collecting._held_tokens
+    read_tokens = collecting.held_tokens
 
     def finish_and_read(session: Session) -> set[str]:
         with_clip(world, clip, f"{root}/thumbnails/none.jpg")
@@ -202,5 +202,5 @@ def test_garbage_excludes_objects_committed_during_the_look(
             other.execute(update(StageRun).values(status="completed", lease_token=None))
         return read_tokens(session)
 
-    monkeypatch.setattr(collecting, "_held_tokens", finish_and_read)
+    monkeypatch.setattr(collecting, "held_tokens", finish_and_read)
     assert urls(world, grace_seconds=0) == set()

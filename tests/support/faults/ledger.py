@@ -43,7 +43,7 @@ from tests.support.faults.world import FaultWorld
 PLACES = strategies.integers(0, 10_000)
 # Media work is fake, reads are in threads of their own, and before the ack is a duplicate.
 ELSEWHERE = (IN_CHILD, DURING_DOWNLOAD, BEFORE_ACK, AFTER_PUBLISH)
-DELETION_STEPS = ("_delete_rows", "_objects", "_end")
+DELETION_STEPS = ("delete_rows", "objects_of_video", "end_deletion")
 MOST_SOURCES = 3
 MOST_REQUESTS = 2
 MOST_SKIPPED = 3

@@ -75,7 +75,7 @@ def _deleted_half(world: FaultWorld) -> None:
 
     video = world.pipelines()[-1].identifier.split(":")[1]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(deleting, "_delete_rows", die)
+        patch.setattr(deleting, "delete_rows", die)
         with pytest.raises(_Died):
             deleting.delete_video(world.context, video)
 
