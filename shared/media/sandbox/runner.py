@@ -28,6 +28,9 @@ _TRANSIENT_SIGNS = {
     "No space left": DISK_FULL,
     "Cannot allocate memory": OUT_OF_MEMORY,
     "malloc of size": OUT_OF_MEMORY,
+    "Could not alloc": OUT_OF_MEMORY,
+    "Error allocating": OUT_OF_MEMORY,
+    "Failed to allocate": OUT_OF_MEMORY,
     "MemoryError": OUT_OF_MEMORY,
     "Resource temporarily unavailable": TRANSIENT,
 }
